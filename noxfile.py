@@ -1,0 +1,81 @@
+"""The project's checks: `nox -s tests`, `nox -l` for the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+# Sessions reuse their environment, so that a second run takes seconds.
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    """Requirements of one dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests but those of PyTorch."""
+    session.install(".", *group("test"))
+    session.run("pytest", *session.posargs, env={"MPLBACKEND": "Agg"})
+
+
+@nox.session
+def tests_torch(session: nox.Session) -> None:
+    """Run the tests that have torch in their name or parameters."""
+    session.install(".", *group("test"), *group("test-torch"))
+    session.run("pytest", "-k", "torch", *session.posargs, env={"MPLBACKEND": "Agg"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    session.install(".", *group("types"))
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the code in docstrings and pages, and every example."""
+    session.install(".", *group("test"))
+    env = {"MPLBACKEND": "Agg"}
+    pages = [page for page in ("README.md", "docs") if Path(page).exists()]
+    session.run("pytest", "--doctest-modules", "--doctest-glob=*.md", "dnn_xp", *pages, env=env)
+    root = Path.cwd()
+    # An example may write plots and models: away from the checkout.
+    with session.chdir(session.create_tmp()):
+        for example in sorted((root / "examples").glob("*.py")):
+            session.run("python", str(example), env=env)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure ours: kernels, one step, whole training, block sizes, growth with m."""
+    session.install(".", *group("bench"))
+    session.run("pytest", "benchmarks", "--benchmark-json=benchmarks/results/pytest.json")
+    for command in ("sweep", "growth"):
+        session.run("python", "-m", "benchmarks", command, *session.posargs)
+    session.run("python", "-m", "benchmarks", "report")
+
+
+@nox.session
+def bench_peers(session: nox.Session) -> None:
+    """Measure ours beside scikit-learn, PyTorch and JAX, in one run."""
+    session.install(".", *group("bench-peers"))
+    for command in ("peers", "minibatch"):
+        session.run("python", "-m", "benchmarks", command, *session.posargs)
+    session.run("python", "-m", "benchmarks", "report")
