@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -10,6 +11,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["tests", "lint", "types", "docs"]
 # Sessions reuse their environment, so that a second run takes seconds.
 nox.options.reuse_venv = "yes"
+
+# .ci/run keeps the environments out of the checkout.
+nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
