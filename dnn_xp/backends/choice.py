@@ -1,0 +1,115 @@
+"""Which library and device compute, and the record that says so."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, NamedTuple
+
+import array_api_compat as compat
+
+from dnn_xp.backends.cupy import cupy_backend, why_not_cuda
+from dnn_xp.backends.jax import jax_backend
+from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.record import Backend
+from dnn_xp.backends.strict import strict_backend
+from dnn_xp.backends.torch import torch_backend
+from dnn_xp.formulas.types import Array
+
+
+class DeviceFallbackWarning(UserWarning):
+    """CUDA was asked for and cannot be used; the CPU goes on with the same result."""
+
+
+class DeviceRecord(NamedTuple):
+    """Where a model was computed, what had been asked for, and why they differ when they do.
+
+    Attributes
+    ----------
+    requested : str
+        The `device` argument, "None" when it was left out.
+    device, library, version, dtype : str
+        What was used.
+    reason : str
+        Why this device.
+    block_size, blocks, threads : int
+        How the engine cut the examples; `block_size` covers the last training data seen.
+    """
+
+    requested: str
+    device: str
+    library: str
+    version: str
+    reason: str
+    dtype: str = ""
+    block_size: int = 0
+    blocks: int = 0
+    threads: int = 1
+
+    def __str__(self) -> str:
+        blocks = f", {self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples"
+        threads = f", {self.threads} thread{'s' if self.threads != 1 else ''}"
+        return (
+            f"{self.device} with {self.library} {self.version}"
+            f"{', ' + self.dtype if self.dtype else ''}{blocks if self.blocks else ''}{threads}"
+            f" (asked for: {self.requested}; {self.reason})"
+        )
+
+
+def backend_for_array(array: Array) -> Backend:
+    """The backend in which an array already lives."""
+    if compat.is_torch_array(array):
+        return torch_backend(array.device)
+    if compat.is_jax_array(array):
+        return jax_backend(_jax_device(array))
+    if compat.is_cupy_array(array):
+        return cupy_backend(array.device.id)
+    if type(array).__module__.split(".")[0] == "array_api_strict":
+        return strict_backend(array.device)
+    return numpy_backend()
+
+
+def _jax_device(array: Array) -> Any:
+    # A traced or sharded array has several devices or none; the default device serves then.
+    devices = getattr(array, "devices", set)()
+    return next(iter(devices)) if len(devices) == 1 else None
+
+
+def choose_backend(device: str | None, array: Array | None, *, fallback: bool = True) -> tuple[Backend, DeviceRecord]:
+    """Backend for the `device` argument of the public functions, given the array X (None for files)."""
+    requested = str(device)
+    if device is None or device == "auto":
+        backend = numpy_backend() if array is None else backend_for_array(array)
+        if backend.library == "numpy":
+            reason = (
+                "host arrays stay on the CPU unless device='cuda' is given, "
+                "because the size above which a GPU pays has not been measured yet"
+            )
+        else:
+            reason = "the arrays were already there"
+    elif device == "cpu":
+        backend, reason = numpy_backend(), "as asked"
+    else:
+        backend, reason = _cuda_or_cpu(device, fallback=fallback)
+    return backend, DeviceRecord(requested, backend.device_name, backend.library, backend.version, reason)
+
+
+def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
+    match = re.fullmatch(r"cuda(?::(\d+))?", device) if isinstance(device, str) else None
+    if match is None:
+        msg = f"device must be None, 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}"
+        raise ValueError(msg)
+    index = int(match[1] or 0)
+    problem = why_not_cuda(index)
+    if problem is None:
+        return cupy_backend(index), "as asked"
+    if not fallback:
+        msg = f"device={device!r} cannot be used: {problem}. Use device='cpu', or fallback=True to go on with the CPU"
+        raise RuntimeError(msg)
+    warnings.warn(
+        f"device={device!r} cannot be used: {problem}. The CPU goes on with the same result; "
+        "fallback=False makes this an error",
+        DeviceFallbackWarning,
+        stacklevel=4,
+    )
+    return numpy_backend(), f"fell back to the CPU: {problem}"

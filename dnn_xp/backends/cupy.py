@@ -1,0 +1,77 @@
+"""CuPy: CUDA GPUs. Importing this module imports CuPy, so it is imported only when CUDA was asked for."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from dnn_xp.backends.record import Backend
+from dnn_xp.formulas.types import Array
+
+INSTALL = "pip install 'dnn_xp[cuda12]' or 'dnn_xp[cuda13]', after the CUDA version that nvidia-smi shows"
+
+
+def why_not_cuda(index: int) -> str | None:
+    """Reason why CUDA device `index` cannot be used, None when it can.
+
+    A small real computation decides: importing CuPy, and even listing devices, succeeds on machines where no kernel
+    can run.
+    """
+    try:
+        import cupy
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
+            return f"CuPy is not installed ({INSTALL})"
+        return f"CuPy is installed but cannot be imported: {error}"
+    return _why_not_device(cupy, index)
+
+
+def _why_not_device(cupy: ModuleType, index: int) -> str | None:
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # noqa: BLE001 - CuPy raises errors of its own for a missing or too old driver
+        return f"no usable CUDA driver: {error}"
+    if index >= count:
+        found = "no CUDA device was found" if count == 0 else f"the CUDA devices here are 0 to {count - 1}"
+        return f"cuda:{index} was asked for, but {found}"
+    try:
+        with cupy.cuda.Device(index):
+            column = cupy.arange(3, dtype=cupy.float32).reshape(3, 1)
+            product = cupy.asnumpy(column.T @ cupy.maximum(column, 1))
+    except Exception as error:  # noqa: BLE001 - any failure of the probe means that this device cannot be used
+        return f"a small kernel failed on cuda:{index}: {error}"
+    if product.tolist() != [[5.0]]:
+        return f"a small kernel gave a wrong result on cuda:{index}: {product.tolist()} instead of [[5.0]]"
+    return None
+
+
+def cupy_backend(index: int = 0) -> Backend:
+    import array_api_compat.cupy as xp
+    import cupy
+
+    device = cupy.cuda.Device(index)
+
+    def from_host(array: np.ndarray) -> Array:
+        with device:
+            return cupy.asarray(array)
+
+    def to_host(array: Array) -> np.ndarray:
+        return np.asarray(cupy.asnumpy(array))
+
+    def memory_available() -> int:
+        with device:
+            pool = cupy.get_default_memory_pool()
+            return int(device.mem_info[0]) + int(pool.free_bytes())
+
+    return Backend(
+        library="cupy",
+        version=cupy.__version__,
+        device_name=f"cuda:{index}",
+        xp=xp,
+        from_host=from_host,
+        to_host=to_host,
+        synchronize=device.synchronize,
+        memory_available=memory_available,
+        block_bytes=1 << 30,
+    )

@@ -1,0 +1,45 @@
+"""JAX, on the device of the arrays that the caller brings; the step of a block is jitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dnn_xp.backends.record import Backend
+from dnn_xp.formulas.types import Array
+
+
+def jax_backend(device: Any = None) -> Backend:
+    import jax
+    import jax.numpy as xp
+
+    if device is None:
+        device = jax.devices()[0]
+
+    def from_host(array: np.ndarray) -> Array:
+        placed = jax.device_put(array, device)
+        if placed.dtype != array.dtype:
+            msg = (
+                f"JAX turns {array.dtype} into {placed.dtype} unless 64-bit types are on; "
+                "call jax.config.update('jax_enable_x64', True) first, or pass dtype='float32'"
+            )
+            raise ValueError(msg)
+        return placed
+
+    def memory_available() -> int | None:
+        statistics = device.memory_stats() or {}
+        limit = statistics.get("bytes_limit")
+        return None if limit is None else int(limit) - int(statistics.get("bytes_in_use", 0))
+
+    return Backend(
+        library="jax",
+        version=jax.__version__,
+        device_name="cpu" if device.platform == "cpu" else f"{device.platform}:{device.id}",
+        xp=xp,
+        from_host=from_host,
+        to_host=np.asarray,
+        compile=jax.jit,
+        memory_available=memory_available,
+        block_bytes=1 << 22,
+    )

@@ -1,0 +1,41 @@
+"""What a training went through, as plain tuples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Figures at each report of a training; entry i of every tuple belongs to iterations[i].
+
+    Attributes
+    ----------
+    iterations : tuple of int
+        Parameter updates done so far; 0 is the start.
+    costs : tuple of float
+        The exact cost on all training examples at the parameters of that moment, penalties included.
+    validation_costs : tuple of float
+        The cost on the validation examples, without penalties; empty without validation data.
+    metrics : dict of str to tuple of float
+        "validation_accuracy" or "validation_r2"; empty without validation data.
+    learning_rates : tuple of float
+        The rate of the update that follows.
+    seconds : tuple of float
+        Time since the start of the training, reporting included.
+    """
+
+    iterations: tuple[int, ...] = ()
+    costs: tuple[float, ...] = ()
+    validation_costs: tuple[float, ...] = ()
+    metrics: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    learning_rates: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        if not self.iterations:
+            return "History(nothing reported)"
+        return (
+            f"History({len(self.iterations)} reports, iterations {self.iterations[0]} to {self.iterations[-1]}, "
+            f"cost {self.costs[0]:.6g} to {self.costs[-1]:.6g}, {self.seconds[-1]:.2f} s)"
+        )

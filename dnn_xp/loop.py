@@ -1,0 +1,171 @@
+"""The ways to go downhill: full batch, mini-batches, L-BFGS. Each moves theta and reports; none knows a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dnn_xp.batches import Batches
+from dnn_xp.formulas.types import Array
+from dnn_xp.formulas.updates import Optimizer, clip_by_global_norm
+from dnn_xp.objective import Examples, Objective
+from dnn_xp.recorder import Recorder
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+Schedule = Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """What all ways down share.
+
+    Attributes
+    ----------
+    objective : Objective
+        Cost and gradient.
+    examples : Examples
+        The training set.
+    recorder : Recorder
+        Where reports go, and who says stop.
+    rng : numpy Generator
+        Draws dropout seeds.
+    report_every : int
+        Iterations (full batch) or epochs (mini-batches) between reports.
+    """
+
+    objective: Objective
+    examples: Examples
+    recorder: Recorder
+    rng: np.random.Generator
+    report_every: int
+
+    @property
+    def drops_out(self) -> bool:
+        """Whether any hidden layer has dropout."""
+        return any(keep_prob < 1.0 for keep_prob in self.objective.network.keep_probs)
+
+    def seeds(self) -> tuple[int, ...]:
+        """One seed a hidden layer for the masks of this update; empty without dropout."""
+        if not self.drops_out:
+            return ()
+        count = len(self.objective.network.keep_probs)
+        return tuple(int(seed) for seed in self.rng.integers(-(2**31), 2**31, size=count))
+
+    def report(self, iteration: int, theta: Array, J: Array | None, learning_rate: float) -> bool:
+        """Report the exact cost at theta; J is that cost where it is known already."""
+        if J is None:
+            J = self.objective.cost(theta, self.examples)
+        return self.recorder.report(iteration, theta, float(J), learning_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """An optimizer with its learning rate and clipping: theta, gradient -> theta."""
+
+    optimizer: Optimizer
+    learning_rate: Schedule
+    clip_norm: float | None
+
+    def apply(
+        self, theta: Array, gradient: Array, state: tuple[Array, ...], iteration: int, objective: Objective
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """The update with number `iteration`, counted from 0."""
+        xp = objective.backend.xp
+        if self.clip_norm is not None:
+            gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
+        return self.optimizer.update(
+            theta, gradient, state, learning_rate=self.learning_rate(iteration), step=iteration + 1, xp=xp
+        )
+
+
+def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int) -> Array:
+    """`iterations` exact full-batch updates."""
+    objective = descent.objective
+    state = updates.optimizer.init(theta, xp=objective.backend.xp)
+    for iteration in range(iterations):
+        J, gradient = objective.cost_and_gradient(theta, descent.examples, descent.seeds())
+        if iteration % descent.report_every == 0:
+            # With dropout J is that of the thinned network; the exact cost takes a forward of its own.
+            exact = None if descent.drops_out else J
+            if descent.report(iteration, theta, exact, updates.learning_rate(iteration)):
+                return theta
+        theta, state = updates.apply(theta, gradient, state, iteration, objective)
+    descent.report(iterations, theta, None, updates.learning_rate(iterations))
+    return theta
+
+
+def mini_batches(descent: Descent, theta: Array, updates: Updates, batches: Batches, epochs: int) -> Array:
+    """`epochs` passes over the examples, reshuffled before each, one update a batch."""
+    objective = descent.objective
+    state = updates.optimizer.init(theta, xp=objective.backend.xp)
+    iteration = 0
+    if descent.report(0, theta, None, updates.learning_rate(0)):
+        return theta
+    for epoch in range(1, epochs + 1):
+        for batch in batches.epoch():
+            gradient = objective.gradient(theta, batch, descent.seeds())
+            theta, state = updates.apply(theta, gradient, state, iteration, objective)
+            iteration += 1
+        due = epoch % descent.report_every == 0 or epoch == epochs
+        if due and descent.report(iteration, theta, None, updates.learning_rate(iteration)):
+            break
+    return theta
+
+
+def lbfgs(descent: Descent, theta: Array, iterations: int, *, memory: int = 10, max_line_search: int = 50) -> Array:
+    """L-BFGS with SciPy's strong Wolfe line search, in float64 on the host; gradients from the engine.
+
+    Source: Byrd, Lu, Nocedal, Zhu (1995), A limited memory algorithm for bound constrained optimization.
+    """
+    from scipy.optimize import minimize
+
+    objective, backend = descent.objective, descent.objective.backend
+    dtype = backend.to_host(theta).dtype
+
+    def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        J, gradient = objective.cost_and_gradient(on_device(vector), descent.examples)
+        return float(J), backend.to_host(gradient).astype(np.float64)
+
+    def on_device(vector: np.ndarray) -> Array:
+        return backend.from_host(vector.astype(dtype))
+
+    start = backend.to_host(theta).astype(np.float64)
+    first = [evaluate(start)]
+    if descent.recorder.report(0, theta, first[0][0], 0.0):
+        return theta
+    reported = 0
+
+    def report(intermediate_result: OptimizeResult) -> None:
+        nonlocal reported
+        reported += 1
+        if reported % descent.report_every == 0 or reported == iterations:
+            at = on_device(intermediate_result.x)
+            if descent.recorder.report(reported, at, float(intermediate_result.fun), 0.0):
+                raise StopIteration
+
+    result = minimize(
+        # SciPy begins at `start`, where cost and gradient are known already.
+        lambda vector: first.pop() if first else evaluate(vector),
+        start,
+        method="L-BFGS-B",
+        jac=True,
+        callback=report,
+        options={
+            "maxiter": iterations,
+            "maxcor": memory,
+            "maxls": max_line_search,
+            "maxfun": 15 * iterations,
+            "gtol": 1e-6,
+        },
+    )
+    theta = on_device(result.x)
+    if result.nit < iterations and not descent.recorder.stopped_because:
+        descent.recorder.stopped_because = f"L-BFGS stopped after {result.nit} iterations: {result.message}"
+        if result.nit % descent.report_every:
+            descent.recorder.report(int(result.nit), theta, float(result.fun), 0.0)
+    return theta

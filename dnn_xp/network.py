@@ -1,0 +1,245 @@
+"""The L-layer network: forward, cost and backward as recurrences over given formulas.
+
+    forward    Z[l] = W[l] A[l-1] + b[l]          A[l] = g[l](Z[l])          A[0] = X
+    backward   dZ[L] = dJ/dZ[L]
+               dW[l] = (1/m) dZ[l] A[l-1]^T       db[l] = (1/m) sum of dZ[l] over examples
+               dA[l-1] = W[l]^T dZ[l]             dZ[l-1] = dA[l-1] * g'[l-1](Z[l-1])
+
+Examples are columns. m is the number of examples of the whole batch, never of one block, so that what blocks of
+examples contribute simply adds up. Nothing here knows which library holds the arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.costs import Cost, weighted_sum
+from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
+from dnn_xp.formulas.layers import (
+    LayerCache,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+    linear_forward,
+    linear_gradients,
+)
+from dnn_xp.formulas.types import Array, Namespace
+
+Parameters = Sequence[tuple[Array, Array]]
+Gradients = list[tuple[Array, Array]]
+
+
+class Network(NamedTuple):
+    """What a network is, apart from its parameters.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        n_0, n_1, ..., n_L: features, units of each hidden layer, outputs.
+    activations : tuple of Activation
+        g[1], ..., g[L].
+    cost : Cost
+        The loss of one example, as a function of Z[L].
+    keep_probs : tuple of float
+        Probability that dropout keeps a unit, one for each hidden layer; 1 means no dropout there.
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    cost: Cost
+    keep_probs: tuple[float, ...] = ()
+
+    @property
+    def parameter_count(self) -> int:
+        """Entries of all W[l] and b[l]."""
+        return sum(n * (n_prev + 1) for n_prev, n in zip(self.sizes, self.sizes[1:], strict=False))
+
+
+def unflatten(theta: Array, sizes: Sequence[int], *, xp: Namespace) -> list[tuple[Array, Array]]:
+    """[(W[1], b[1]), ...] out of one flat vector; views of it where the library has views."""
+    parameters, start = [], 0
+    for n_prev, n in zip(sizes, sizes[1:], strict=False):
+        middle, stop = start + n * n_prev, start + n * (n_prev + 1)
+        parameters.append((xp.reshape(theta[start:middle], (n, n_prev)), xp.reshape(theta[middle:stop], (n, 1))))
+        start = stop
+    return parameters
+
+
+def flatten(parameters: Parameters, *, xp: Namespace) -> Array:
+    """The inverse of :func:`unflatten`: W[1] row by row, b[1], W[2], ..."""
+    return xp.concat([xp.reshape(array, (-1,)) for layer in parameters for array in layer])
+
+
+def linear_output(
+    X: Array,
+    parameters: Parameters,
+    activations: Sequence[Activation],
+    *,
+    xp: Namespace,
+    masks: Sequence[Array | None] = (),
+    keep_probs: Sequence[float] = (),
+) -> tuple[Array, list[LayerCache]]:
+    """Z[L] (n_L, m) and the caches of all layers; `masks` holds the dropout mask of each hidden layer, or None."""
+    A, caches = X, []
+    for layer, ((W, b), activation) in enumerate(zip(parameters[:-1], activations[:-1], strict=True)):
+        A, cache = linear_activation_forward(A, W, b, activation, xp=xp)
+        if masks and masks[layer] is not None:
+            A = dropout_forward(A, masks[layer], keep_prob=keep_probs[layer], xp=xp)
+        caches.append(cache)
+    Z, linear_cache = linear_forward(A, *parameters[-1], xp=xp)
+    caches.append((linear_cache, Z))
+    return Z, caches
+
+
+def forward(
+    X: Array, parameters: Parameters, activations: Sequence[Activation], *, xp: Namespace
+) -> tuple[Array, list[LayerCache]]:
+    """The L-layer forward: A[L] and the caches that :func:`backward` takes.
+
+    Parameters
+    ----------
+    X : array (n_0, m)
+        Examples as columns.
+    parameters : sequence of (W, b)
+        W[l] is (n_l, n_{l-1}), b[l] is (n_l, 1).
+    activations : sequence of Activation
+        One for each layer, see :data:`dnn_xp.formulas.ACTIVATIONS`.
+    xp : namespace
+        The array-API namespace of the arrays.
+
+    Returns
+    -------
+    A : array (n_L, m)
+        Outputs.
+    caches : list
+        For each layer ((A[l-1], W[l], b[l]), Z[l]).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas import ACTIVATIONS
+    >>> parameters = [(np.eye(2), np.zeros((2, 1))), (np.ones((1, 2)), np.zeros((1, 1)))]
+    >>> X = np.array([[1.0, -1.0], [2.0, 3.0]])
+    >>> A, caches = forward(X, parameters, [ACTIVATIONS["relu"], ACTIVATIONS["identity"]], xp=np)
+    >>> A
+    array([[3., 3.]])
+    """
+    Z, caches = linear_output(X, parameters, activations, xp=xp)
+    return activations[-1].forward(Z, xp=xp), caches
+
+
+def backward(
+    dZ: Array,
+    caches: Sequence[LayerCache],
+    activations: Sequence[Activation],
+    *,
+    m: float,
+    xp: Namespace,
+    masks: Sequence[Array | None] = (),
+    keep_probs: Sequence[float] = (),
+) -> Gradients:
+    """The L-layer backward: [(dW[1], db[1]), ..., (dW[L], db[L])] from dZ[L] and any caches.
+
+    Parameters
+    ----------
+    dZ : array (n_L, m)
+        Derivative of each example's loss with respect to Z[L] (not divided by m).
+    caches : sequence
+        As :func:`forward` returns them, or made by hand.
+    activations : sequence of Activation
+        One for each layer; that of the output is not used, since dZ[L] is given.
+    m : float
+        Number of examples in the whole batch.
+    xp : namespace
+        The array-API namespace of the arrays.
+    masks, keep_probs : sequences
+        Dropout masks of the forward, one for each hidden layer, and the probabilities they were drawn with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas import ACTIVATIONS
+    >>> W = np.array([[2.0]])
+    >>> cache = ((np.array([[1.0, 3.0]]), W, np.zeros((1, 1))), np.array([[2.0, 6.0]]))
+    >>> backward(np.array([[1.0, -1.0]]), [cache], [ACTIVATIONS["sigmoid"]], m=2, xp=np)
+    [(array([[-1.]]), array([[0.]]))]
+    """
+    gradients: Gradients = []
+    for layer in range(len(caches) - 1, 0, -1):
+        if layer == len(caches) - 1:
+            dA, dW, db = linear_backward(dZ, caches[layer][0], m=m, xp=xp)
+        else:
+            dA, dW, db = linear_activation_backward(dA, caches[layer], activations[layer], m=m, xp=xp)
+        gradients.append((dW, db))
+        if masks and masks[layer - 1] is not None:
+            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
+    # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest product of all.
+    (X, _, _), Z = caches[0]
+    dZ = activations[0].backward(dA, Z, xp=xp) if len(caches) > 1 else dZ
+    gradients.append(linear_gradients(dZ, X, m=m, xp=xp))
+    return gradients[::-1]
+
+
+def output_loss(Z: Array, Y: Array, network: Network, *, xp: Namespace) -> Array:
+    """Losses (n_L, m) or (1, m), from Z[L]: stable where cost and output activation belong together."""
+    if network.activations[-1].name == network.cost.activation:
+        return network.cost.loss(Z, Y, xp=xp)
+    return network.cost.loss(network.activations[-1].forward(Z, xp=xp), Y, xp=xp)
+
+
+def output_derivative(Z: Array, Y: Array, network: Network, *, xp: Namespace) -> Array:
+    """dZ[L] (n_L, m); through g'[L] only where cost and output activation do not belong together."""
+    activation = network.activations[-1]
+    if activation.name == network.cost.activation:
+        return network.cost.derivative(Z, Y, xp=xp)
+    dA = network.cost.derivative(activation.forward(Z, xp=xp), Y, xp=xp)
+    return activation.backward(dA, Z, xp=xp)
+
+
+def cost(
+    X: Array, Y: Array, parameters: Parameters, network: Network, *, m: float, xp: Namespace, weights: Array | None = None
+) -> Array:
+    """What these examples contribute to J = (1/m) sum of weights * losses; a 0-d array."""
+    Z, _ = linear_output(X, parameters, network.activations, xp=xp)
+    return weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
+
+
+def cost_and_gradients(
+    X: Array,
+    Y: Array,
+    parameters: Parameters,
+    network: Network,
+    *,
+    m: float,
+    xp: Namespace,
+    weights: Array | None = None,
+    masks: Sequence[Array | None] = (),
+) -> tuple[Array, Gradients]:
+    """What these examples contribute to J (0-d) and to every dW[l] and db[l].
+
+    Parameters
+    ----------
+    X, Y : arrays (n_0, k), (n_L, k)
+        k of the m examples of the batch: a block, or all.
+    parameters : sequence of (W, b)
+        The network's parameters.
+    network : Network
+        Sizes, activations and cost.
+    m : float
+        Number of examples in the whole batch.
+    xp : namespace
+        The array-API namespace of the arrays.
+    weights : array (1, k), optional
+        Weights of these examples, of mean 1 over the whole batch.
+    masks : sequence, optional
+        Dropout masks, one for each hidden layer.
+    """
+    layers = {"xp": xp, "masks": masks, "keep_probs": network.keep_probs}
+    Z, caches = linear_output(X, parameters, network.activations, **layers)
+    J = weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
+    dZ = output_derivative(Z, Y, network, xp=xp)
+    if weights is not None:
+        dZ = dZ * weights
+    return J, backward(dZ, caches, network.activations, m=m, **layers)

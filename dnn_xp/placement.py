@@ -1,0 +1,79 @@
+"""Brings sources to where the computing happens: once where they fit, block by block where they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dnn_xp.backends import Backend, backend_for_array
+from dnn_xp.data import ArraySource, Source
+from dnn_xp.data.host import is_array, library, to_host
+from dnn_xp.formulas.types import Array
+
+# Room left on the device for blocks, gradients and the library itself.
+_SHARE_FOR_DATA = 0.7
+
+
+class StreamedSource:
+    """A source on the host whose blocks are put on the device as they are asked for."""
+
+    in_memory = False
+
+    def __init__(self, source: Source, backend: Backend) -> None:
+        self._source = source
+        self._backend = backend
+        self.n, self.m, self.dtype = source.n, source.m, source.dtype
+
+    def block(self, start: int, stop: int) -> Array:
+        """Examples start to stop - 1 on the device: (n, stop - start)."""
+        return self._backend.from_host(self._source.block(start, stop))
+
+    def gather(self, indices: np.ndarray) -> Array:
+        """The examples at these positions, on the device: (n, len(indices))."""
+        return self._backend.from_host(self._source.gather(indices))
+
+
+def source_bytes(source: Source) -> int:
+    """Bytes of all examples of a source."""
+    return source.n * source.m * np.dtype(source.dtype).itemsize
+
+
+def resides(source: Source, backend: Backend) -> bool:
+    """Whether a source's blocks come out in the backend's library already."""
+    array = getattr(source, "array", None)
+    if backend.library == "numpy":
+        return array is None or library(array) == "numpy"
+    return array is not None and library(array) == backend.library
+
+
+def place(source: Source, backend: Backend) -> Source:
+    """The source as the backend can compute with it.
+
+    What is there already stays. Host data goes to a device once when it fits there, otherwise block by block. Files
+    are always read block by block. Arrays of another library are copied once.
+    """
+    if resides(source, backend):
+        return source
+    array: Any = getattr(source, "array", None)
+    if array is not None and library(array) != "numpy":
+        source = ArraySource(to_host(array), getattr(source, "rows", False))
+        if backend.library == "numpy":
+            return source
+    if not source.in_memory:
+        return StreamedSource(source, backend)
+    free = backend.memory_available()
+    if free is not None and source_bytes(source) > _SHARE_FOR_DATA * free:
+        return StreamedSource(source, backend)
+    return ArraySource(backend.from_host(source.block(0, source.m)), rows=False)
+
+
+def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:
+    """Results in the library and on the device of `like` (NumPy where that is no array)."""
+    if not is_array(like) or library(like) == "numpy":
+        return backend.to_host(values)
+
+    target = backend_for_array(like)
+    if (target.library, target.device_name) == (backend.library, backend.device_name):
+        return values
+    return target.from_host(backend.to_host(values))

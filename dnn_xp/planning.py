@@ -1,0 +1,123 @@
+"""How large a block is, and how much memory a training takes, known before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# A block below this much arithmetic costs more to hand to a thread than to compute.
+_SMALLEST_BLOCK_FLOPS = 2e7
+# Below this many columns matrix products lose their speed.
+_SMALLEST_BLOCK = 96
+_LARGEST_BLOCK = 16384
+
+
+def gradient_flops(sizes: Sequence[int], m: int) -> float:
+    """Multiplications and additions of one exact gradient: 6 per weight and example, 4 in the first layer."""
+    weights = [n * n_prev for n_prev, n in zip(sizes, sizes[1:], strict=False)]
+    return m * (6.0 * sum(weights) - 2.0 * weights[0])
+
+
+def auto_block_size(sizes: Sequence[int], m: int, *, itemsize: int, block_bytes: int) -> int:
+    """Examples per block, from the problem alone (never from the number of threads).
+
+    The activations of the widest layer of one block fill about `block_bytes`, which keeps a block's arrays in the
+    caches and still gives every array operation enough to do. Blocks are then made equally large, and even in number,
+    so that two, four or more threads finish together; small problems are split only when the parts are worth a thread.
+    """
+    widest = max(sizes[1:])
+    size = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, block_bytes // (itemsize * widest)))
+    blocks = math.ceil(m / size)
+    # Large blocks, few of them: rather more parts, as long as each is worth a thread.
+    worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
+    blocks = max(blocks, min(8, int(worthwhile)))
+    if blocks > 1:
+        blocks += blocks % 2
+    size = math.ceil(m / max(1, blocks))
+    # Whole vector registers and cache lines: a multiple of 16 examples.
+    return size if blocks <= 1 else min(m, -(-size // 16) * 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training will take, in bytes, beyond the data itself.
+
+    Attributes
+    ----------
+    block_size, blocks, threads : int
+        How the examples are cut, and how many blocks are computed at once.
+    block_bytes : int
+        Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer.
+    parameter_bytes : int
+        Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an update.
+    data_bytes : int
+        X and Y in the working library, when they have to be placed there (0 when they are used where they are).
+    host_peak_bytes, device_peak_bytes : int
+        Peak on the host and on the GPU, `data_bytes` included where it lies.
+    """
+
+    block_size: int
+    blocks: int
+    threads: int
+    block_bytes: int
+    parameter_bytes: int
+    data_bytes: int
+    host_peak_bytes: int
+    device_peak_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples, "
+            f"{self.threads} at once; peak beyond the data as given: {format_bytes(self.host_peak_bytes)} on the host"
+            + (f", {format_bytes(self.device_peak_bytes)} on the device" if self.device_peak_bytes else "")
+        )
+
+
+def format_bytes(count: float) -> str:
+    """Bytes for people.
+
+    >>> format_bytes(1536), format_bytes(10), format_bytes(3 * 2**30)
+    ('1.5 KiB', '10 B', '3.0 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def make_plan(
+    sizes: Sequence[int],
+    m: int,
+    *,
+    itemsize: int,
+    block_size: int,
+    threads: int,
+    optimizer_vectors: int = 2,
+    read_ahead: bool = False,
+    on_device: bool = False,
+    data_bytes: int = 0,
+) -> Plan:
+    """Memory of one exact full-batch step, from the shapes alone."""
+    blocks = math.ceil(m / block_size)
+    threads = min(threads, blocks)
+    hidden = sum(sizes[1:])
+    # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X once it is cast.
+    per_example = sizes[0] + 2 * hidden + 4 * max(sizes[1:])
+    block_bytes = itemsize * per_example * block_size
+    theta = itemsize * sum(n * (n_prev + 1) for n_prev, n in zip(sizes, sizes[1:], strict=False))
+    waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
+    parameter_bytes = theta * (waiting + optimizer_vectors + 5)
+    ahead = itemsize * (sizes[0] + sizes[-1]) * block_size * (threads + 2) if read_ahead else 0
+    working = block_bytes * threads + parameter_bytes + data_bytes
+    return Plan(
+        block_size=block_size,
+        blocks=blocks,
+        threads=threads,
+        block_bytes=block_bytes,
+        parameter_bytes=parameter_bytes,
+        data_bytes=data_bytes,
+        host_peak_bytes=ahead + (0 if on_device else working),
+        device_peak_bytes=working if on_device else 0,
+    )

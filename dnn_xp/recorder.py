@@ -1,0 +1,138 @@
+"""Watches a training: history, validation, early stopping, divergence, callbacks and what is printed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dnn_xp.history import History
+from dnn_xp.progress import Progress
+
+if TYPE_CHECKING:
+    from dnn_xp.formulas.types import Array
+    from dnn_xp.model import Evaluation, Model
+
+Callback = Callable[[int, float, "Model"], Any]
+
+
+class DivergenceError(RuntimeError):
+    """The cost became NaN or infinite.
+
+    Attributes
+    ----------
+    model : Model
+        The model at the last report with a finite cost.
+    """
+
+    def __init__(self, message: str, model: Model) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class Recorder:
+    """Takes (iteration, theta, cost) at each report and says whether to stop.
+
+    Parameters
+    ----------
+    make_model : callable
+        theta -> Model, for callbacks and for the error of a divergence.
+    validate : callable, optional
+        theta -> Evaluation on the validation examples.
+    patience : int, optional
+        Stop after so many reports in a row without a lower validation cost (training cost without validation).
+    callbacks : sequence of callable
+        Called with (iteration, cost, model); a true answer stops the training.
+    progress : Progress
+        What is printed meanwhile.
+    """
+
+    def __init__(
+        self,
+        make_model: Callable[[Array, Recorder], Model],
+        *,
+        validate: Callable[[Array], Evaluation] | None,
+        patience: int | None,
+        callbacks: Sequence[Callback],
+        progress: Progress,
+    ) -> None:
+        self._make_model = make_model
+        self._validate = validate
+        self._patience = patience
+        self._callbacks = callbacks
+        self._progress = progress
+        self._start = time.perf_counter()
+        self._iterations: list[int] = []
+        self._costs: list[float] = []
+        self._validation_costs: list[float] = []
+        self._metrics: dict[str, list[float]] = {}
+        self._learning_rates: list[float] = []
+        self._seconds: list[float] = []
+        self._reports_since_best = 0
+        self._best_cost = math.inf
+        self.best_theta: Array | None = None
+        self.last_theta: Array | None = None
+        self.stopped_because = ""
+
+    def report(self, iteration: int, theta: Array, cost: float, learning_rate: float) -> bool:
+        """Note the figures at `theta`; True when the training should stop here."""
+        if not math.isfinite(cost):
+            self._diverged(iteration, cost, learning_rate)
+        validation = None if self._validate is None else self._validate(theta)
+        self._iterations.append(iteration)
+        self._costs.append(cost)
+        self._learning_rates.append(learning_rate)
+        self._seconds.append(time.perf_counter() - self._start)
+        watched = cost
+        if validation is not None:
+            watched = validation.cost
+            self._validation_costs.append(validation.cost)
+            self._metrics.setdefault(f"validation_{validation.metric}", []).append(validation.score)
+        self.last_theta = theta
+        self._progress.report(iteration, cost, validation)
+        stop = self._out_of_patience(watched, theta)
+        for callback in self._callbacks:
+            if callback(iteration, cost, self._make_model(theta, self)):
+                self.stopped_because = f"a callback asked to stop at iteration {iteration}"
+                stop = True
+        return stop
+
+    def history(self) -> History:
+        """What was noted so far."""
+        return History(
+            iterations=tuple(self._iterations),
+            costs=tuple(self._costs),
+            validation_costs=tuple(self._validation_costs),
+            metrics={name: tuple(values) for name, values in self._metrics.items()},
+            learning_rates=tuple(self._learning_rates),
+            seconds=tuple(self._seconds),
+        )
+
+    def _out_of_patience(self, watched: float, theta: Array) -> bool:
+        if watched < self._best_cost:
+            self._best_cost, self.best_theta, self._reports_since_best = watched, theta, 0
+            return False
+        self._reports_since_best += 1
+        if self._patience is None or self._reports_since_best < self._patience:
+            return False
+        kind = "validation cost" if self._validate is not None else "cost"
+        self.stopped_because = (
+            f"the {kind} had not fallen for {self._patience} reports; the parameters with the lowest one were kept"
+        )
+        return True
+
+    def _diverged(self, iteration: int, cost: float, learning_rate: float) -> None:
+        rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
+        if self.last_theta is None:
+            message = (
+                f"the cost is {cost} before the first update; the initial parameters or the scale of X are too "
+                "large: standardize=True, or a smaller initialization, mends this"
+            )
+            raise ValueError(message)
+        message = (
+            f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower learning_rate, "
+            "standardize X (standardize=True) or clip gradients (clip_norm=1.0). "
+            f"The model after {self._iterations[-1]} updates (cost {self._costs[-1]:.6g}) is this error's .model"
+        )
+        raise DivergenceError(message, self._make_model(self.last_theta, self))
