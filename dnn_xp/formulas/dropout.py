@@ -1,0 +1,86 @@
+"""Inverted dropout with masks that every library draws alike.
+
+A unit's fate is a hash of (seed, unit, example), not the next number of a generator. So a block of
+examples gets the mask that it would have within the whole batch, in any order and on any library.
+Source of dropout: Srivastava et al. 2014.
+"""
+
+from __future__ import annotations
+
+from dnn_xp.formulas.types import Array, Namespace
+
+
+def dropout_mask(seed: int, n: int, examples: Array, *, keep_prob: float, xp: Namespace) -> Array:
+    """Boolean (n, B) array that is True with probability keep_prob.
+
+    Parameters
+    ----------
+    seed : Python int, or 0-d int32 array, from -2^31 to 2^31 - 1; one per layer and update.
+    n : units of the layer.
+    examples : (1, B) int32 array, the number of each example within the whole batch.
+    keep_prob : probability with which a unit is kept, 0 < keep_prob <= 1, in steps of 2^-32.
+
+    Notes
+    -----
+    Unit and example are hashed each with the seed, and their sum is hashed again. All of it is
+    arithmetic modulo 2^32 in int32, with the multipliers and shifts of lowbias32 (C. Wellons,
+    hash-prospector, 2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> examples = np.arange(4, dtype=np.int32)[None, :]
+    >>> D = dropout_mask(7, 3, examples, keep_prob=0.5, xp=np)
+    >>> bool((dropout_mask(7, 3, examples[:, 2:], keep_prob=0.5, xp=np) == D[:, 2:]).all())
+    True
+    """
+    # Inside jax.jit an array has no device, and none has to be named there.
+    device = getattr(examples, "device", None)
+    units = xp.reshape(xp.arange(n, dtype=xp.int32, device=device), (n, 1))
+    # Never 0-d, since NumPy warns of an overflow in scalars but wraps in arrays.
+    salt = _mix(xp.zeros_like(examples[:, :1]) + seed)
+    pepper = _mix(salt + 1)
+    mixed = _scramble(_mix(units + salt) + _mix(examples + pepper))
+    # Signed, so the lowest of the 2^32 values is -2^31 and keep_prob = 1 keeps every one.
+    last_kept = max(round(keep_prob * 2**32) - 2**31 - 1, -(2**31))
+    return mixed <= last_kept
+
+
+def dropout_forward(A: Array, D: Array, *, keep_prob: float, xp: Namespace) -> Array:
+    """Drop and scale up: ``A D / keep_prob``, which leaves the mean of A as it was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dropout_forward(np.asarray([[1.0, 1.0]]), np.asarray([[True, False]]), keep_prob=0.5, xp=np)
+    array([[2., 0.]])
+    """
+    return A * xp.astype(D, A.dtype) / keep_prob
+
+
+def dropout_backward(dA: Array, D: Array, *, keep_prob: float, xp: Namespace) -> Array:
+    """Backward of `dropout_forward`: ``dA D / keep_prob``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dropout_backward(np.asarray([[3.0, 3.0]]), np.asarray([[True, False]]), keep_prob=0.5, xp=np)
+    array([[6., 0.]])
+    """
+    return dA * xp.astype(D, dA.dtype) / keep_prob
+
+
+def _scramble(x: Array) -> Array:
+    """lowbias32 without its last step, which leaves the upper half of the bits as it is.
+
+    The masks make an arithmetic shift to the right a logical one. The multipliers are 0x7FEB352D and
+    0x846CA68B as int32.
+    """
+    x = (x ^ ((x >> 16) & 0xFFFF)) * 0x7FEB352D
+    return (x ^ ((x >> 15) & 0x1FFFF)) * (0x846CA68B - 2**32)
+
+
+def _mix(x: Array) -> Array:
+    """lowbias32: an int32 array to an int32 array, one to one."""
+    x = _scramble(x)
+    return x ^ ((x >> 16) & 0xFFFF)

@@ -1,0 +1,110 @@
+"""One layer, forward and backward: Z = W A_prev + b, A = g(Z).
+
+A_prev is (n_prev, B) with B examples in columns, W is (n, n_prev), b is (n, 1), Z, A and their
+derivatives are (n, B). All share one real floating dtype. B may be the whole batch or a block of it;
+m is always the number of examples in the whole batch, so that the dW and db of blocks add up.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.types import Array, Namespace
+
+LinearCache: TypeAlias = tuple[Array, Array, Array]
+LayerCache: TypeAlias = tuple[LinearCache, Array]
+
+
+def linear_forward(
+    A_prev: Array, W: Array, b: Array, *, xp: Namespace
+) -> tuple[Array, LinearCache]:
+    """Linear part: ``Z = W A_prev + b``, with ``(A_prev, W, b)`` for `linear_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, b = np.asarray([[1.0, 2.0]]), np.asarray([[10.0]])
+    >>> Z, cache = linear_forward(np.asarray([[1.0, 0.0], [0.0, 1.0]]), W, b, xp=np)
+    >>> Z
+    array([[11., 12.]])
+    """
+    return xp.matmul(W, A_prev) + b, (A_prev, W, b)
+
+
+def linear_gradients(
+    dZ: Array, linear_cache: LinearCache, *, m: int, xp: Namespace
+) -> tuple[Array, Array]:
+    """Gradients of the parameters: ``dW = dZ A_prev^T / m`` and ``db = sum(dZ) / m`` over examples.
+
+    This is `linear_backward` without dA_prev, all that the first layer needs. dW is (n, n_prev) and
+    db is (n, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cache = (np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), np.asarray([[0.0]]))
+    >>> dW, db = linear_gradients(np.asarray([[1.0, 1.0]]), cache, m=2, xp=np)
+    >>> dW, db
+    (array([[2.]]), array([[1.]]))
+    """
+    A_prev, _, _ = linear_cache
+    return xp.matmul(dZ, A_prev.T) / m, xp.sum(dZ, axis=1, keepdims=True) / m
+
+
+def linear_backward(
+    dZ: Array, linear_cache: LinearCache, *, m: int, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Backward of `linear_forward`: ``dA_prev = W^T dZ``, with dW and db of `linear_gradients`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cache = (np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), np.asarray([[0.0]]))
+    >>> dA_prev, dW, db = linear_backward(np.asarray([[1.0, 1.0]]), cache, m=2, xp=np)
+    >>> dA_prev, dW, db
+    (array([[2., 2.]]), array([[2.]]), array([[1.]]))
+    """
+    _, W, _ = linear_cache
+    dW, db = linear_gradients(dZ, linear_cache, m=m, xp=xp)
+    return xp.matmul(W.T, dZ), dW, db
+
+
+def linear_activation_forward(
+    A_prev: Array, W: Array, b: Array, activation: Activation, *, xp: Namespace
+) -> tuple[Array, LayerCache]:
+    """Whole layer: ``A = g(W A_prev + b)``, with ``((A_prev, W, b), Z)`` for its backward.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> W, b = np.asarray([[1.0], [-1.0]]), np.asarray([[0.0], [0.0]])
+    >>> A, cache = linear_activation_forward(
+    ...     np.asarray([[2.0]]), W, b, ACTIVATIONS["relu"], xp=np)
+    >>> A
+    array([[2.],
+           [0.]])
+    """
+    Z, linear_cache = linear_forward(A_prev, W, b, xp=xp)
+    return activation.forward(Z, xp=xp), (linear_cache, Z)
+
+
+def linear_activation_backward(
+    dA: Array, cache: LayerCache, activation: Activation, *, m: int, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Backward of `linear_activation_forward`: ``dZ = dA * g'(Z)``, then `linear_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> linear_cache = (np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), np.asarray([[-4.0]]))
+    >>> cache = (linear_cache, np.asarray([[-2.0, 2.0]]))
+    >>> dA_prev, dW, db = linear_activation_backward(
+    ...     np.asarray([[1.0, 1.0]]), cache, ACTIVATIONS["relu"], m=2, xp=np)
+    >>> dA_prev, dW, db
+    (array([[0., 2.]]), array([[1.5]]), array([[0.5]]))
+    """
+    linear_cache, Z = cache
+    return linear_backward(activation.backward(dA, Z, xp=xp), linear_cache, m=m, xp=xp)

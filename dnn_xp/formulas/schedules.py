@@ -1,0 +1,212 @@
+"""Schedules: the learning rate of each iteration.
+
+A schedule is called with the iteration, 0, 1, 2, ..., and gives a Python float. Each is a frozen
+dataclass, so its repr shows its hyper-parameters and it can be compared and pickled. The classes bear
+the names of functions because they are there to be called. Hyper-parameters out of their range raise
+ValueError.
+
+To add one, write its class and one entry of `SCHEDULES`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dnn_xp.formulas.hyperparameters import real, whole
+
+Schedule: TypeAlias = Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class constant:
+    """The same rate throughout: ``learning_rate``.
+
+    Parameters
+    ----------
+    learning_rate : > 0.
+
+    Examples
+    --------
+    >>> constant(0.1)(1000)
+    0.1
+    """
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+
+    def __call__(self, iteration: int) -> float:
+        return self.learning_rate
+
+
+@dataclass(frozen=True)
+class inverse_time_decay:
+    """Decay as one over time: ``learning_rate / (1 + decay_rate iteration)``.
+
+    Parameters
+    ----------
+    learning_rate : > 0, the rate of iteration 0.
+    decay_rate : >= 0, per iteration.
+
+    Examples
+    --------
+    >>> inverse_time_decay(0.1, decay_rate=0.01)(100)
+    0.05
+    """
+
+    learning_rate: float
+    decay_rate: float
+
+    def __post_init__(self) -> None:
+        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+        _set(self, decay_rate=real("decay_rate", self.decay_rate, at_least=0.0))
+
+    def __call__(self, iteration: int) -> float:
+        return self.learning_rate / (1.0 + self.decay_rate * iteration)
+
+
+@dataclass(frozen=True)
+class step_decay:
+    """A staircase: ``learning_rate factor^floor(iteration / every)``.
+
+    Parameters
+    ----------
+    learning_rate : > 0, the rate of the first step.
+    factor : 0 < factor <= 1, from one step to the next.
+    every : iterations on one step, a whole number >= 1.
+
+    Examples
+    --------
+    >>> schedule = step_decay(0.1, factor=0.5, every=1000)
+    >>> schedule(999), schedule(1000)
+    (0.1, 0.05)
+    """
+
+    learning_rate: float
+    factor: float
+    every: int
+
+    def __post_init__(self) -> None:
+        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+        _set(self, factor=real("factor", self.factor, above=0.0, at_most=1.0))
+        _set(self, every=whole("every", self.every, at_least=1))
+
+    def __call__(self, iteration: int) -> float:
+        return float(self.learning_rate * self.factor ** (iteration // self.every))
+
+
+@dataclass(frozen=True)
+class exponential_decay:
+    """Exponential decay: ``learning_rate factor^(iteration / every)``.
+
+    Parameters
+    ----------
+    learning_rate : > 0, the rate of iteration 0.
+    factor : 0 < factor <= 1, reached after every iterations.
+    every : iterations in which the rate falls by factor, a whole number >= 1.
+
+    Examples
+    --------
+    >>> schedule = exponential_decay(0.1, factor=0.25, every=1000)
+    >>> schedule(500), schedule(1000)
+    (0.05, 0.025)
+    """
+
+    learning_rate: float
+    factor: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+        _set(self, factor=real("factor", self.factor, above=0.0, at_most=1.0))
+        _set(self, every=whole("every", self.every, at_least=1))
+
+    def __call__(self, iteration: int) -> float:
+        return float(self.learning_rate * self.factor ** (iteration / self.every))
+
+
+@dataclass(frozen=True)
+class cosine_decay:
+    """Half a cosine from learning_rate down to floor, which is kept from then on.
+
+    ``floor + (learning_rate - floor) (1 + cos(pi t)) / 2`` with ``t = min(iteration / iterations, 1)``.
+    Source: Loshchilov and Hutter 2017, without restarts.
+
+    Parameters
+    ----------
+    learning_rate : > 0, the rate of iteration 0.
+    iterations : length of the decay, a whole number >= 1.
+    floor : 0 <= floor <= learning_rate, the rate at its end.
+
+    Examples
+    --------
+    >>> schedule = cosine_decay(0.1, iterations=100, floor=0.02)
+    >>> schedule(0), round(schedule(50), 6), schedule(100), schedule(1000)
+    (0.1, 0.06, 0.02, 0.02)
+    """
+
+    learning_rate: float
+    iterations: int
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+        _set(self, iterations=whole("iterations", self.iterations, at_least=1))
+        _set(self, floor=real("floor", self.floor, at_least=0.0, at_most=self.learning_rate))
+
+    def __call__(self, iteration: int) -> float:
+        t = min(iteration / self.iterations, 1.0)
+        return self.floor + (self.learning_rate - self.floor) * (0.5 + 0.5 * math.cos(math.pi * t))
+
+
+@dataclass(frozen=True)
+class warm_up:
+    """Another schedule, reached by a straight line: ``schedule(t) min((t + 1) / iterations, 1)``.
+
+    The schedule inside counts its iterations from 0 as well, not from the end of the line.
+    Source: Goyal et al. 2017.
+
+    Parameters
+    ----------
+    schedule : the schedule to reach, a function of the iteration.
+    iterations : length of the line, a whole number >= 1.
+
+    Examples
+    --------
+    >>> schedule = warm_up(constant(0.5), iterations=4)
+    >>> [schedule(iteration) for iteration in range(5)]
+    [0.125, 0.25, 0.375, 0.5, 0.5]
+    """
+
+    schedule: Schedule
+    iterations: int
+
+    def __post_init__(self) -> None:
+        if not callable(self.schedule):
+            raise ValueError(
+                f"schedule must be a schedule, such as constant(0.1); got {self.schedule!r}"
+            )
+        _set(self, iterations=whole("iterations", self.iterations, at_least=1))
+
+    def __call__(self, iteration: int) -> float:
+        return self.schedule(iteration) * min((iteration + 1) / self.iterations, 1.0)
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "constant": constant,
+    "inverse_time_decay": inverse_time_decay,
+    "step_decay": step_decay,
+    "exponential_decay": exponential_decay,
+    "cosine_decay": cosine_decay,
+    "warm_up": warm_up,
+}
+
+
+def _set(schedule: object, **fields: float) -> None:
+    # A frozen dataclass refuses plain assignment, to its own __post_init__ too.
+    for name, value in fields.items():
+        object.__setattr__(schedule, name, value)
