@@ -1,7 +1,7 @@
 """The formulas of deep fully connected networks: each forward beside its derivative.
 
-Pure functions of arrays, written once for every array-API namespace `xp`. They read top to bottom as
-the pages of the course: activations, layers, costs, penalties, updates.
+Pure functions of arrays, written once for every array-API namespace `xp`. They read top to bottom
+as the pages of the course: activations, layers, costs, penalties, updates.
 """
 
 from dnn_xp.formulas.activations import (

@@ -1,8 +1,8 @@
 """Activations: each g beside the product of its derivative with dA.
 
-Every forward takes Z, a real floating array of shape (n, m) with examples in columns, and returns
-A = g(Z) of the same shape and dtype. Every backward takes dA = dJ/dA and the same Z and returns
-dZ = dJ/dZ, again of that shape and dtype: dA * g'(Z) where g is elementwise. No argument is changed,
+Every forward takes Z, a real floating array of shape (n, m) with examples in columns, and returns A
+= g(Z) of the same shape and dtype. Every backward takes dA = dJ/dA and the same Z and returns dZ =
+dJ/dZ, again of that shape and dtype: dA * g'(Z) where g is elementwise. No argument is changed,
 nothing is raised, and NaN in Z gives NaN in A.
 
 To add one, write its two functions and one entry of `ACTIVATIONS`.
@@ -20,8 +20,8 @@ from typing import NamedTuple
 from dnn_xp.formulas.types import Array, Namespace
 
 LEAKY_SLOPE = 0.01
-_GELU_CUBIC = 0.044715
 _GELU_SCALE = math.sqrt(2.0 / math.pi)
+_GELU_CUBIC = 0.044715 * _GELU_SCALE
 
 
 class Activation(NamedTuple):
@@ -70,8 +70,8 @@ def relu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def sigmoid(Z: Array, *, xp: Namespace) -> Array:
     """Logistic sigmoid: ``A = 1 / (1 + exp(-Z))``.
 
-    Computed from ``e = exp(-|Z|)`` as ``1 / (1 + e)`` for Z >= 0 and ``e / (1 + e)`` for Z < 0, which
-    cannot overflow and keeps the relative precision of small probabilities.
+    Computed from ``e = exp(-|Z|)`` as ``1 / (1 + e)`` for Z >= 0 and ``e / (1 + e)`` for Z < 0,
+    which cannot overflow and keeps the relative precision of small probabilities.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def sigmoid(Z: Array, *, xp: Namespace) -> Array:
 
 
 def sigmoid_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
-    """Backward of `sigmoid`: ``dZ = dA e / (1 + e)^2`` with ``e = exp(-|Z|)``, that is dA A (1 - A).
+    """Backward of `sigmoid`: ``dZ = dA A (1 - A)``, as ``dA e / (1 + e)^2`` with ``e = exp(-|Z|)``.
 
     Examples
     --------
@@ -229,8 +229,8 @@ def elu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def gelu(Z: Array, *, xp: Namespace) -> Array:
     """Gaussian error linear unit in its tanh form: ``A = Z (1 + tanh(u)) / 2``.
 
-    Here ``u = sqrt(2/pi) (Z + 0.044715 Z^3)``. The exact form Z Phi(Z) needs erf, which the array API
-    lacks; the two differ by less than 5e-4. Source: Hendrycks and Gimpel 2016.
+    Here ``u = sqrt(2/pi) (Z + 0.044715 Z^3)``. The exact form Z Phi(Z) needs erf, which the array
+    API lacks; the two differ by less than 5e-4. Source: Hendrycks and Gimpel 2016.
 
     Examples
     --------
@@ -238,7 +238,7 @@ def gelu(Z: Array, *, xp: Namespace) -> Array:
     >>> gelu(np.asarray([[-10000.0, 0.0, 10000.0]]), xp=np) + 0.0
     array([[    0.,     0., 10000.]])
     """
-    u = _GELU_SCALE * Z * (1.0 + _GELU_CUBIC * (Z * Z))
+    u = Z * (_GELU_SCALE + _GELU_CUBIC * (Z * Z))
     return 0.5 * Z * (1.0 + xp.tanh(u))
 
 
@@ -252,8 +252,8 @@ def gelu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     array([[0., 1., 2.]])
     """
     square = Z * Z
-    t = xp.tanh(_GELU_SCALE * Z * (1.0 + _GELU_CUBIC * square))
-    du = _GELU_SCALE * (1.0 + (3.0 * _GELU_CUBIC) * square)
+    t = xp.tanh(Z * (_GELU_SCALE + _GELU_CUBIC * square))
+    du = _GELU_SCALE + (3.0 * _GELU_CUBIC) * square
     return dA * (0.5 * (1.0 + t + Z * (1.0 - t * t) * du))
 
 
@@ -310,7 +310,8 @@ def softplus_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def exp(Z: Array, *, xp: Namespace) -> Array:
     """Exponential: ``A = exp(Z)``, the mean of a Poisson output.
 
-    It is the only activation that overflows: to inf, above Z = 88.7 in float32 and 709.7 in float64.
+    It is the only activation that overflows: to inf, above Z = 88.7 in float32 and 709.7 in
+    float64.
 
     Examples
     --------
@@ -333,10 +334,10 @@ def exp_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     return dA * xp.exp(Z)
 
 
-# Where A^2 has a mean of about half of Z^2, "he" keeps the size of the signal from layer to layer
-# (for standard normal Z: relu 0.50, leaky_relu 0.50, elu 0.65, gelu 0.43, silu 0.36); the authors of
-# elu start from it too. softplus has 0.92, so "lecun", which assumes 1, fits it. The rest are outputs
-# or close to linear at 0, where "xavier" balances the forward and the backward signal.
+# Where A^2 has a mean of about half of Z^2, "he" keeps the size of the signal from layer to
+# layer (for standard normal Z: relu 0.50, leaky_relu 0.50, elu 0.64, gelu 0.43, silu 0.36); the
+# authors of elu start from it too. softplus has 0.92, so "lecun", which assumes 1, fits it. The
+# rest are outputs or close to linear at 0, where "xavier" balances the signals of both directions.
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (

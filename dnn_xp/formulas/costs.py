@@ -1,9 +1,9 @@
 """Costs: each loss beside its derivative, both from Z[L], the linear part of the output layer.
 
 Taking Z rather than A keeps the logarithm of a probability exact where the probability itself has
-been rounded to 0 or 1. Z and Y are real floating arrays of shape (n_y, m). A loss returns (n_y, m) or
-(1, m), and its sum over axis 0 is the loss of each example; a derivative returns dZ = d loss / dZ,
-(n_y, m). Neither is divided by m. No argument is changed and nothing is raised.
+been rounded to 0 or 1. Z and Y are real floating arrays of shape (n_y, m). A loss returns (n_y, m)
+or (1, m), and its sum over axis 0 is the loss of each example; a derivative returns dZ = d loss /
+dZ, (n_y, m). Neither is divided by m. No argument is changed and nothing is raised.
 
 To add one, write its two functions and one entry of `COSTS`.
 """
@@ -82,7 +82,7 @@ def softmax_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
 
 
 def softmax_cross_entropy_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:
-    """Derivative of `softmax_cross_entropy`: ``dZ = softmax(Z) - Y``, given columns of Y that sum to 1.
+    """Derivative of `softmax_cross_entropy`: ``dZ = softmax(Z) - Y``, as columns of Y sum to 1.
 
     Examples
     --------
@@ -151,8 +151,8 @@ def huber_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:
 def poisson(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """Poisson loss of the mean A = exp(Z): ``exp(Z) - Y Z`` for counts Y >= 0.
 
-    It is the negative log-likelihood without log(Y!), which does not depend on Z, and it overflows to
-    inf where exp does: above Z = 88.7 in float32.
+    It is the negative log-likelihood without log(Y!), which does not depend on Z, and it overflows
+    to inf where exp does: above Z = 88.7 in float32.
 
     Examples
     --------

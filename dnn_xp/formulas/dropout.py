@@ -52,7 +52,8 @@ def dropout_forward(A: Array, D: Array, *, keep_prob: float, xp: Namespace) -> A
     Examples
     --------
     >>> import numpy as np
-    >>> dropout_forward(np.asarray([[1.0, 1.0]]), np.asarray([[True, False]]), keep_prob=0.5, xp=np)
+    >>> D = np.asarray([[True, False]])
+    >>> dropout_forward(np.asarray([[1.0, 1.0]]), D, keep_prob=0.5, xp=np)
     array([[2., 0.]])
     """
     return A * xp.astype(D, A.dtype) / keep_prob
@@ -64,7 +65,8 @@ def dropout_backward(dA: Array, D: Array, *, keep_prob: float, xp: Namespace) ->
     Examples
     --------
     >>> import numpy as np
-    >>> dropout_backward(np.asarray([[3.0, 3.0]]), np.asarray([[True, False]]), keep_prob=0.5, xp=np)
+    >>> D = np.asarray([[True, False]])
+    >>> dropout_backward(np.asarray([[3.0, 3.0]]), D, keep_prob=0.5, xp=np)
     array([[6., 0.]])
     """
     return dA * xp.astype(D, dA.dtype) / keep_prob
@@ -73,8 +75,8 @@ def dropout_backward(dA: Array, D: Array, *, keep_prob: float, xp: Namespace) ->
 def _scramble(x: Array) -> Array:
     """lowbias32 without its last step, which leaves the upper half of the bits as it is.
 
-    The masks make an arithmetic shift to the right a logical one. The multipliers are 0x7FEB352D and
-    0x846CA68B as int32.
+    The masks make an arithmetic shift to the right a logical one. The multipliers are 0x7FEB352D
+    and 0x846CA68B as int32.
     """
     x = (x ^ ((x >> 16) & 0xFFFF)) * 0x7FEB352D
     return (x ^ ((x >> 15) & 0x1FFFF)) * (0x846CA68B - 2**32)

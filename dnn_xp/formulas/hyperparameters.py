@@ -15,7 +15,7 @@ def real(
     at_most: float = math.inf,
     below: float = math.inf,
 ) -> float:
-    """The value as a Python float; ValueError unless it is a finite real number within the bounds."""
+    """The value as a Python float; ValueError unless it is finite and within the bounds."""
     wanted = " and ".join(
         f"{relation} {bound:g}"
         for relation, bound in ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
@@ -30,6 +30,8 @@ def real(
 
 def whole(argument: str, value: object, *, at_least: int) -> int:
     """The value as a Python int; ValueError unless it is a whole number >= at_least."""
-    if isinstance(value, Integral) and not isinstance(value, bool) and value >= at_least:
-        return int(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        number = int(value)
+        if number >= at_least:
+            return number
     raise ValueError(f"{argument} must be a whole number >= {at_least}; got {value!r}")

@@ -1,7 +1,8 @@
 """Initial parameters, drawn on the host in float64 from one NumPy Generator.
 
 A library, device or dtype that is chosen later gets these very numbers, so the same seed means the
-same start everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the rules are:
+same start everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the rules
+are:
 
     he              normal, variance 2 / n_in                   He et al. 2015
     he_uniform      uniform, variance 2 / n_in
@@ -11,8 +12,8 @@ same start everywhere. Biases start at 0. With n_in inputs and n_out units of a 
     normal          normal, standard deviation `scale`
     zeros           zeros (for one layer alone, since units that start equal stay equal)
 
-glorot and glorot_uniform are other names of xavier and xavier_uniform. "auto" takes for each layer the
-rule that its `Activation` names, with the reasons beside `ACTIVATIONS`.
+glorot and glorot_uniform are other names of xavier and xavier_uniform. "auto" takes for each layer
+the rule that its `Activation` names, with the reasons beside `ACTIVATIONS`.
 
 To add a rule, write one entry of `INITIALIZATIONS`.
 """

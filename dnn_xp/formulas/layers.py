@@ -1,8 +1,8 @@
 """One layer, forward and backward: Z = W A_prev + b, A = g(Z).
 
 A_prev is (n_prev, B) with B examples in columns, W is (n, n_prev), b is (n, 1), Z, A and their
-derivatives are (n, B). All share one real floating dtype. B may be the whole batch or a block of it;
-m is always the number of examples in the whole batch, so that the dW and db of blocks add up.
+derivatives are (n, B). All share one real floating dtype. B may be the whole batch or a block of
+it; m is always the number of examples in the whole batch, so that the dW and db of blocks add up.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 theta is the (p,) vector of parameters and mask a (p,) vector of the same dtype: 1 at the entries of
 each W and 0 at those of each b, which are not penalised. m is the number of examples in the whole
-batch. A penalty belongs to the cost once, and its gradient to the gradient once, however many blocks
-the batch was cut into.
+batch. A penalty belongs to the cost once, and its gradient to the gradient once, however many
+blocks the batch was cut into.
 """
 
 from __future__ import annotations

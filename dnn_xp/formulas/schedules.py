@@ -1,9 +1,9 @@
 """Schedules: the learning rate of each iteration.
 
 A schedule is called with the iteration, 0, 1, 2, ..., and gives a Python float. Each is a frozen
-dataclass, so its repr shows its hyper-parameters and it can be compared and pickled. The classes bear
-the names of functions because they are there to be called. Hyper-parameters out of their range raise
-ValueError.
+dataclass, so its repr shows its hyper-parameters and it can be compared and pickled. The classes
+bear the names of functions because they are there to be called. Hyper-parameters out of their range
+raise ValueError.
 
 To add one, write its class and one entry of `SCHEDULES`.
 """
@@ -21,7 +21,7 @@ Schedule: TypeAlias = Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class constant:
+class constant:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """The same rate throughout: ``learning_rate``.
 
     Parameters
@@ -40,11 +40,12 @@ class constant:
         _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         return self.learning_rate
 
 
 @dataclass(frozen=True)
-class inverse_time_decay:
+class inverse_time_decay:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """Decay as one over time: ``learning_rate / (1 + decay_rate iteration)``.
 
     Parameters
@@ -66,11 +67,12 @@ class inverse_time_decay:
         _set(self, decay_rate=real("decay_rate", self.decay_rate, at_least=0.0))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         return self.learning_rate / (1.0 + self.decay_rate * iteration)
 
 
 @dataclass(frozen=True)
-class step_decay:
+class step_decay:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """A staircase: ``learning_rate factor^floor(iteration / every)``.
 
     Parameters
@@ -96,11 +98,12 @@ class step_decay:
         _set(self, every=whole("every", self.every, at_least=1))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         return float(self.learning_rate * self.factor ** (iteration // self.every))
 
 
 @dataclass(frozen=True)
-class exponential_decay:
+class exponential_decay:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """Exponential decay: ``learning_rate factor^(iteration / every)``.
 
     Parameters
@@ -126,15 +129,16 @@ class exponential_decay:
         _set(self, every=whole("every", self.every, at_least=1))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         return float(self.learning_rate * self.factor ** (iteration / self.every))
 
 
 @dataclass(frozen=True)
-class cosine_decay:
+class cosine_decay:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """Half a cosine from learning_rate down to floor, which is kept from then on.
 
-    ``floor + (learning_rate - floor) (1 + cos(pi t)) / 2`` with ``t = min(iteration / iterations, 1)``.
-    Source: Loshchilov and Hutter 2017, without restarts.
+    ``floor + (learning_rate - floor) (1 + cos(pi t)) / 2`` with ``t = min(iteration / iterations,
+    1)``. Source: Loshchilov and Hutter 2017, without restarts.
 
     Parameters
     ----------
@@ -159,12 +163,13 @@ class cosine_decay:
         _set(self, floor=real("floor", self.floor, at_least=0.0, at_most=self.learning_rate))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         t = min(iteration / self.iterations, 1.0)
         return self.floor + (self.learning_rate - self.floor) * (0.5 + 0.5 * math.cos(math.pi * t))
 
 
 @dataclass(frozen=True)
-class warm_up:
+class warm_up:  # noqa: N801 - called like a function, so named like one (PEP 8)
     """Another schedule, reached by a straight line: ``schedule(t) min((t + 1) / iterations, 1)``.
 
     The schedule inside counts its iterations from 0 as well, not from the end of the line.
@@ -193,6 +198,7 @@ class warm_up:
         _set(self, iterations=whole("iterations", self.iterations, at_least=1))
 
     def __call__(self, iteration: int) -> float:
+        """The rate of one iteration, counted from 0."""
         return self.schedule(iteration) * min((iteration + 1) / self.iterations, 1.0)
 
 

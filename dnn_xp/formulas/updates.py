@@ -1,9 +1,9 @@
 """Updates: how a gradient changes the parameters, on all of them as one flat vector.
 
 An optimizer is a record of two functions. ``init(theta, *, xp)`` gives its state, a tuple of arrays
-like theta (perhaps none). ``update(theta, gradient, state, *, learning_rate, step, xp)`` gives the new
-theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step = 1, 2, ...
-are Python numbers (or 0-d arrays of theta's dtype), so the arrays keep their dtype.
+like theta (perhaps none). ``update(theta, gradient, state, *, learning_rate, step, xp)`` gives the
+new theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step = 1,
+2, ... are Python numbers (or 0-d arrays of theta's dtype), so the arrays keep their dtype.
 
 To add one, write its update, its factory and one entry of `OPTIMIZERS`.
 """
@@ -77,8 +77,8 @@ def nesterov(beta: float = 0.9) -> Optimizer:
     """Gradient descent with Nesterov's momentum.
 
     ``v = beta v + gradient``, ``theta -= learning_rate (gradient + beta v)``: the gradient is taken
-    where the velocity is about to lead. Source: Nesterov 1983; Sutskever et al. 2013, written for the
-    point looked ahead to, as in torch.optim.SGD.
+    where the velocity is about to lead. Source: Nesterov 1983; Sutskever et al. 2013, written for
+    the point looked ahead to, as in torch.optim.SGD.
 
     Parameters
     ----------
@@ -114,7 +114,8 @@ def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     >>> optimizer = rmsprop(rho=0.75)
     >>> theta = np.asarray([1.0])
     >>> theta, state = optimizer.update(
-    ...     theta, np.asarray([2.0]), optimizer.init(theta, xp=np), learning_rate=0.5, step=1, xp=np)
+    ...     theta, np.asarray([2.0]), optimizer.init(theta, xp=np),
+    ...     learning_rate=0.5, step=1, xp=np)
     >>> theta.round(6), state
     (array([0.]), (array([1.]),))
     """
@@ -174,7 +175,8 @@ def adamw(
     >>> optimizer = adamw(weight_decay=0.5)
     >>> theta = np.asarray([4.0])
     >>> theta, state = optimizer.update(
-    ...     theta, np.asarray([0.0]), optimizer.init(theta, xp=np), learning_rate=0.5, step=1, xp=np)
+    ...     theta, np.asarray([0.0]), optimizer.init(theta, xp=np),
+    ...     learning_rate=0.5, step=1, xp=np)
     >>> theta
     array([3.])
     """
@@ -197,8 +199,8 @@ def clip_by_global_norm(gradient: Array, *, max_norm: float, xp: Namespace) -> A
     """The gradient, made shorter if need be: ``gradient min(1, max_norm / |gradient|)``.
 
     gradient is the (p,) gradient of all parameters and |.| the Euclidean norm; max_norm > 0. The
-    direction stays. Squares are taken of entries divided by the largest, so that they cannot overflow.
-    Source: Pascanu, Mikolov and Bengio 2013.
+    direction stays. Squares are taken of entries divided by the largest, so that they cannot
+    overflow. Source: Pascanu, Mikolov and Bengio 2013.
 
     Examples
     --------
