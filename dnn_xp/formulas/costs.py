@@ -175,7 +175,7 @@ def poisson_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     return exp(Z, xp=xp) - Y
 
 
-def weighted_sum(losses: Array, weights: Array | None, *, m: int, xp: Namespace) -> Array:
+def weighted_sum(losses: Array, weights: Array | None, *, m: float, xp: Namespace) -> Array:
     """Share of these examples in the cost: ``sum(losses * weights) / m``.
 
     Parameters

@@ -32,9 +32,7 @@ def linear_forward(
     return xp.matmul(W, A_prev) + b, (A_prev, W, b)
 
 
-def linear_gradients(
-    dZ: Array, linear_cache: LinearCache, *, m: int, xp: Namespace
-) -> tuple[Array, Array]:
+def linear_gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tuple[Array, Array]:
     """Gradients of the parameters: ``dW = dZ A_prev^T / m`` and ``db = sum(dZ) / m`` over examples.
 
     This is `linear_backward` without dA_prev, all that the first layer needs. dW is (n, n_prev) and
@@ -43,17 +41,14 @@ def linear_gradients(
     Examples
     --------
     >>> import numpy as np
-    >>> cache = (np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), np.asarray([[0.0]]))
-    >>> dW, db = linear_gradients(np.asarray([[1.0, 1.0]]), cache, m=2, xp=np)
-    >>> dW, db
+    >>> linear_gradients(np.asarray([[1.0, 1.0]]), np.asarray([[1.0, 3.0]]), m=2, xp=np)
     (array([[2.]]), array([[1.]]))
     """
-    A_prev, _, _ = linear_cache
     return xp.matmul(dZ, A_prev.T) / m, xp.sum(dZ, axis=1, keepdims=True) / m
 
 
 def linear_backward(
-    dZ: Array, linear_cache: LinearCache, *, m: int, xp: Namespace
+    dZ: Array, linear_cache: LinearCache, *, m: float, xp: Namespace
 ) -> tuple[Array, Array, Array]:
     """Backward of `linear_forward`: ``dA_prev = W^T dZ``, with dW and db of `linear_gradients`.
 
@@ -65,8 +60,8 @@ def linear_backward(
     >>> dA_prev, dW, db
     (array([[2., 2.]]), array([[2.]]), array([[1.]]))
     """
-    _, W, _ = linear_cache
-    dW, db = linear_gradients(dZ, linear_cache, m=m, xp=xp)
+    A_prev, W, _ = linear_cache
+    dW, db = linear_gradients(dZ, A_prev, m=m, xp=xp)
     return xp.matmul(W.T, dZ), dW, db
 
 
@@ -91,7 +86,7 @@ def linear_activation_forward(
 
 
 def linear_activation_backward(
-    dA: Array, cache: LayerCache, activation: Activation, *, m: int, xp: Namespace
+    dA: Array, cache: LayerCache, activation: Activation, *, m: float, xp: Namespace
 ) -> tuple[Array, Array, Array]:
     """Backward of `linear_activation_forward`: ``dZ = dA * g'(Z)``, then `linear_backward`.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dnn_xp.formulas.types import Array, Namespace
 
 
-def l2_penalty(theta: Array, mask: Array, *, l2: float, m: int, xp: Namespace) -> Array:
+def l2_penalty(theta: Array, mask: Array, *, l2: float, m: float, xp: Namespace) -> Array:
     """L2 penalty, a 0-d array: ``l2 / (2 m) sum(mask theta^2)``.
 
     Examples
@@ -24,7 +24,7 @@ def l2_penalty(theta: Array, mask: Array, *, l2: float, m: int, xp: Namespace) -
     return xp.sum(mask * (theta * theta)) * (l2 / (2.0 * m))
 
 
-def l2_gradient(theta: Array, mask: Array, *, l2: float, m: int, xp: Namespace) -> Array:
+def l2_gradient(theta: Array, mask: Array, *, l2: float, m: float, xp: Namespace) -> Array:
     """Gradient of `l2_penalty`, (p,): ``l2 / m mask theta``.
 
     Examples
@@ -37,7 +37,7 @@ def l2_gradient(theta: Array, mask: Array, *, l2: float, m: int, xp: Namespace) 
     return (mask * theta) * (l2 / m)
 
 
-def l1_penalty(theta: Array, mask: Array, *, l1: float, m: int, xp: Namespace) -> Array:
+def l1_penalty(theta: Array, mask: Array, *, l1: float, m: float, xp: Namespace) -> Array:
     """L1 penalty, a 0-d array: ``l1 / m sum(mask |theta|)``.
 
     Examples
@@ -50,7 +50,7 @@ def l1_penalty(theta: Array, mask: Array, *, l1: float, m: int, xp: Namespace) -
     return xp.sum(mask * xp.abs(theta)) * (l1 / m)
 
 
-def l1_gradient(theta: Array, mask: Array, *, l1: float, m: int, xp: Namespace) -> Array:
+def l1_gradient(theta: Array, mask: Array, *, l1: float, m: float, xp: Namespace) -> Array:
     """Subgradient of `l1_penalty`, (p,): ``l1 / m mask sign(theta)``, which is 0 at theta = 0.
 
     Examples
