@@ -1,0 +1,48 @@
+"""The door: everything users bring is checked here, once, and becomes a source of examples."""
+
+from __future__ import annotations
+
+from dnn_xp.data.agreement import check_features, check_same_library, looks_transposed
+from dnn_xp.data.arrays import as_source, open_path
+from dnn_xp.data.files import table_columns
+from dnn_xp.data.finite import block_is_finite, check_finite
+from dnn_xp.data.host import working_dtype
+from dnn_xp.data.label_source import LabelSource
+from dnn_xp.data.labels import Targets, encode_targets
+from dnn_xp.data.parquet import ParquetSource
+from dnn_xp.data.sources import ArraySource, DatasetSource, Source
+from dnn_xp.data.standardize import (
+    Moments,
+    block_moments,
+    finish,
+    merge_moments,
+    moments,
+    standardize,
+)
+from dnn_xp.data.weights import encode_weights
+
+__all__ = [
+    "ArraySource",
+    "DatasetSource",
+    "LabelSource",
+    "Moments",
+    "ParquetSource",
+    "Source",
+    "Targets",
+    "as_source",
+    "block_is_finite",
+    "block_moments",
+    "check_features",
+    "check_finite",
+    "check_same_library",
+    "encode_targets",
+    "encode_weights",
+    "finish",
+    "looks_transposed",
+    "merge_moments",
+    "moments",
+    "open_path",
+    "standardize",
+    "table_columns",
+    "working_dtype",
+]

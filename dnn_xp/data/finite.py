@@ -1,0 +1,76 @@
+"""NaN and infinity: looked for once, block by block, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from dnn_xp.data.host import namespace, to_host
+from dnn_xp.data.sources import Source
+from dnn_xp.formulas.types import Array
+
+_BLOCK_VALUES = 1 << 20
+
+
+def block_ranges(source: Source, *, values: int = _BLOCK_VALUES) -> Iterable[tuple[int, int]]:
+    """(start, stop) of blocks of about that many values."""
+    step = max(1, values // source.n)
+    return ((start, min(start + step, source.m)) for start in range(0, source.m, step))
+
+
+def block_is_finite(block: Array) -> bool:
+    """Whether a block of floats may be taken as free of NaN and infinity, by its sum alone.
+
+    A sum that contains NaN or infinity is never finite. The other way round a large sum may
+    overflow: then False comes although all is well, and the values have to be looked at.
+    """
+    with np.errstate(all="ignore"):
+        return math.isfinite(float(namespace(block).sum(block)))
+
+
+def check_finite(
+    source: Source, argument: str, *, blocks: Iterable[tuple[int, int]] | None = None
+) -> None:
+    """Raise when the source holds NaN or infinity, with how many and where the first one is.
+
+    Parameters
+    ----------
+    source : Source
+        (n, m); integers and bool pass unread.
+    argument : str
+        What the error calls it.
+    blocks : iterable of (start, stop), optional
+        The blocks to read it in; of about a million values each when not given.
+
+    Raises
+    ------
+    ValueError
+        With the counts, and the first position in the order of the examples.
+    """
+    if source.dtype.kind != "f":
+        return
+    nans = infinities = 0
+    first: tuple[int, int] | None = None
+    for start, stop in block_ranges(source) if blocks is None else blocks:
+        block = source.block(start, stop)
+        if block_is_finite(block):
+            continue
+        values = to_host(block)
+        bad = ~np.isfinite(values)
+        if first is None and bad.any():
+            # Examples in order, and within an example its features
+            example, feature = divmod(int(np.argmax(bad.T)), source.n)
+            first = (start + example, feature)
+        here = int(np.count_nonzero(np.isnan(values)))
+        nans += here
+        infinities += int(np.count_nonzero(bad)) - here
+    if first is None:
+        return
+    place = f"example {first[0]}" + (f", feature {first[1]}" if source.n > 1 else "")
+    raise ValueError(
+        f"{argument} holds {nans} NaN and {infinities} infinite values; the first is at {place} "
+        "(counted from 0). Finite numbers are wanted: drop these examples or fill the gaps in "
+        "(for instance with sklearn.impute.SimpleImputer)."
+    )

@@ -1,0 +1,189 @@
+"""What the engine reads from: examples as columns, a block at a time, of arrays and datasets."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.data.host import device, namespace, native, numpy_dtype
+from dnn_xp.formulas.types import Array
+
+
+@runtime_checkable
+class Source(Protocol):
+    """m examples of n features each, given out as columns.
+
+    Blocks may be asked for from several threads at once. What comes back must not be written to:
+    it may be a view of the user's array.
+
+    Attributes
+    ----------
+    n : int
+        Features (or outputs) of an example.
+    m : int
+        Examples.
+    dtype : numpy.dtype
+        Dtype of the blocks, as NumPy names it; the engine converts to the working dtype.
+    in_memory : bool
+        Whether a block costs no reading.
+    """
+
+    n: int
+    m: int
+    dtype: np.dtype[Any]
+    in_memory: bool
+
+    def block(self, start: int, stop: int) -> Array:
+        """Examples start to stop-1: (n, stop - start)."""
+        ...
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> Array:
+        """The examples at these positions, in this order, repeats allowed: (n, len(indices))."""
+        ...
+
+
+def _extent(shape: tuple[int, ...], rows: bool) -> tuple[int, int]:
+    """(n, m) of an array: one dimension is one feature, whatever `rows` says."""
+    if len(shape) == 1:
+        return 1, int(shape[0])
+    n, m = (int(shape[1]), int(shape[0])) if rows else (int(shape[0]), int(shape[1]))
+    return n, m
+
+
+class ArraySource:
+    """An in-memory array of any array-API library; its blocks are views in that library.
+
+    Parameters
+    ----------
+    array : array, (n, m), (m, n) or (m,)
+        One dimension is one feature.
+    rows : bool
+        Whether the array is (m, n): examples are rows.
+    """
+
+    in_memory = True
+
+    def __init__(self, array: Array, rows: bool = False) -> None:
+        self.array, self.rows = array, rows
+        self.n, self.m = _extent(array.shape, rows)
+        self.dtype = native(numpy_dtype(array.dtype))
+        self._xp = namespace(array)
+        # Blocks in another byte order, or in a float NumPy has no name for, are converted one by
+        # one: then nobody behind this door meets them.
+        stored_natively = (
+            array.dtype == self.dtype
+            if isinstance(array, np.ndarray)
+            else (not str(array.dtype).endswith("bfloat16"))
+        )
+        self._convert = not stored_natively
+        self._examples_axis = 0 if rows or len(array.shape) == 1 else 1
+
+    def block(self, start: int, stop: int) -> Array:
+        """Examples start to stop-1: (n, stop - start), a view where the library has views."""
+        if self._examples_axis == 1:
+            return self._given(self.array[:, start:stop])
+        return self._columns(self.array[start:stop, ...])
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> Array:
+        """The examples at these positions: (n, len(indices))."""
+        if isinstance(self.array, np.ndarray):
+            taken: Array = np.take(self.array, indices, axis=self._examples_axis)
+        else:
+            # int32 wherever it is enough: JAX has no int64 unless asked to
+            narrow = indices.astype(np.int32) if self.m < 2**31 else indices
+            positions = self._xp.asarray(narrow, device=device(self.array))
+            taken = self._xp.take(self.array, positions, axis=self._examples_axis)
+        return self._given(taken) if self._examples_axis == 1 else self._columns(taken)
+
+    def _columns(self, rows: Array) -> Array:
+        return self._given(rows.T if len(rows.shape) == 2 else rows[None, :])
+
+    def _given(self, block: Array) -> Array:
+        if not self._convert:
+            return block
+        if isinstance(block, np.ndarray):
+            return block.astype(self.dtype)
+        return self._xp.astype(block, self._xp.float32)
+
+    def __repr__(self) -> str:
+        library = self._xp.__name__.removeprefix("array_api_compat.")
+        return f"ArraySource(n={self.n}, m={self.m}, dtype={self.dtype}, library={library})"
+
+
+class DatasetSource:
+    """A dataset that is read as it is needed: np.memmap, h5py, Zarr, or whatever can be sliced.
+
+    Blocks are NumPy arrays, read (not mapped) when they are asked for, by the thread that asks.
+
+    Parameters
+    ----------
+    dataset : object with shape, dtype and slicing
+    rows : bool
+        Whether the dataset is (m, n): examples are rows.
+    """
+
+    in_memory = False
+
+    def __init__(self, dataset: Any, rows: bool = False) -> None:
+        self.dataset, self.rows = dataset, rows
+        self.n, self.m = _extent(dataset.shape, rows)
+        self.dtype = native(numpy_dtype(dataset.dtype))
+        self._examples_axis = 0 if rows or len(dataset.shape) == 1 else 1
+        # h5py holds a lock of its own; nothing is known of the rest, so they are read in turn
+        self._lock = None if isinstance(dataset, np.ndarray) else threading.Lock()
+
+    def block(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Examples start to stop-1: (n, stop - start)."""
+        return self._columns(self._read(self._slice(start, stop)))
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """The examples at these positions: (n, len(indices))."""
+        axis = self._examples_axis
+        if isinstance(self.dataset, np.ndarray):
+            taken = np.asarray(np.take(self.dataset, indices, axis=axis))
+            return self._columns(taken.astype(self.dtype, copy=False))
+        if len(indices) == 0:
+            return np.empty((self.n, 0), dtype=self.dtype)
+        # Datasets want increasing positions without repeats
+        increasing, places = np.unique(indices, return_inverse=True)
+        return self._columns(np.take(self._read_increasing(increasing), places, axis=axis))
+
+    def _read_increasing(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        two = len(self.dataset.shape) == 2
+        key: Any = positions
+        if two:
+            key = (positions, slice(None)) if self._examples_axis == 0 else (slice(None), positions)
+        package = type(self.dataset).__module__.partition(".")[0]
+        if package == "zarr":
+            return self._read(key, of=self.dataset.oindex)
+        if package == "h5py":
+            return self._read(key)
+        # Slicing is all that is promised: each run of neighbours is one slice
+        runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
+        parts = [self._read(self._slice(int(run[0]), int(run[-1]) + 1)) for run in runs]
+        return np.concatenate(parts, axis=self._examples_axis)
+
+    def _slice(self, start: int, stop: int) -> Any:
+        if self._examples_axis == 1:
+            return (slice(None), slice(start, stop))
+        return slice(start, stop)
+
+    def _read(self, key: Any, of: Any = None) -> npt.NDArray[Any]:
+        reader = self.dataset if of is None else of
+        if self._lock is None:
+            return np.array(reader[key], dtype=self.dtype)
+        with self._lock:
+            return np.asarray(reader[key], dtype=self.dtype)
+
+    def _columns(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if values.ndim == 1:
+            return values[None, :]
+        return values.T if self._examples_axis == 0 else values
+
+    def __repr__(self) -> str:
+        kind = type(self.dataset)
+        name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        return f"DatasetSource(n={self.n}, m={self.m}, dtype={self.dtype}, dataset={name})"

@@ -1,0 +1,119 @@
+"""Mean and standard deviation of each feature, in one exact pass over blocks of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import array_api_compat as compat
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.host import namespace, to_host
+from dnn_xp.data.sources import Source
+from dnn_xp.formulas.types import Array, Namespace
+
+
+class Moments(NamedTuple):
+    """What is known of some examples: how many, their mean, their sum of squared deviations.
+
+    mean and M2 are float64 NumPy arrays (n, 1).
+    """
+
+    m: int
+    mean: npt.NDArray[np.float64]
+    M2: npt.NDArray[np.float64]
+
+
+def block_moments(block: Array) -> Moments:
+    """The moments of a block (n, len): mean, then squared deviations from it, in float64.
+
+    M2 = sum (x - mean)^2 - (sum (x - mean))^2 / len, whose second term takes back what the
+    rounding of the mean has added (Chan, Golub, LeVeque 1983, eq. 1.7).
+    """
+    n, count = int(block.shape[0]), int(block.shape[1])
+    if count == 0:
+        return Moments(0, np.zeros((n, 1)), np.zeros((n, 1)))
+    # JAX has no float64 unless asked to; the others compute where the block lies
+    values = to_host(block) if compat.is_jax_array(block) else block
+    xp = namespace(values)
+    wide = xp.astype(values, xp.float64)
+    mean = xp.mean(wide, axis=1, keepdims=True)
+    deviation = wide - mean
+    drift = xp.sum(deviation, axis=1, keepdims=True)
+    M2 = xp.sum(deviation * deviation, axis=1, keepdims=True) - drift * drift / count
+    return Moments(count, to_host(mean), np.maximum(to_host(M2), 0.0))
+
+
+def merge_moments(a: Moments, b: Moments) -> Moments:
+    """The moments of the examples of a and of b together (Chan, Golub, LeVeque 1983).
+
+        mean = mean_a + delta m_b / m        delta = mean_b - mean_a        m = m_a + m_b
+        M2   = M2_a + M2_b + delta^2 m_a m_b / m
+
+    Associative up to rounding, with no examples as its neutral element.
+    """
+    if a.m == 0 or b.m == 0:
+        return b if a.m == 0 else a
+    m = a.m + b.m
+    delta = b.mean - a.mean
+    return Moments(
+        m,
+        a.mean + delta * (b.m / m),
+        a.M2 + b.M2 + delta * delta * (a.m * (b.m / m)),
+    )
+
+
+def moments(source: Source, blocks: Iterable[tuple[int, int]] | None = None) -> Moments:
+    """The moments of all examples of a source, read once in blocks.
+
+    Parameters
+    ----------
+    source : Source
+        (n, m).
+    blocks : iterable of (start, stop), optional
+        The blocks to read it in; of about a million values each when not given.
+
+    Returns
+    -------
+    Moments
+        m, mean and M2, the latter two (n, 1) in float64.
+    """
+    total = Moments(0, np.zeros((source.n, 1)), np.zeros((source.n, 1)))
+    for start, stop in block_ranges(source) if blocks is None else blocks:
+        total = merge_moments(total, block_moments(source.block(start, stop)))
+    return total
+
+
+def finish(moments: Moments) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The mean and the scale, (n, 1) each: scale = sqrt(M2 / m), and 1 for constant features.
+
+    A feature counts as constant when its variance is no more than rounding could have made it,
+    eps m var + (eps m mean)^2, which is scikit-learn's bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean, scale = finish(block_moments(np.array([[1.0, 3.0], [5.0, 5.0]])))
+    >>> mean.ravel().tolist(), scale.ravel().tolist()
+    ([2.0, 5.0], [1.0, 1.0])
+    """
+    variance = moments.M2 / max(moments.m, 1)
+    eps = float(np.finfo(np.float64).eps)
+    bound = moments.m * eps * variance + (moments.m * eps * moments.mean) ** 2
+    constant = variance <= bound
+    scale: npt.NDArray[Any] = np.where(constant, 1.0, np.sqrt(variance))
+    return moments.mean, scale
+
+
+def standardize(X: Array, mean: Array, scale: Array, *, xp: Namespace) -> Array:
+    """(X - mean) / scale, with mean and scale (n, 1) in the dtype of X. Elementwise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> standardize(np.array([[1.0, 3.0]]), np.array([[2.0]]), np.array([[0.5]]), xp=np)
+    array([[-2.,  2.]])
+    """
+    return (X - mean) / scale

@@ -1,0 +1,112 @@
+"""One look at all targets, in blocks: what values there are, before deciding what they mean."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.host import to_host
+from dnn_xp.data.label_source import code_dtype
+from dnn_xp.data.messages import listing
+from dnn_xp.data.sources import Source
+
+# A column of float32 probabilities over thousands of classes sums to 1 within this
+_SUM_TOLERANCE = 1e-4
+# Values of integers within this range are counted by position, which is far faster than sorting
+_COUNTED_RANGE = 1 << 16
+
+
+class Survey(NamedTuple):
+    """What the targets hold.
+
+    zero_one: every value is 0 or 1. whole: every value is a whole number. distributions: every
+    column sums to 1 and has no negative value. distinct: the sorted distinct values, or None
+    where there are too many for classes (or several outputs). totals: each output's sum (n_y,).
+    """
+
+    text: bool
+    floating: bool
+    zero_one: bool
+    whole: bool
+    lowest: float
+    highest: float
+    distributions: bool
+    distinct: npt.NDArray[Any] | None
+    totals: npt.NDArray[np.float64]
+
+
+def survey_targets(source: Source) -> Survey:
+    """Read the targets once, in blocks, and say what values they hold."""
+    kind = source.dtype.kind
+    text = kind == "U"
+    distinct: npt.NDArray[Any] | None = np.empty(0, source.dtype) if source.n == 1 else None
+    zero_one = whole = distributions = not text
+    lowest, highest = np.inf, -np.inf
+    totals = np.zeros(source.n)
+    # So many different labels are no classes any more
+    limit = max(100, source.m // 2)
+    for start, stop in block_ranges(source):
+        values = to_host(source.block(start, stop))
+        if not text:
+            lowest = min(lowest, float(values.min()))
+            highest = max(highest, float(values.max()))
+            zero_one = zero_one and bool(((values == 0) | (values == 1)).all())
+            whole = whole and (kind != "f" or zero_one or bool((values == np.rint(values)).all()))
+            sums = values.sum(axis=0, dtype=np.float64)
+            distributions = (
+                distributions and lowest >= 0 and bool((np.abs(sums - 1) <= _SUM_TOLERANCE).all())
+            )
+            totals += values.sum(axis=1, dtype=np.float64)
+        if distinct is not None:
+            if text or whole:
+                distinct = np.union1d(distinct, _distinct(values[0]))
+            if len(distinct) > limit or not (text or whole):
+                distinct = None
+    return Survey(
+        text, kind == "f", zero_one, whole, lowest, highest, distributions, distinct, totals
+    )
+
+
+def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if values.dtype.kind in "iu":
+        low, high = int(values.min()), int(values.max())
+        if high - low < _COUNTED_RANGE:
+            counts = np.bincount((values.astype(np.int64) - low).astype(np.int64))
+            return (np.flatnonzero(counts) + low).astype(values.dtype)
+    return np.unique(values)
+
+
+def encode_labels(
+    source: Source, classes: npt.NDArray[Any], *, argument: str
+) -> npt.NDArray[np.signedinteger[Any]]:
+    """The position of each label in `classes`, (m,) small integers.
+
+    Raises
+    ------
+    ValueError
+        Naming the labels that are not among the classes.
+    """
+    codes = np.empty(source.m, dtype=code_dtype(len(classes)))
+    comparable = (source.dtype.kind == "U") == (classes.dtype.kind == "U")
+    order = np.argsort(classes, kind="stable")
+    ordered = classes[order]
+    unknown: npt.NDArray[Any] = np.empty(0, source.dtype)
+    for start, stop in block_ranges(source):
+        labels = to_host(source.block(start, stop))[0]
+        if not comparable:
+            unknown = np.union1d(unknown, labels)
+            continue
+        places = np.minimum(np.searchsorted(ordered, labels), len(ordered) - 1)
+        strangers = ordered[places] != labels
+        if strangers.any():
+            unknown = np.union1d(unknown, labels[strangers])
+        codes[start:stop] = order[places]
+    if len(unknown):
+        raise ValueError(
+            f"{argument} holds labels that are not among the classes: "
+            f"{listing(unknown.tolist())}. The classes are {listing(classes.tolist())}."
+        )
+    return codes
