@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.data.host import device, is_array, library
+from dnn_xp.data.host import device, is_array, library, numpy_dtype
 from dnn_xp.data.sources import ArraySource, Source
+from dnn_xp.data.tables import NUMERIC_KINDS
 
 
 def library_and_device(obj: Any) -> tuple[str, str] | None:
@@ -18,11 +19,15 @@ def library_and_device(obj: Any) -> tuple[str, str] | None:
     if obj is None or isinstance(obj, (list, tuple)):
         return None
     array = obj.array if isinstance(obj, ArraySource) else obj
-    if is_array(array):
-        if isinstance(array, np.ndarray):
-            return None if array.dtype.kind in "OUST" else ("numpy", "cpu")
+    if is_array(array) and not isinstance(array, np.ndarray):
         return library(array), str(device(array))
-    return "numpy", "cpu"
+    if not hasattr(array, "dtype"):
+        return "numpy", "cpu"
+    try:
+        numeric = numpy_dtype(array.dtype).kind in NUMERIC_KINDS
+    except TypeError:
+        numeric = False
+    return ("numpy", "cpu") if numeric else None
 
 
 def check_same_library(X: Any, Y: Any, *, arguments: tuple[str, str] = ("X", "Y")) -> None:
@@ -31,9 +36,10 @@ def check_same_library(X: Any, Y: Any, *, arguments: tuple[str, str] = ("X", "Y"
     Lists and arrays of text bring no library and go with any X.
     """
     first, second = library_and_device(X), library_and_device(Y)
-    if first is None and not is_array(X):
+    if first is None:
+        # A list of examples is made a NumPy array
         first = ("numpy", "cpu")
-    if first is None or second is None or first == second:
+    if second is None or first == second:
         return
     x, y = arguments
     if first[0] != second[0]:

@@ -67,7 +67,11 @@ def open_file(
     purpose = f"Reading {str(file)!r}"
     if suffix == ".npz":
         with np.load(file, allow_pickle=False) as arrays:
-            return arrays[_only_key(argument, file, key, list(arrays.files))]
+            name = _only_key(argument, file, key, list(arrays.files))
+            try:
+                return arrays[name]
+            except ValueError as error:
+                raise ValueError(f"{argument}='{file}::{name}' cannot be read: {error}") from error
     if suffix == ".zarr":
         root = optional_package("zarr", purpose=purpose).open(str(file), mode="r")
         if not hasattr(root, "array_keys"):

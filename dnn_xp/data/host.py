@@ -47,9 +47,10 @@ def numpy_dtype(dtype: Any) -> np.dtype[Any]:
     if str(dtype).endswith("bfloat16"):
         return np.dtype(np.float32)
     try:
-        return np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
-        return np.dtype(str(dtype).rsplit(".", maxsplit=1)[-1])
+        found = np.dtype(str(dtype).rsplit(".", maxsplit=1)[-1])
+    return found
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:

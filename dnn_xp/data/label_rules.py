@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dnn_xp.data.label_source import LabelSource
 from dnn_xp.data.messages import listing
 from dnn_xp.data.sources import Source
-from dnn_xp.data.survey import Survey, encode_labels
+from dnn_xp.data.survey import Survey, encode_labels, label_limit
 
 # What each maker returns: the classes, the source of (n_y, m) targets, the examples of each class
 Made = tuple[npt.NDArray[Any] | None, Source, npt.NDArray[np.int64] | None]
@@ -31,10 +31,10 @@ def binary(
         check_probabilities(survey, argument)
         return np.asarray([0, 1]), source, None
     if known is None and survey.zero_one and survey.floating:
-        _check_classes(survey, argument)
+        _check_classes(survey, argument, source.m)
         known = np.asarray([0, 1], dtype=source.dtype)
     elif known is None:
-        known = _check_classes(survey, argument)
+        known = _check_classes(survey, argument, source.m)
     if len(known) != 2:
         raise ValueError(
             f"{argument} holds {len(known)} classes ({listing(known.tolist())}); "
@@ -53,7 +53,7 @@ def multiclass(
                 f"{argument} holds floats that are no whole numbers; softmax_cross_entropy wants "
                 "labels, or one row of probabilities per class."
             )
-        known = _check_classes(survey, argument) if known is None else known
+        known = _check_classes(survey, argument, source.m) if known is None else known
         return _labelled(source, known, len(known), argument, dtype)
     if not survey.distributions:
         raise ValueError(
@@ -79,12 +79,12 @@ def _labelled(
     return classes, LabelSource(codes, n_y, dtype=dtype), counts
 
 
-def _check_classes(survey: Survey, argument: str) -> npt.NDArray[Any]:
+def _check_classes(survey: Survey, argument: str, m: int) -> npt.NDArray[Any]:
     """The distinct labels: more than one, and few enough to be classes."""
     if survey.distinct is None:
         raise ValueError(
-            f"{argument} holds a different label for more than half of its examples; these look "
-            f"like values, not classes. For regression pass floats ({argument}.astype(float)) or "
+            f"{argument} holds more than {label_limit(m)} different labels for {m} examples; these "
+            f"look like values, not classes. For regression pass {argument}.astype(float), or "
             "cost='squared_error'."
         )
     if len(survey.distinct) < 2:

@@ -17,6 +17,7 @@ from dnn_xp.data.sources import Source
 _SUM_TOLERANCE = 1e-4
 # Values of integers within this range are counted by position, which is far faster than sorting
 _COUNTED_RANGE = 1 << 16
+_MOST_CLASSES = 1 << 20
 
 
 class Survey(NamedTuple):
@@ -38,16 +39,21 @@ class Survey(NamedTuple):
     totals: npt.NDArray[np.float64]
 
 
-def survey_targets(source: Source) -> Survey:
-    """Read the targets once, in blocks, and say what values they hold."""
+def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
+    """Read the targets once, in blocks, and say what values they hold.
+
+    `labels` says which floats may be labels, so that their distinct values are wanted: "whole"
+    numbers, "zero_one" alone, or "none", not even integers.
+    """
     kind = source.dtype.kind
     text = kind == "U"
-    distinct: npt.NDArray[Any] | None = np.empty(0, source.dtype) if source.n == 1 else None
+    distinct: npt.NDArray[Any] | None = None
+    if source.n == 1 and labels != "none":
+        distinct = np.empty(0, source.dtype)
     zero_one = whole = distributions = not text
     lowest, highest = np.inf, -np.inf
     totals = np.zeros(source.n)
-    # So many different labels are no classes any more
-    limit = max(100, source.m // 2)
+    limit = label_limit(source.m)
     for start, stop in block_ranges(source):
         values = to_host(source.block(start, stop))
         if not text:
@@ -61,20 +67,25 @@ def survey_targets(source: Source) -> Survey:
             )
             totals += values.sum(axis=1, dtype=np.float64)
         if distinct is not None:
-            if text or whole:
-                distinct = np.union1d(distinct, _distinct(values[0]))
-            if len(distinct) > limit or not (text or whole):
+            countable = text or kind != "f" or (whole if labels == "whole" else zero_one)
+            distinct = np.union1d(distinct, _distinct(values[0])) if countable else None
+            if distinct is not None and len(distinct) > limit:
                 distinct = None
     return Survey(
         text, kind == "f", zero_one, whole, lowest, highest, distributions, distinct, totals
     )
 
 
+def label_limit(m: int) -> int:
+    """So many different labels among m examples may be classes; more look like values."""
+    return min(max(100, m // 2), _MOST_CLASSES)
+
+
 def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype.kind in "iu":
         low, high = int(values.min()), int(values.max())
-        if high - low < _COUNTED_RANGE:
-            counts = np.bincount((values.astype(np.int64) - low).astype(np.int64))
+        if high - low < _COUNTED_RANGE and high < 2**62:
+            counts = np.bincount(values.astype(np.int64) - low)
             return (np.flatnonzero(counts) + low).astype(values.dtype)
     return np.unique(values)
 
