@@ -20,6 +20,12 @@ class Batch(NamedTuple):
     Y: Array
     weights: Array | None
     m: int
+    in_memory: bool = True
+
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of examples start to stop of this batch."""
+        weights = None if self.weights is None else self.weights[:, start:stop]
+        return self.X[:, start:stop], self.Y[:, start:stop], weights
 
 
 # Examples read at once from a file whose rows are shuffled: large enough to read in long runs and to mix well.
@@ -65,7 +71,7 @@ class Batches:
         return self._from_memory() if self._examples.in_memory else self._from_file()
 
     def _from_memory(self) -> Iterator[Batch]:
-        X, Y, weights, m = self._examples
+        (X, Y, weights), m = self._examples, self._examples.m
         order = self._rng.permutation(m)
         for start in range(0, m, self._batch_size):
             chosen = order[start : start + self._batch_size]

@@ -198,15 +198,14 @@ def output_derivative(Z: Array, Y: Array, network: Network, *, xp: Namespace) ->
     return activation.backward(dA, Z, xp=xp)
 
 
-def cost(
-    X: Array, Y: Array, parameters: Parameters, network: Network, *, m: float, xp: Namespace, weights: Array | None = None
+def output_cost(
+    Z: Array, Y: Array, network: Network, *, m: float, xp: Namespace, weights: Array | None = None
 ) -> Array:
-    """What these examples contribute to J = (1/m) sum of weights * losses; a 0-d array."""
-    Z, _ = linear_output(X, parameters, network.activations, xp=xp)
+    """What examples with outputs Z[L] contribute to J = (1/m) sum of weights * losses; a 0-d array."""
     return weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
 
 
-def cost_and_gradients(
+def gradients(
     X: Array,
     Y: Array,
     parameters: Parameters,
@@ -216,8 +215,8 @@ def cost_and_gradients(
     xp: Namespace,
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
-) -> tuple[Array, Gradients]:
-    """What these examples contribute to J (0-d) and to every dW[l] and db[l].
+) -> tuple[Gradients, Array]:
+    """What these examples contribute to every dW[l] and db[l]; and Z[L], from which their cost can be had.
 
     Parameters
     ----------
@@ -236,10 +235,13 @@ def cost_and_gradients(
     masks : sequence, optional
         Dropout masks, one for each hidden layer.
     """
-    layers = {"xp": xp, "masks": masks, "keep_probs": network.keep_probs}
-    Z, caches = linear_output(X, parameters, network.activations, **layers)
-    J = weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
+    Z, caches = linear_output(
+        X, parameters, network.activations, xp=xp, masks=masks, keep_probs=network.keep_probs
+    )
     dZ = output_derivative(Z, Y, network, xp=xp)
     if weights is not None:
         dZ = dZ * weights
-    return J, backward(dZ, caches, network.activations, m=m, **layers)
+    layers = backward(
+        dZ, caches, network.activations, m=m, xp=xp, masks=masks, keep_probs=network.keep_probs
+    )
+    return layers, Z

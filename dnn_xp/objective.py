@@ -1,4 +1,4 @@
-"""The cost J(theta) of a network on given examples, and its gradient, summed by the engine over blocks.
+"""The cost J(theta) of a network on given examples, its gradient and its scores, summed by the engine over blocks.
 
     J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
 """
@@ -6,27 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from copy import copy
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.blocks import BlockFunctions
 from dnn_xp.data import Source
-from dnn_xp.data.standardize import standardize
 from dnn_xp.engine import Engine
-from dnn_xp.formulas.dropout import dropout_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
-from dnn_xp.network import Network, cost, cost_and_gradients, flatten, linear_output, unflatten
+from dnn_xp.network import Network, flatten, unflatten
+
+
+class Blocks(Protocol):
+    """Anything that gives out X, Y and weights of examples start to stop: all of them, or a mini-batch."""
+
+    @property
+    def m(self) -> int: ...
+    @property
+    def in_memory(self) -> bool: ...
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]: ...
 
 
 class Examples(NamedTuple):
-    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, on the device that computes."""
+    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, where it is computed."""
 
     X: Source
     Y: Source
     weights: Source | None
-    m: int
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return self.X.m
 
     @property
     def in_memory(self) -> bool:
@@ -40,7 +54,7 @@ class Examples(NamedTuple):
 
 
 class Penalties(NamedTuple):
-    """Strengths of the penalties on W: l2/(2m) sum W^2 + l1/m sum |W|, with m of the training set."""
+    """Penalties on W: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set."""
 
     l2: float = 0.0
     l1: float = 0.0
@@ -48,7 +62,7 @@ class Penalties(NamedTuple):
 
 
 class Objective:
-    """Cost and gradient of one network on one backend; the same object serves every set of examples.
+    """Cost, gradient and scores of one network on one backend; one object serves every set of examples.
 
     Parameters
     ----------
@@ -56,23 +70,20 @@ class Objective:
         Sizes, activations, cost, dropout.
     backend : Backend
         Where it is computed.
-    engine : Engine
-        Entered by the caller.
     dtype : str
         "float32" or "float64": what blocks are turned into before anything is computed.
     block_size : callable
-        Number of examples of a block, given the number of examples in all.
-    standardization : pair of arrays (n_0, 1), optional
-        Mean and scale on the host.
+        Examples of a block, given the number of examples in all.
+    standardization : pair of NumPy arrays (n_0, 1), optional
+        Mean and scale.
     penalties : Penalties
-        Of the cost; they are added once, whatever the blocks.
+        Of the cost; added once, whatever the blocks.
     """
 
     def __init__(
         self,
         network: Network,
         backend: Backend,
-        engine: Engine,
         *,
         dtype: str,
         block_size: Callable[[int], int],
@@ -81,98 +92,59 @@ class Objective:
     ) -> None:
         self.network = network
         self.backend = backend
-        self.engine = engine
         self.block_size = block_size
-        self.penalties = penalties or Penalties()
+        self.engine = Engine()
+        self._penalties = penalties or Penalties()
         self._xp = backend.xp
-        self._dtype = getattr(backend.xp, dtype)
-        self._moments = None
+        moments = None
         if standardization is not None:
-            self._moments = tuple(backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization)
+            mean, scale = (backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization)
+            moments = (mean, scale)
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
-        self._cost = backend.compile(self._block_cost)
-        self._gradient = backend.compile(self._block_gradient)
-        self._output = backend.compile(self._block_output)
+        of_block = BlockFunctions(network, backend.xp, getattr(backend.xp, dtype), moments)
+        self._output = backend.compile(of_block.output)
+        self._cost = backend.compile(of_block.cost)
+        self._gradients = backend.compile(of_block.gradients)
+        self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
+        self._hits = backend.compile(of_block.hits)
+        self._class_hits = backend.compile(of_block.class_hits)
+        self._mean_of_targets = backend.compile(of_block.mean_of_targets)
+        self._squares = backend.compile(of_block.squares)
 
-    # The three functions of one block that a backend may compile. They see arrays, numbers and nothing else.
+    def using(self, engine: Engine) -> Self:
+        """The same objective, compiled functions shared, summed by an engine that the caller has entered."""
+        twin = copy(self)
+        twin.engine = engine
+        return twin
 
-    def _inputs(self, X: Array) -> Array:
-        X = self._xp.astype(X, self._dtype, copy=False)
-        return X if self._moments is None else standardize(X, *self._moments, xp=self._xp)
-
-    def _block_output(self, parameters: Any, X: Array) -> Array:
-        return linear_output(self._inputs(X), parameters, self.network.activations, xp=self._xp)[0]
-
-    def _block_cost(self, parameters: Any, X: Array, Y: Array, weights: Array | None, m: float) -> tuple[Array]:
-        Y = self._xp.astype(Y, self._dtype, copy=False)
-        return (cost(self._inputs(X), Y, parameters, self.network, m=m, weights=weights, xp=self._xp),)
-
-    def _block_gradient(
-        self,
-        parameters: Any,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        m: float,
-        examples: Array | None,
-        seeds: Sequence[int],
-    ) -> tuple[Array, ...]:
-        xp, network = self._xp, self.network
-        masks: list[Array | None] = []
-        if examples is not None:
-            masks = [
-                None if keep_prob == 1.0 else dropout_mask(seed, n, examples, keep_prob=keep_prob, xp=xp)
-                for seed, n, keep_prob in zip(seeds, network.sizes[1:-1], network.keep_probs, strict=True)
-            ]
-        J, gradients = cost_and_gradients(
-            self._inputs(X),
-            xp.astype(Y, self._dtype, copy=False),
-            parameters,
-            network,
-            m=m,
-            weights=weights,
-            masks=masks,
-            xp=xp,
-        )
-        return (J, *(array for layer in gradients for array in layer))
-
-    # What callers use.
-
-    def parameters(self, theta: Array) -> list[tuple[Array, Array]]:
-        """[(W[1], b[1]), ...] of a flat vector, as views where the library has views."""
-        return unflatten(theta, self.network.sizes, xp=self._xp)
-
-    def cost(self, theta: Array, examples: Examples) -> Array:
-        """J(theta), exact on all examples, penalties included; a 0-d array on the device."""
-        parameters, m = self.parameters(theta), float(examples.m)
-        (J,) = self.engine.fold(
-            lambda X, Y, weights: self._cost(parameters, X, Y, weights, m),
-            examples.block,
-            examples.m,
-            self.block_size(examples.m),
-            read_ahead=not examples.in_memory,
-        )
+    def cost(self, theta: Array, examples: Blocks) -> Array:
+        """J(theta), exact on all examples, penalties included; a 0-d array."""
+        (J,) = self._fold(self._cost, theta, examples)
         return self._penalised(J, theta)
 
-    def cost_and_gradient(self, theta: Array, examples: Examples, seeds: Sequence[int] = ()) -> tuple[Array, Array]:
+    def cost_and_gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> tuple[Array, Array]:
         """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
-        parameters, m = self.parameters(theta), float(examples.m)
+        J, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
+        return self._penalised(J, theta), self._penalised_gradient(layers, theta)
 
-        def read(start: int, stop: int) -> tuple[Any, ...]:
-            return *examples.block(start, stop), self._numbers(start, stop) if seeds else None
+    def gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> Array:
+        """The gradient alone, for those who have no use for J on these examples."""
+        return self._penalised_gradient(self._fold_numbered(self._gradients, theta, examples, seeds), theta)
 
-        def contribution(X: Array, Y: Array, weights: Array | None, numbers: Array | None) -> tuple[Array, ...]:
-            return self._gradient(parameters, X, Y, weights, m, numbers, seeds)
+    def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
+        """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
+        J, share = self._fold(self._class_hits if one_of_many else self._hits, theta, examples)
+        return J, share
 
-        J, *gradients = self.engine.fold(
-            contribution, read, examples.m, self.block_size(examples.m), read_ahead=not examples.in_memory
-        )
-        gradient = flatten([gradients], xp=self._xp)
-        return self._penalised(J, theta), self._penalised_gradient(gradient, theta)
+    def squares(self, theta: Array, examples: Blocks) -> tuple[Array, Array, Array]:
+        """J(theta) without penalties, and mean squares (n_L, 1) of the residuals and of Y about its mean."""
+        (center,) = self._fold(self._mean_of_targets, theta, examples)
+        J, residual, spread = self._fold(self._squares, theta, examples, center)
+        return J, residual, spread
 
     def decision_values(self, theta: Array, X: Source) -> Array:
         """Z[L] (n_L, m) of all examples."""
-        parameters = self.parameters(theta)
+        parameters = self._parameters(theta)
         blocks = self.engine.map(
             lambda block: self._output(parameters, block),
             lambda start, stop: (X.block(start, stop),),
@@ -182,21 +154,55 @@ class Objective:
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
+    def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
+        return unflatten(theta, self.network.sizes, xp=self._xp)
+
+    def _fold(self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any) -> tuple[Any, ...]:
+        parameters, m = self._parameters(theta), float(examples.m)
+        return self.engine.fold(
+            lambda X, Y, weights: function(parameters, X, Y, weights, m, *more),
+            examples.block,
+            examples.m,
+            self.block_size(examples.m),
+            read_ahead=not examples.in_memory,
+        )
+
+    def _fold_numbered(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, seeds: Sequence[int]
+    ) -> tuple[Any, ...]:
+        # Dropout draws the mask of an example from its number, so that blocks do not matter; without it nothing is
+        # numbered.
+        if not seeds:
+            return self._fold(function, theta, examples, None, ())
+        parameters, m = self._parameters(theta), float(examples.m)
+
+        def read(start: int, stop: int) -> tuple[Any, ...]:
+            return *examples.block(start, stop), self._numbers(start, stop)
+
+        return self.engine.fold(
+            lambda X, Y, weights, numbers: function(parameters, X, Y, weights, m, numbers, seeds),
+            read,
+            examples.m,
+            self.block_size(examples.m),
+            read_ahead=not examples.in_memory,
+        )
+
     def _numbers(self, start: int, stop: int) -> Array:
-        # Example numbers modulo 2^32, as the signed integers that the mask's hash works on.
+        # Modulo 2^32, as the signed integers that the mask's hash works on.
         numbers = np.arange(start, stop, dtype=np.int64).astype(np.int32)
         return self.backend.from_host(numbers[np.newaxis, :])
 
     def _penalised(self, J: Array, theta: Array) -> Array:
-        l2, l1, m = self.penalties
+        l2, l1, m = self._penalties
         if l2:
             J = J + l2_penalty(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
         if l1:
             J = J + l1_penalty(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return J
 
-    def _penalised_gradient(self, gradient: Array, theta: Array) -> Array:
-        l2, l1, m = self.penalties
+    def _penalised_gradient(self, layers: Sequence[Array], theta: Array) -> Array:
+        l2, l1, m = self._penalties
+        gradient = flatten([layers], xp=self._xp)
         if l2:
             gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
         if l1:

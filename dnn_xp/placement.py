@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend, backend_for_array
-from dnn_xp.data import ArraySource, Source
+from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
 from dnn_xp.formulas.types import Array
 
@@ -41,7 +41,7 @@ def source_bytes(source: Source) -> int:
 
 def resides(source: Source, backend: Backend) -> bool:
     """Whether a source's blocks come out in the backend's library already."""
-    array = getattr(source, "array", None)
+    array = source.codes if isinstance(source, LabelSource) else getattr(source, "array", None)
     if backend.library == "numpy":
         return array is None or library(array) == "numpy"
     return array is not None and library(array) == backend.library
@@ -55,6 +55,9 @@ def place(source: Source, backend: Backend) -> Source:
     """
     if resides(source, backend):
         return source
+    if isinstance(source, LabelSource):
+        # The codes travel, one small integer an example; columns are made from them block by block.
+        return LabelSource(backend.from_host(source.codes), source.n, dtype=source.dtype.name)
     array: Any = getattr(source, "array", None)
     if array is not None and library(array) != "numpy":
         source = ArraySource(to_host(array), getattr(source, "rows", False))

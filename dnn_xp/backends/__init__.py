@@ -4,17 +4,16 @@ from dnn_xp.backends.choice import (
     DeviceFallbackWarning,
     DeviceRecord,
     backend_for_array,
+    backend_named,
     choose_backend,
 )
 from dnn_xp.backends.record import Backend
-from dnn_xp.backends.report import DeviceReport, devices
 
 __all__ = [
     "Backend",
     "DeviceFallbackWarning",
     "DeviceRecord",
-    "DeviceReport",
     "backend_for_array",
+    "backend_named",
     "choose_backend",
-    "devices",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import array_api_compat as compat
@@ -54,6 +55,18 @@ class DeviceRecord(NamedTuple):
             f"{', ' + self.dtype if self.dtype else ''}{blocks if self.blocks else ''}{threads}"
             f" (asked for: {self.requested}; {self.reason})"
         )
+
+
+def backend_named(library: str) -> Backend:
+    """The backend of a library, on the device it uses by itself."""
+    makers: dict[str, Callable[[], Backend]] = {
+        "numpy": numpy_backend,
+        "cupy": cupy_backend,
+        "torch": torch_backend,
+        "jax": jax_backend,
+        "array_api_strict": strict_backend,
+    }
+    return makers[library]()
 
 
 def backend_for_array(array: Array) -> Backend:

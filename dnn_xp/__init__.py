@@ -1,0 +1,27 @@
+"""Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
+
+from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+from dnn_xp.devices import devices
+from dnn_xp.history import History
+from dnn_xp.model import Model, load
+from dnn_xp.network import Network, backward, forward
+from dnn_xp.recorder import DivergenceError
+from dnn_xp.scoring import Evaluation
+from dnn_xp.training import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DeviceFallbackWarning",
+    "DeviceRecord",
+    "DivergenceError",
+    "Evaluation",
+    "History",
+    "Model",
+    "Network",
+    "backward",
+    "devices",
+    "forward",
+    "load",
+    "train",
+]

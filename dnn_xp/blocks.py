@@ -1,0 +1,142 @@
+"""The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
+
+A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype here, and
+standardized here, so that neither needs a second copy of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dnn_xp.data.standardize import standardize
+from dnn_xp.formulas.costs import weighted_sum
+from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
+from dnn_xp.formulas.types import Array, Namespace
+from dnn_xp.network import Network, Parameters, gradients, linear_output, output_cost
+
+
+class BlockFunctions:
+    """Everything that is computed from one block, for one network and one array library.
+
+    Parameters
+    ----------
+    network : Network
+        Sizes, activations, cost, dropout.
+    xp : namespace
+        The array library.
+    dtype : dtype of that library
+        What is computed in.
+    moments : pair of arrays (n_0, 1), optional
+        Mean and scale of the standardization.
+    """
+
+    def __init__(self, network: Network, xp: Namespace, dtype: Any, moments: tuple[Array, Array] | None) -> None:
+        self._network = network
+        self._xp = xp
+        self._dtype = dtype
+        self._moments = moments
+
+    def _working(self, array: Array) -> Array:
+        return self._xp.astype(array, self._dtype, copy=False)
+
+    def _inputs(self, X: Array) -> Array:
+        X = self._working(X)
+        return X if self._moments is None else standardize(X, *self._moments, xp=self._xp)
+
+    def output(self, parameters: Parameters, X: Array) -> Array:
+        """Z[L] (n_L, k)."""
+        return linear_output(self._inputs(X), parameters, self._network.activations, xp=self._xp)[0]
+
+    def cost(self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float) -> tuple[Array]:
+        """Contribution to J."""
+        return (self._cost(self.output(parameters, X), self._working(Y), weights, m),)
+
+    def _cost(self, Z: Array, Y: Array, weights: Array | None, m: float) -> Array:
+        return output_cost(Z, Y, self._network, m=m, weights=weights, xp=self._xp)
+
+    def gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        m: float,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[Array, ...]:
+        """Contributions to dW[1], db[1], ..., db[L]."""
+        return self._gradients(parameters, X, self._working(Y), weights, m, numbers, seeds)[0]
+
+    def cost_and_gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        m: float,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[Array, ...]:
+        """Contributions to J, dW[1], db[1], ..., db[L]."""
+        Y = self._working(Y)
+        layers, Z = self._gradients(parameters, X, Y, weights, m, numbers, seeds)
+        return self._cost(Z, Y, weights, m), *layers
+
+    def _gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        m: float,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[tuple[Array, ...], Array]:
+        masks = () if numbers is None else self._masks(numbers, seeds)
+        layers, Z = gradients(
+            self._inputs(X), Y, parameters, self._network, m=m, weights=weights, masks=masks, xp=self._xp
+        )
+        return tuple(array for layer in layers for array in layer), Z
+
+    def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
+        network = self._network
+        return [
+            None if keep_prob == 1.0 else dropout_mask(seed, n, numbers, keep_prob=keep_prob, xp=self._xp)
+            for seed, n, keep_prob in zip(seeds, network.sizes[1:-1], network.keep_probs, strict=True)
+        ]
+
+    def hits(self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float) -> tuple[Array, ...]:
+        """Contributions to J and to the share of examples whose outputs are all on Y's side of 1/2."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        share = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=m, xp=self._xp)
+        return self._cost(Z, Y, weights, m), share
+
+    def class_hits(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+    ) -> tuple[Array, ...]:
+        """Contributions to J and to the share of examples whose largest output is that of Y."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        share = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=m, xp=self._xp)
+        return self._cost(Z, Y, weights, m), share
+
+    def mean_of_targets(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+    ) -> tuple[Array]:
+        """Contribution to the mean of Y (n_L, 1)."""
+        return (self._mean(self._working(Y), weights, m),)
+
+    def squares(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float, center: Array
+    ) -> tuple[Array, ...]:
+        """Contributions to J and to the mean squares (n_L, 1) of A[L] - Y and of Y - center."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        A = self._network.activations[-1].forward(Z, xp=self._xp)
+        residual = self._mean(squares_about(A, Y, xp=self._xp), weights, m)
+        spread = self._mean(squares_about(Y, center, xp=self._xp), weights, m)
+        return self._cost(Z, Y, weights, m), residual, spread
+
+    def _mean(self, values: Array, weights: Array | None, m: float) -> Array:
+        weighted = values if weights is None else values * weights
+        return self._xp.sum(weighted, axis=1, keepdims=True) / m

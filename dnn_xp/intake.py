@@ -1,0 +1,162 @@
+"""From the arguments of train to checked, split and placed examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from dnn_xp.backends import Backend
+from dnn_xp.data import (
+    Source,
+    Targets,
+    as_source,
+    block_moments,
+    check_features,
+    check_finite,
+    check_same_library,
+    encode_targets,
+    encode_weights,
+    finish,
+    merge_moments,
+    working_dtype,
+)
+from dnn_xp.data.messages import describe, unknown_name
+from dnn_xp.data.subset import RangeSource, side_by_side, subset
+from dnn_xp.engine import Engine
+from dnn_xp.objective import Examples
+from dnn_xp.placement import place
+
+Standardization = tuple[np.ndarray, np.ndarray]
+# Values of one block of the pass that computes means and looks for NaN.
+_VALUES_OF_A_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Checked examples on the host, before they are placed.
+
+    Attributes
+    ----------
+    X : Source
+        Training examples.
+    targets : Targets
+        What Y means, with the source of the training targets.
+    weights : Source or None
+        Sample weights of mean 1.
+    validation : pair of Source, or None
+        X and Y to validate on.
+    dtype : str
+        "float32" or "float64".
+    """
+
+    X: Source
+    targets: Targets
+    weights: Source | None
+    validation: tuple[Source, Source] | None
+    dtype: str
+
+    def placed(self, backend: Backend, *, for_batches: bool) -> tuple[Examples, Examples | None]:
+        """Training and validation examples where the backend computes."""
+        X = side_by_side(self.X) if for_batches else self.X
+        weights = None if self.weights is None else place(self.weights, backend)
+        training = Examples(place(X, backend), place(self.targets.source, backend), weights)
+        if self.validation is None:
+            return training, None
+        return training, Examples(*(place(source, backend) for source in self.validation), None)
+
+
+def take_in(
+    X: Any,
+    Y: Any,
+    *,
+    examples: str,
+    cost: str | None,
+    output_activation: str | None,
+    classes: np.ndarray | None,
+    features: int | None,
+    sample_weight: Any,
+    validation: Any,
+    dtype: str | None,
+    rng: np.random.Generator,
+) -> Intake:
+    """Check everything that was brought, and split off the validation examples; X is not read for NaN yet."""
+    source = as_source(X, examples=examples)
+    if features is not None:
+        check_features(source, features, examples=examples)
+    check_same_library(X, Y)
+    if dtype is None:
+        dtype = working_dtype(source.dtype)
+    elif str(dtype) not in ("float32", "float64"):
+        raise unknown_name("dtype", dtype, ("float32", "float64"))
+    common = {"examples": examples, "cost": cost, "output_activation": output_activation, "dtype": dtype}
+    targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
+    weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
+    intake = Intake(source, targets, weights, None, dtype)
+    if validation is None:
+        return intake
+    if isinstance(validation, Real):
+        return _split(intake, float(validation), rng)
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        msg = f"validation must be a fraction such as 0.1 or a pair (X, Y), got {describe(validation)}"
+        raise TypeError(msg)
+    X_validation, Y_validation = validation
+    held_out = as_source(X_validation, argument="validation X", examples=examples)
+    check_features(held_out, source.n, argument="validation X", examples=examples)
+    check_finite(held_out, "validation X")
+    # What the training targets turned out to mean holds for the others too.
+    common |= {"cost": targets.cost, "output_activation": targets.output_activation}
+    others = encode_targets(
+        Y_validation, m=held_out.m, n_x=held_out.n, argument="validation Y", classes=targets.classes, **common
+    )
+    if others.n_y != targets.n_y:
+        msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
+        raise ValueError(msg)
+    return replace(intake, validation=(held_out, others.source))
+
+
+def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
+    X, Y, weights, m = intake.X, intake.targets.source, intake.weights, intake.X.m
+    held_out = round(m * fraction) if 0.0 < fraction < 1.0 else 0
+    if not 0 < held_out < m:
+        msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
+        raise ValueError(msg)
+
+    def part(source: Source, chosen: np.ndarray | None, first: int, last: int) -> Source:
+        return RangeSource(source, first, last) if chosen is None else subset(source, chosen)
+
+    training = testing = None
+    if X.in_memory and Y.in_memory:
+        order = rng.permutation(m)
+        training, testing = np.sort(order[held_out:]), np.sort(order[:held_out])
+    last = m - held_out
+    return replace(
+        intake,
+        X=part(X, training, 0, last),
+        targets=replace(intake.targets, source=part(Y, training, 0, last)),
+        weights=None if weights is None else part(weights, training, 0, last),
+        validation=(part(X, testing, last, m), part(Y, testing, last, m)),
+    )
+
+
+def finite_or_standardized(X: Source, engine: Engine, *, standardize: bool) -> Standardization | None:
+    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each."""
+    if not standardize:
+        check_finite(X, "X")
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        (moments,) = engine.fold(
+            lambda block: (block_moments(block),),
+            lambda start, stop: (X.block(start, stop),),
+            X.m,
+            max(1, _VALUES_OF_A_BLOCK // X.n),
+            combine=lambda left, right: (merge_moments(left[0], right[0]),),
+            read_ahead=not X.in_memory,
+        )
+    if not (np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all()):
+        check_finite(X, "X")
+        msg = "X holds values too large to be standardized in float64; scale it down first"
+        raise ValueError(msg)
+    return finish(moments)
