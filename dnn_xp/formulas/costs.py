@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dnn_xp.formulas.activations import exp, sigmoid, softmax, softplus
+from dnn_xp.formulas.activations import exp, sigmoid, softmax
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -40,7 +40,8 @@ class Cost(NamedTuple):
 def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """Binary cross-entropy of A = sigmoid(Z): ``-Y log(A) - (1 - Y) log(1 - A)``, Y in [0, 1].
 
-    Computed as ``max(Z, 0) - Z Y + log1p(exp(-|Z|))``, which is finite for every finite Z.
+    Computed as ``(max(Z, 0) - Z Y) + log1p(exp(-|Z|))``, which is finite for every finite Z. In this
+    order a small loss is not rounded away beside a large Z.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     >>> binary_cross_entropy(np.asarray([[0.0, 1e4]]), np.asarray([[1.0, 0.0]]), xp=np).round(4)
     array([[6.931e-01, 1.000e+04]])
     """
-    return softplus(Z, xp=xp) - Z * Y
+    return (xp.maximum(Z, 0.0) - Z * Y) + xp.log1p(xp.exp(-xp.abs(Z)))
 
 
 def binary_cross_entropy_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:

@@ -1,0 +1,50 @@
+"""The fixtures of all tests: each array library in turn, and oracles that may be missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from namespaces import LIBRARIES, Library, require
+
+# JAX reads this when it is imported; the tests in float64 need it.
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+# A first call may compile, so a deadline would fail at random.
+# Fixed draws make a failure repeatable.
+settings.register_profile("dnn_xp", deadline=None, max_examples=30, derandomize=True)
+settings.load_profile("dnn_xp")
+
+
+@pytest.fixture(scope="session", params=list(LIBRARIES))
+def library(request: pytest.FixtureRequest) -> Library:
+    """Each array library in turn: its namespace, and how to make and compare its arrays."""
+    return require(request.param, LIBRARIES[request.param])
+
+
+@pytest.fixture(scope="session")
+def xp(library: Library) -> Any:
+    """The namespace of `library`."""
+    return library.xp
+
+
+@pytest.fixture(scope="session")
+def jax() -> Any:
+    """JAX as an oracle."""
+    return require("jax", lambda: importlib.import_module("jax"))
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch as an oracle."""
+    return require("torch", lambda: importlib.import_module("torch"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240229)
