@@ -40,8 +40,8 @@ class Cost(NamedTuple):
 def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """Binary cross-entropy of A = sigmoid(Z): ``-Y log(A) - (1 - Y) log(1 - A)``, Y in [0, 1].
 
-    Computed as ``(max(Z, 0) - Z Y) + log1p(exp(-|Z|))``, which is finite for every finite Z. In this
-    order a small loss is not rounded away beside a large Z.
+    Computed as ``(max(Z, 0) - Z Y) + log1p(exp(-|Z|))``, which is finite for every finite Z. In
+    this order a small loss is not rounded away beside a large Z.
 
     Examples
     --------

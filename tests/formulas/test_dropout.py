@@ -64,9 +64,14 @@ def test_more_units_leave_the_mask_of_the_first_ones(seed, n):
     np.testing.assert_array_equal(_mask(seed, n, 20, 0.5)[:-1], _mask(seed, n - 1, 20, 0.5))
 
 
-def test_keep_prob_one_keeps_all_and_a_tiny_one_nearly_none():
-    assert _mask(3, N, M, 1.0).all()
-    assert _mask(3, N, M, 2.0**-32).sum() == 0
+def test_the_ends_of_keep_prob_stay_within_int32(library):
+    examples = library.array(_column(range(50)), "int32")
+    for keep_prob, kept in ((1.0, True), (2.0**-32, False), (1e-12, False)):
+        D = dropout_mask(3, 4, examples, keep_prob=keep_prob, xp=library.xp)
+        library.assert_matches(D, np.full((4, 50), kept), dtype="bool")
+
+
+def test_a_larger_keep_prob_only_adds():
     assert (_mask(3, N, M, 0.3) <= _mask(3, N, M, 0.7)).all()
 
 
