@@ -5,6 +5,8 @@ from dnn_xp.devices import devices
 from dnn_xp.history import History
 from dnn_xp.model import Model, load
 from dnn_xp.network import Network, backward, forward
+from dnn_xp.planning import Plan
+from dnn_xp.preview import plan
 from dnn_xp.recorder import DivergenceError
 from dnn_xp.scoring import Evaluation
 from dnn_xp.training import train
@@ -19,9 +21,11 @@ __all__ = [
     "History",
     "Model",
     "Network",
+    "Plan",
     "backward",
     "devices",
     "forward",
     "load",
+    "plan",
     "train",
 ]

@@ -28,16 +28,18 @@ class Batch(NamedTuple):
         return self.X[:, start:stop], self.Y[:, start:stop], weights
 
 
-# Examples read at once from a file whose rows are shuffled: large enough to read in long runs and to mix well.
+# Examples read at once from a file whose rows are shuffled: large enough to read in long runs and
+# to mix well.
 _SHUFFLE_BYTES = 64 << 20
 
 
 class Batches:
     """Draws the batches of each epoch.
 
-    Examples in memory get one permutation of all of them an epoch, as in the course. Examples in a file are read in
-    long runs: the runs come in a new order every epoch and the examples of each run are shuffled, while the next run
-    is read; a file that fits into one run gets the full permutation.
+    Examples in memory get one permutation of all of them an epoch, as in the course. Examples in a
+    file are read in long runs: the runs come in a new order every epoch and the examples of each
+    run are shuffled, while the next run is read; a file that fits into one run gets the full
+    permutation.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ class Batches:
         Where the batches go.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator, backend: Backend) -> None:
+    def __init__(
+        self, examples: Examples, batch_size: int, rng: np.random.Generator, backend: Backend
+    ) -> None:
         self._examples = examples
         self._batch_size = batch_size
         self._rng = rng
@@ -90,7 +94,9 @@ class Batches:
             yield from self._within(*ahead.result())
 
     def _run(self, start: int) -> tuple[Array, Array, Array | None]:
-        return self._examples.block(int(start), min(int(start) + self.shuffle_run, self._examples.m))
+        return self._examples.block(
+            int(start), min(int(start) + self.shuffle_run, self._examples.m)
+        )
 
     def _within(self, X: Array, Y: Array, weights: Array | None) -> Iterator[Batch]:
         xp = self._backend.xp

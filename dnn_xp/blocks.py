@@ -1,7 +1,7 @@
 """The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
 
-A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype here, and
-standardized here, so that neither needs a second copy of the data.
+A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
+here, and standardized here, so that neither needs a second copy of the data.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class BlockFunctions:
         Mean and scale of the standardization.
     """
 
-    def __init__(self, network: Network, xp: Namespace, dtype: Any, moments: tuple[Array, Array] | None) -> None:
+    def __init__(
+        self, network: Network, xp: Namespace, dtype: Any, moments: tuple[Array, Array] | None
+    ) -> None:
         self._network = network
         self._xp = xp
         self._dtype = dtype
@@ -49,7 +51,9 @@ class BlockFunctions:
         """Z[L] (n_L, k)."""
         return linear_output(self._inputs(X), parameters, self._network.activations, xp=self._xp)[0]
 
-    def cost(self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float) -> tuple[Array]:
+    def cost(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+    ) -> tuple[Array]:
         """Contribution to J."""
         return (self._cost(self.output(parameters, X), self._working(Y), weights, m),)
 
@@ -96,18 +100,31 @@ class BlockFunctions:
     ) -> tuple[tuple[Array, ...], Array]:
         masks = () if numbers is None else self._masks(numbers, seeds)
         layers, Z = gradients(
-            self._inputs(X), Y, parameters, self._network, m=m, weights=weights, masks=masks, xp=self._xp
+            self._inputs(X),
+            Y,
+            parameters,
+            self._network,
+            m=m,
+            weights=weights,
+            masks=masks,
+            xp=self._xp,
         )
         return tuple(array for layer in layers for array in layer), Z
 
     def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
         network = self._network
         return [
-            None if keep_prob == 1.0 else dropout_mask(seed, n, numbers, keep_prob=keep_prob, xp=self._xp)
-            for seed, n, keep_prob in zip(seeds, network.sizes[1:-1], network.keep_probs, strict=True)
+            None
+            if keep_prob == 1.0
+            else dropout_mask(seed, n, numbers, keep_prob=keep_prob, xp=self._xp)
+            for seed, n, keep_prob in zip(
+                seeds, network.sizes[1:-1], network.keep_probs, strict=True
+            )
         ]
 
-    def hits(self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float) -> tuple[Array, ...]:
+    def hits(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+    ) -> tuple[Array, ...]:
         """Contributions to J and to the share of examples whose outputs are all on Y's side of 1/2."""
         Z, Y = self.output(parameters, X), self._working(Y)
         share = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=m, xp=self._xp)
@@ -128,7 +145,13 @@ class BlockFunctions:
         return (self._mean(self._working(Y), weights, m),)
 
     def squares(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float, center: Array
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        m: float,
+        center: Array,
     ) -> tuple[Array, ...]:
         """Contributions to J and to the mean squares (n_L, 1) of A[L] - Y and of Y - center."""
         Z, Y = self.output(parameters, X), self._working(Y)

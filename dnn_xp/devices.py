@@ -26,7 +26,10 @@ class DeviceReport(tuple[DeviceLine, ...]):
 
     def __repr__(self) -> str:
         width = max(len(line.name) for line in self)
-        return "\n".join(f"{line.name:<{width}}  {'yes' if line.usable else 'no ':<3}  {line.detail}" for line in self)
+        return "\n".join(
+            f"{line.name:<{width}}  {'yes' if line.usable else 'no ':<3}  {line.detail}"
+            for line in self
+        )
 
 
 def devices() -> DeviceReport:
@@ -49,11 +52,18 @@ def devices() -> DeviceReport:
     memory = "" if free is None else f", {free / 2**30:.1f} GiB of memory free"
     lines = [DeviceLine("cpu", True, f"NumPy {cpu.version}, {default_threads()} threads{memory}")]
     problem = why_not_cuda(0)
-    lines.append(DeviceLine("cuda", problem is None, _cuda_detail() if problem is None else problem))
+    lines.append(
+        DeviceLine("cuda", problem is None, _cuda_detail() if problem is None else problem)
+    )
     for library in ("torch", "jax", "array_api_strict"):
         found = importlib.util.find_spec(library) is not None
-        # The version is read from the metadata: importing PyTorch to print a line would take seconds.
-        detail = f"{importlib.metadata.version(library)}: its arrays go in, and it computes" if found else "not installed"
+        # The version is read from the metadata: importing PyTorch to print a line would take
+        # seconds.
+        detail = (
+            f"{importlib.metadata.version(library)}: its arrays go in, and it computes"
+            if found
+            else "not installed"
+        )
         lines.append(DeviceLine(library, found, detail))
     return DeviceReport(lines)
 

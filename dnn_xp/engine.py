@@ -1,10 +1,10 @@
 """Sums a function over blocks of examples, in a fixed order, on all cores.
 
-The engine knows no formula. It cuts m examples into blocks, calls a function on each block and adds up what comes
-back. Blocks stay in cache, several run at once (one Python thread each, BLAS held to one thread), and the sum is
-taken along a binary tree over the block numbers, so that neither the number of threads nor the order in which blocks
-happen to finish can change a bit of the result. A pairwise tree also keeps the rounding of a sum over n blocks at
-O(log n) instead of O(n).
+The engine knows no formula. It cuts m examples into blocks, calls a function on each block and adds
+up what comes back. Blocks stay in cache, several run at once (one Python thread each, BLAS held to
+one thread), and the sum is taken along a binary tree over the block numbers, so that neither the
+number of threads nor the order in which blocks happen to finish can change a bit of the result. A
+pairwise tree also keeps the rounding of a sum over n blocks at O(log n) instead of O(n).
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def add(left: Contribution, right: Contribution) -> Contribution:
 class _OneBlasThread:
     """Holds BLAS to one thread while at least one engine is at work in this process.
 
-    The limit is a process-wide setting, so it is counted: the first engine in sets it, the last one out restores what
-    was there before. That makes nested and concurrent engines safe.
+    The limit is a process-wide setting, so it is counted: the first engine in sets it, the last one
+    out restores what was there before. That makes nested and concurrent engines safe.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,8 @@ class _OneBlasThread:
         with self._lock:
             if self._users == 0:
                 if self._controller is None:
-                    # Scanning the loaded libraries takes milliseconds, hence once; NumPy's BLAS is loaded by now.
+                    # Scanning the loaded libraries takes milliseconds, hence once; NumPy's BLAS is
+                    # loaded by now.
                     self._controller = ThreadpoolController().select(user_api="blas")
                 self._limiter = self._controller.limit(limits=1)
             self._users += 1
@@ -85,8 +86,8 @@ _one_blas_thread = _OneBlasThread()
 class _Tree:
     """Adds contributions along a binary tree over block numbers, whatever order they arrive in.
 
-    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node waits for its sibling; at most
-    about log2(blocks) + threads wait at any time.
+    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node waits for
+    its sibling; at most about log2(blocks) + threads wait at any time.
     """
 
     def __init__(self, combine: Callable[[Contribution, Contribution], Contribution]) -> None:
@@ -106,8 +107,8 @@ class _Tree:
             level, index = level + 1, index >> 1
 
     def total(self) -> Contribution:
-        # What waits at the end are the left-over subtrees of a block count that is no power of two: one a level,
-        # the lowest level rightmost.
+        # What waits at the end are the left-over subtrees of a block count that is no power of two:
+        # one a level, the lowest level rightmost.
         nodes = [self._waiting[key] for key in sorted(self._waiting)]
         total = nodes[0]
         for node in nodes[1:]:
@@ -119,7 +120,9 @@ class _Blocks:
     """Hands out (index, what `read` gave for the block) to whichever thread asks next."""
 
     def __init__(self, ranges: list[tuple[int, int]], read: Read) -> None:
-        self._next = itertools.count()  # next() on a count is one atomic step under the interpreter lock
+        self._next = (
+            itertools.count()
+        )  # next() on a count is one atomic step under the interpreter lock
         self._ranges = ranges
         self._read = read
 
@@ -173,7 +176,8 @@ class Engine:
     Parameters
     ----------
     threads : int
-        Blocks computed at once, each on a Python thread. With 1, or with one block, no thread is started.
+        Blocks computed at once, each on a Python thread. With 1, or with one block, no thread is
+        started.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -185,7 +189,10 @@ class Engine:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -206,11 +213,23 @@ class Engine:
         if block_size >= m and not read_ahead:
             return function(*read(0, m))
         tree = _Tree(combine)
-        self._run(lambda index, arguments: tree.put(index, function(*arguments)), read, m, block_size, read_ahead)
+        self._run(
+            lambda index, arguments: tree.put(index, function(*arguments)),
+            read,
+            m,
+            block_size,
+            read_ahead,
+        )
         return tree.total()
 
     def map(
-        self, function: Callable[..., Any], read: Read, m: int, block_size: int, *, read_ahead: bool = False
+        self,
+        function: Callable[..., Any],
+        read: Read,
+        m: int,
+        block_size: int,
+        *,
+        read_ahead: bool = False,
     ) -> list[Any]:
         """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks."""
         results: dict[int, Any] = {}
@@ -231,7 +250,11 @@ class Engine:
     ) -> None:
         ranges = block_ranges(m, block_size)
         blocks: _Blocks | _BlocksReadAhead
-        blocks = _BlocksReadAhead(ranges, read, self.threads + 1) if read_ahead else _Blocks(ranges, read)
+        blocks = (
+            _BlocksReadAhead(ranges, read, self.threads + 1)
+            if read_ahead
+            else _Blocks(ranges, read)
+        )
 
         failures: list[BaseException] = []
 
@@ -240,7 +263,7 @@ class Engine:
                 for index, arguments in blocks:
                     consume(index, arguments)
                     del arguments
-            except BaseException as error:  # noqa: BLE001 - kept and raised below, Ctrl-C included
+            except BaseException as error:  # kept and raised below, Ctrl-C included
                 failures.append(error)
                 blocks.stop()
 

@@ -14,7 +14,8 @@ class History:
     iterations : tuple of int
         Parameter updates done so far; 0 is the start.
     costs : tuple of float
-        The exact cost on all training examples at the parameters of that moment, penalties included.
+        The exact cost on all training examples at the parameters of that moment, penalties
+        included.
     validation_costs : tuple of float
         The cost on the validation examples, without penalties; empty without validation data.
     metrics : dict of str to tuple of float

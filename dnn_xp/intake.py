@@ -65,7 +65,8 @@ class Intake:
         training = Examples(place(X, backend), place(self.targets.source, backend), weights)
         if self.validation is None:
             return training, None
-        return training, Examples(*(place(source, backend) for source in self.validation), None)
+        X, Y = (place(source, backend) for source in self.validation)
+        return training, Examples(X, Y, None)
 
 
 def take_in(
@@ -91,7 +92,12 @@ def take_in(
         dtype = working_dtype(source.dtype)
     elif str(dtype) not in ("float32", "float64"):
         raise unknown_name("dtype", dtype, ("float32", "float64"))
-    common = {"examples": examples, "cost": cost, "output_activation": output_activation, "dtype": dtype}
+    common: dict[str, Any] = {
+        "examples": examples,
+        "cost": cost,
+        "output_activation": output_activation,
+        "dtype": dtype,
+    }
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
     weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
     intake = Intake(source, targets, weights, None, dtype)
@@ -109,7 +115,12 @@ def take_in(
     # What the training targets turned out to mean holds for the others too.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
     others = encode_targets(
-        Y_validation, m=held_out.m, n_x=held_out.n, argument="validation Y", classes=targets.classes, **common
+        Y_validation,
+        m=held_out.m,
+        n_x=held_out.n,
+        argument="validation Y",
+        classes=targets.classes,
+        **common,
     )
     if others.n_y != targets.n_y:
         msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
@@ -141,7 +152,9 @@ def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
     )
 
 
-def finite_or_standardized(X: Source, engine: Engine, *, standardize: bool) -> Standardization | None:
+def finite_or_standardized(
+    X: Source, engine: Engine, *, standardize: bool
+) -> Standardization | None:
     """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each."""
     if not standardize:
         check_finite(X, "X")

@@ -72,14 +72,24 @@ class Updates:
     clip_norm: float | None
 
     def apply(
-        self, theta: Array, gradient: Array, state: tuple[Array, ...], iteration: int, objective: Objective
+        self,
+        theta: Array,
+        gradient: Array,
+        state: tuple[Array, ...],
+        iteration: int,
+        objective: Objective,
     ) -> tuple[Array, tuple[Array, ...]]:
         """The update with number `iteration`, counted from 0."""
         xp = objective.backend.xp
         if self.clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
         return self.optimizer.update(
-            theta, gradient, state, learning_rate=self.learning_rate(iteration), step=iteration + 1, xp=xp
+            theta,
+            gradient,
+            state,
+            learning_rate=self.learning_rate(iteration),
+            step=iteration + 1,
+            xp=xp,
         )
 
 
@@ -90,7 +100,8 @@ def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int
     for iteration in range(iterations):
         J, gradient = objective.cost_and_gradient(theta, descent.examples, descent.seeds())
         if iteration % descent.report_every == 0:
-            # With dropout J is that of the thinned network; the exact cost takes a forward of its own.
+            # With dropout J is that of the thinned network; the exact cost takes a forward of its
+            # own.
             exact = None if descent.drops_out else J
             if descent.report(iteration, theta, exact, updates.learning_rate(iteration)):
                 return theta
@@ -99,7 +110,9 @@ def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int
     return theta
 
 
-def mini_batches(descent: Descent, theta: Array, updates: Updates, batches: Batches, epochs: int) -> Array:
+def mini_batches(
+    descent: Descent, theta: Array, updates: Updates, batches: Batches, epochs: int
+) -> Array:
     """`epochs` passes over the examples, reshuffled before each, one update a batch."""
     objective = descent.objective
     state = updates.optimizer.init(theta, xp=objective.backend.xp)
@@ -117,10 +130,13 @@ def mini_batches(descent: Descent, theta: Array, updates: Updates, batches: Batc
     return theta
 
 
-def lbfgs(descent: Descent, theta: Array, iterations: int, *, memory: int = 10, max_line_search: int = 50) -> Array:
+def lbfgs(
+    descent: Descent, theta: Array, iterations: int, *, memory: int = 10, max_line_search: int = 50
+) -> Array:
     """L-BFGS with SciPy's strong Wolfe line search, in float64 on the host; gradients from the engine.
 
-    Source: Byrd, Lu, Nocedal, Zhu (1995), A limited memory algorithm for bound constrained optimization.
+    Source: Byrd, Lu, Nocedal, Zhu (1995), A limited memory algorithm for bound constrained
+    optimization.
     """
     from scipy.optimize import minimize
 
@@ -165,7 +181,9 @@ def lbfgs(descent: Descent, theta: Array, iterations: int, *, memory: int = 10, 
     )
     theta = on_device(result.x)
     if result.nit < iterations and not descent.recorder.stopped_because:
-        descent.recorder.stopped_because = f"L-BFGS stopped after {result.nit} iterations: {result.message}"
+        descent.recorder.stopped_because = (
+            f"L-BFGS stopped after {result.nit} iterations: {result.message}"
+        )
         if result.nit % descent.report_every:
             descent.recorder.report(int(result.nit), theta, float(result.fun), 0.0)
     return theta

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend, DeviceRecord, backend_named, choose_backend
-from dnn_xp.data import Source, as_source, check_features, check_finite, encode_targets, encode_weights
+from dnn_xp.data import (
+    Source,
+    as_source,
+    check_features,
+    check_finite,
+    encode_targets,
+    encode_weights,
+)
 from dnn_xp.data.messages import check_examples
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.types import Array
@@ -29,9 +36,10 @@ from dnn_xp.summary import model_html, model_repr, model_table
 class Model:
     """A trained network. It does not change: training further gives a new one.
 
-    Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy, PyTorch, JAX, data
-    frames, datasets and paths, (n_0, m) or with ``examples="rows"`` (m, n_0). It computes where the model lives, and
-    results come back in the library and on the device of that X.
+    Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy,
+    PyTorch, JAX, data frames, datasets and paths, (n_0, m) or with ``examples="rows"`` (m, n_0). It
+    computes where the model lives, and results come back in the library and on the device of that
+    X.
 
     Attributes
     ----------
@@ -103,14 +111,19 @@ class Model:
         """The dtype that the model computes in, "float32" or "float64"; X is turned into it block by block."""
         return str(self.theta.dtype).rpartition(".")[2]
 
-    def decision_values(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:
+    def decision_values(
+        self, X: Any, *, examples: str = "columns", threads: int | None = None
+    ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows"."""
         return self._as_given(self._outputs(X, examples, threads), X, examples)
 
-    def predict_proba(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:
+    def predict_proba(
+        self, X: Any, *, examples: str = "columns", threads: int | None = None
+    ) -> Array:
         """A[L], the probabilities: (n_L, m), or (m, n_L) with examples="rows".
 
-        One row for two classes: the probability of ``classes[1]``. One row a class or label otherwise.
+        One row for two classes: the probability of ``classes[1]``. One row a class or label
+        otherwise.
 
         Raises
         ------
@@ -118,7 +131,7 @@ class Model:
             For a regression, which has no probabilities.
         """
         if self.kind == "regression":
-            msg = f"predict_proba: this model is a regression (cost {self.cost!r}) and has no probabilities; use predict"
+            msg = f"predict_proba: a regression (cost {self.cost!r}) has no probabilities; use predict"
             raise ValueError(msg)
         return self._as_given(self._activate(self._outputs(X, examples, threads)), X, examples)
 
@@ -128,15 +141,19 @@ class Model:
         Returns
         -------
         array
-            Two or more classes: the labels (m,), by the larger probability. Several labels at once: 0 and 1,
-            (n_L, m). Regression: values (n_L, m), or (m,) when Y was one-dimensional. (n_L, m) becomes (m, n_L) with
-            ``examples="rows"``.
+            Two or more classes: the labels (m,), by the larger probability. Several labels at once:
+            0 and 1, (n_L, m). Regression: values (n_L, m), or (m,) when Y was one-dimensional.
+            (n_L, m) becomes (m, n_L) with ``examples="rows"``.
         """
         Z = self._outputs(X, examples, threads)
         xp = self.backend.xp
         if self.kind == "regression":
             A = self._activate(Z)
-            return convert(A[0, :], self.backend, X) if self.flat_targets else self._as_given(A, X, examples)
+            return (
+                convert(A[0, :], self.backend, X)
+                if self.flat_targets
+                else self._as_given(A, X, examples)
+            )
         if self.kind == "multilabel":
             return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
         codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
@@ -174,10 +191,13 @@ class Model:
             msg = f"Y has {targets.n_y} outputs per example and the model has {self.sizes[-1]}"
             raise ValueError(msg)
         weights = encode_weights(sample_weight, m=source.m, dtype=self.dtype)
-        placed = (place(each, self.backend) for each in (source, targets.source))
-        rows = Examples(*placed, None if weights is None else place(weights, self.backend))
+        given = Examples(
+            place(source, self.backend),
+            place(targets.source, self.backend),
+            None if weights is None else place(weights, self.backend),
+        )
         with self._at_work(threads) as objective:
-            return score(objective, self.theta, rows, self.kind)
+            return score(objective, self.theta, given, self.kind)
 
     def summary(self) -> None:
         """Print the layers, their shapes and parameter counts, and everything that was decided in the training."""
@@ -192,8 +212,12 @@ class Model:
         if device in ("torch", "jax", "numpy", "array_api_strict"):
             backend = backend_named(device)
         else:
-            backend, _ = choose_backend("cuda" if device == "cupy" else device, None, fallback=fallback)
-        return replace(self, theta=frozen(backend.from_host(self.backend.to_host(self.theta))), backend=backend)
+            backend, _ = choose_backend(
+                "cuda" if device == "cupy" else device, None, fallback=fallback
+            )
+        return replace(
+            self, theta=frozen(backend.from_host(self.backend.to_host(self.theta))), backend=backend
+        )
 
     def __repr__(self) -> str:
         return model_repr(self)
@@ -233,7 +257,9 @@ class Model:
 
     def _block_size(self, m: int) -> int:
         itemsize = np.dtype(self.dtype).itemsize
-        return auto_block_size(self.sizes, m, itemsize=itemsize, block_bytes=self.backend.block_bytes)
+        return auto_block_size(
+            self.sizes, m, itemsize=itemsize, block_bytes=self.backend.block_bytes
+        )
 
     def _activate(self, Z: Array) -> Array:
         return self.network.activations[-1].forward(Z, xp=self.backend.xp)

@@ -5,13 +5,15 @@
                dW[l] = (1/m) dZ[l] A[l-1]^T       db[l] = (1/m) sum of dZ[l] over examples
                dA[l-1] = W[l]^T dZ[l]             dZ[l-1] = dA[l-1] * g'[l-1](Z[l-1])
 
-Examples are columns. m is the number of examples of the whole batch, never of one block, so that what blocks of
-examples contribute simply adds up. Nothing here knows which library holds the arrays.
+Examples are columns. m is the number of examples of the whole batch, never of one block, so that
+what blocks of examples contribute simply adds up. Nothing here knows which library holds the
+arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from dnn_xp.formulas.activations import Activation
@@ -54,22 +56,24 @@ class Network(NamedTuple):
     @property
     def parameter_count(self) -> int:
         """Entries of all W[l] and b[l]."""
-        return sum(n * (n_prev + 1) for n_prev, n in zip(self.sizes, self.sizes[1:], strict=False))
+        return sum(n * (n_prev + 1) for n_prev, n in pairwise(self.sizes))
 
 
 def unflatten(theta: Array, sizes: Sequence[int], *, xp: Namespace) -> list[tuple[Array, Array]]:
     """[(W[1], b[1]), ...] out of one flat vector; views of it where the library has views."""
     parameters, start = [], 0
-    for n_prev, n in zip(sizes, sizes[1:], strict=False):
+    for n_prev, n in pairwise(sizes):
         middle, stop = start + n * n_prev, start + n * (n_prev + 1)
-        parameters.append((xp.reshape(theta[start:middle], (n, n_prev)), xp.reshape(theta[middle:stop], (n, 1))))
+        parameters.append(
+            (xp.reshape(theta[start:middle], (n, n_prev)), xp.reshape(theta[middle:stop], (n, 1)))
+        )
         start = stop
     return parameters
 
 
-def flatten(parameters: Parameters, *, xp: Namespace) -> Array:
-    """The inverse of :func:`unflatten`: W[1] row by row, b[1], W[2], ..."""
-    return xp.concat([xp.reshape(array, (-1,)) for layer in parameters for array in layer])
+def flatten(arrays: Sequence[Array], *, xp: Namespace) -> Array:
+    """W[1], b[1], W[2], ..., each row by row, as one flat vector."""
+    return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
 
 
 def linear_output(
@@ -83,7 +87,9 @@ def linear_output(
 ) -> tuple[Array, list[LayerCache]]:
     """Z[L] (n_L, m) and the caches of all layers; `masks` holds the dropout mask of each hidden layer, or None."""
     A, caches = X, []
-    for layer, ((W, b), activation) in enumerate(zip(parameters[:-1], activations[:-1], strict=True)):
+    for layer, ((W, b), activation) in enumerate(
+        zip(parameters[:-1], activations[:-1], strict=True)
+    ):
         A, cache = linear_activation_forward(A, W, b, activation, xp=xp)
         if masks and masks[layer] is not None:
             A = dropout_forward(A, masks[layer], keep_prob=keep_probs[layer], xp=xp)
@@ -155,7 +161,8 @@ def backward(
     xp : namespace
         The array-API namespace of the arrays.
     masks, keep_probs : sequences
-        Dropout masks of the forward, one for each hidden layer, and the probabilities they were drawn with.
+        Dropout masks of the forward, one for each hidden layer, and the probabilities they were
+        drawn with.
 
     Examples
     --------
@@ -171,11 +178,14 @@ def backward(
         if layer == len(caches) - 1:
             dA, dW, db = linear_backward(dZ, caches[layer][0], m=m, xp=xp)
         else:
-            dA, dW, db = linear_activation_backward(dA, caches[layer], activations[layer], m=m, xp=xp)
+            dA, dW, db = linear_activation_backward(
+                dA, caches[layer], activations[layer], m=m, xp=xp
+            )
         gradients.append((dW, db))
         if masks and masks[layer - 1] is not None:
             dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
-    # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest product of all.
+    # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest
+    # product of all.
     (X, _, _), Z = caches[0]
     dZ = activations[0].backward(dA, Z, xp=xp) if len(caches) > 1 else dZ
     gradients.append(linear_gradients(dZ, X, m=m, xp=xp))

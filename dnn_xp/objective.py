@@ -1,12 +1,13 @@
 """The cost J(theta) of a network on given examples, its gradient and its scores, summed by the engine over blocks.
 
-    J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
+J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -24,10 +25,15 @@ class Blocks(Protocol):
     """Anything that gives out X, Y and weights of examples start to stop: all of them, or a mini-batch."""
 
     @property
-    def m(self) -> int: ...
+    def m(self) -> int:
+        """Number of examples."""
+
     @property
-    def in_memory(self) -> bool: ...
-    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]: ...
+    def in_memory(self) -> bool:
+        """Whether a block costs nothing to fetch."""
+
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of examples start to stop."""
 
 
 class Examples(NamedTuple):
@@ -98,7 +104,9 @@ class Objective:
         self._xp = backend.xp
         moments = None
         if standardization is not None:
-            mean, scale = (backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization)
+            mean, scale = (
+                backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization
+            )
             moments = (mean, scale)
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
         of_block = BlockFunctions(network, backend.xp, getattr(backend.xp, dtype), moments)
@@ -122,14 +130,18 @@ class Objective:
         (J,) = self._fold(self._cost, theta, examples)
         return self._penalised(J, theta)
 
-    def cost_and_gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> tuple[Array, Array]:
+    def cost_and_gradient(
+        self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()
+    ) -> tuple[Array, Array]:
         """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
         J, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
         return self._penalised(J, theta), self._penalised_gradient(layers, theta)
 
     def gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> Array:
         """The gradient alone, for those who have no use for J on these examples."""
-        return self._penalised_gradient(self._fold_numbered(self._gradients, theta, examples, seeds), theta)
+        return self._penalised_gradient(
+            self._fold_numbered(self._gradients, theta, examples, seeds), theta
+        )
 
     def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
@@ -157,7 +169,9 @@ class Objective:
     def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
         return unflatten(theta, self.network.sizes, xp=self._xp)
 
-    def _fold(self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any) -> tuple[Any, ...]:
+    def _fold(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+    ) -> tuple[Any, ...]:
         parameters, m = self._parameters(theta), float(examples.m)
         return self.engine.fold(
             lambda X, Y, weights: function(parameters, X, Y, weights, m, *more),
@@ -170,8 +184,8 @@ class Objective:
     def _fold_numbered(
         self, function: Callable[..., Any], theta: Array, examples: Blocks, seeds: Sequence[int]
     ) -> tuple[Any, ...]:
-        # Dropout draws the mask of an example from its number, so that blocks do not matter; without it nothing is
-        # numbered.
+        # Dropout draws the mask of an example from its number, so that blocks do not matter;
+        # without it nothing is numbered.
         if not seeds:
             return self._fold(function, theta, examples, None, ())
         parameters, m = self._parameters(theta), float(examples.m)
@@ -202,7 +216,7 @@ class Objective:
 
     def _penalised_gradient(self, layers: Sequence[Array], theta: Array) -> Array:
         l2, l1, m = self._penalties
-        gradient = flatten([layers], xp=self._xp)
+        gradient = flatten(layers, xp=self._xp)
         if l2:
             gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
         if l1:
@@ -214,7 +228,7 @@ def weight_mask(sizes: Sequence[int], dtype: str) -> np.ndarray:
     """1 at the entries of W and 0 at those of b, flat as theta."""
     parts = [
         np.full(count, value, dtype=dtype)
-        for n_prev, n in zip(sizes, sizes[1:], strict=False)
+        for n_prev, n in pairwise(sizes)
         for count, value in ((n * n_prev, 1.0), (n, 0.0))
     ]
     return np.concatenate(parts)

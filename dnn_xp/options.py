@@ -16,10 +16,21 @@ from dnn_xp.loop import Schedule
 from dnn_xp.network import Network
 
 DEFAULT_HIDDEN = (64, 32)
-# Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are noisy.
+# Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
+# noisy.
 _FULL_BATCH_RATES = {"gradient_descent": 0.1, "momentum": 0.05, "nesterov": 0.05}
 _ADAPTIVE_FULL_BATCH_RATE = 0.01
 _ADAPTIVE_MINI_BATCH_RATE = 0.001
+# Vectors like theta that an optimizer keeps; L-BFGS keeps ten pairs of them in float64.
+_STATE_VECTORS = {
+    "gradient_descent": 0,
+    "momentum": 1,
+    "nesterov": 1,
+    "rmsprop": 1,
+    "adam": 2,
+    "adamw": 2,
+    "lbfgs": 48,
+}
 _DEFAULT_ITERATIONS = 300
 _DEFAULT_LBFGS_ITERATIONS = 200
 _DEFAULT_EPOCHS = 20
@@ -95,7 +106,10 @@ def steps(
         count = epochs if iterations is None else iterations
         default = _DEFAULT_LBFGS_ITERATIONS if name == "lbfgs" else _DEFAULT_ITERATIONS
         named = "iterations" if epochs is None else "epochs"
-        length: tuple[int | None, int | None] = (default if count is None else whole(named, count, at_least=0), None)
+        length: tuple[int | None, int | None] = (
+            default if count is None else whole(named, count, at_least=0),
+            None,
+        )
     elif iterations is not None:
         msg = f"iterations={iterations} counts full-batch updates; with batch_size pass epochs instead"
         raise ValueError(msg)
@@ -106,8 +120,20 @@ def steps(
         learning_rate = _FULL_BATCH_RATES.get(name, adaptive)
     if not callable(learning_rate):
         learning_rate = constant(real("learning_rate", learning_rate, above=0.0))
-    chosen = OPTIMIZERS[optimizer]() if isinstance(optimizer, str) and optimizer != "lbfgs" else optimizer
+    chosen = (
+        OPTIMIZERS[optimizer]()
+        if isinstance(optimizer, str) and optimizer != "lbfgs"
+        else optimizer
+    )
     return Steps(chosen, learning_rate, *length, batch_size)
+
+
+def optimizer_vectors(optimizer: str | Optimizer) -> int:
+    """Vectors like theta that the optimizer keeps between updates."""
+    name = optimizer if isinstance(optimizer, str) else optimizer.name
+    if isinstance(optimizer, str) and name not in _STATE_VECTORS:
+        raise unknown_name("optimizer", optimizer, _STATE_VECTORS)
+    return _STATE_VECTORS.get(name, 2)
 
 
 def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
@@ -117,7 +143,10 @@ def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
             raise unknown_name("hidden", hidden, ("auto",))
         return DEFAULT_HIDDEN
     if not isinstance(hidden, Sequence) and not hasattr(hidden, "__iter__"):
-        msg = f"hidden must be a sequence of layer sizes such as [64, 32], got {describe(hidden)}; for one layer pass [{hidden}]"
+        msg = (
+            f"hidden must be a sequence of layer sizes such as [64, 32], got {describe(hidden)}; "
+            f"for one layer pass [{hidden}]"
+        )
         raise TypeError(msg)
     return tuple(whole(f"hidden[{layer}]", n, at_least=1) for layer, n in enumerate(hidden))
 
@@ -138,7 +167,9 @@ def hidden_activations(activation: str | Sequence[str], layers: int) -> tuple[Ac
 def output_layer(output_activation: str, cost: str) -> tuple[Activation, Cost]:
     """The output activation and the cost, when they go together."""
     activation, chosen = ACTIVATIONS[output_activation], COSTS[cost]
-    if activation.name != chosen.activation and not (chosen.any_activation and activation.elementwise):
+    if activation.name != chosen.activation and not (
+        chosen.any_activation and activation.elementwise
+    ):
         fitting = [name for name, each in COSTS.items() if each.activation == output_activation]
         way = f"cost={fitting[0]!r} or " if fitting else ""
         msg = (

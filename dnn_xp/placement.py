@@ -50,8 +50,8 @@ def resides(source: Source, backend: Backend) -> bool:
 def place(source: Source, backend: Backend) -> Source:
     """The source as the backend can compute with it.
 
-    What is there already stays. Host data goes to a device once when it fits there, otherwise block by block. Files
-    are always read block by block. Arrays of another library are copied once.
+    What is there already stays. Host data goes to a device once when it fits there, otherwise block
+    by block. Files are always read block by block. Arrays of another library are copied once.
     """
     if resides(source, backend):
         return source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from dataclasses import dataclass
 
 # A block below this much arithmetic costs more to hand to a thread than to compute.
@@ -15,16 +16,17 @@ _LARGEST_BLOCK = 16384
 
 def gradient_flops(sizes: Sequence[int], m: int) -> float:
     """Multiplications and additions of one exact gradient: 6 per weight and example, 4 in the first layer."""
-    weights = [n * n_prev for n_prev, n in zip(sizes, sizes[1:], strict=False)]
+    weights = [n * n_prev for n_prev, n in pairwise(sizes)]
     return m * (6.0 * sum(weights) - 2.0 * weights[0])
 
 
 def auto_block_size(sizes: Sequence[int], m: int, *, itemsize: int, block_bytes: int) -> int:
     """Examples per block, from the problem alone (never from the number of threads).
 
-    The activations of the widest layer of one block fill about `block_bytes`, which keeps a block's arrays in the
-    caches and still gives every array operation enough to do. Blocks are then made equally large, and even in number,
-    so that two, four or more threads finish together; small problems are split only when the parts are worth a thread.
+    The activations of the widest layer of one block fill about `block_bytes`, which keeps a block's
+    arrays in the caches and still gives every array operation enough to do. Blocks are then made
+    equally large, and even in number, so that two, four or more threads finish together; small
+    problems are split only when the parts are worth a thread.
     """
     widest = max(sizes[1:])
     size = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, block_bytes // (itemsize * widest)))
@@ -50,9 +52,11 @@ class Plan:
     block_bytes : int
         Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer.
     parameter_bytes : int
-        Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an update.
+        Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an
+        update.
     data_bytes : int
-        X and Y in the working library, when they have to be placed there (0 when they are used where they are).
+        X and Y in the working library, when they have to be placed there (0 when they are used
+        where they are).
     host_peak_bytes, device_peak_bytes : int
         Peak on the host and on the GPU, `data_bytes` included where it lies.
     """
@@ -70,7 +74,11 @@ class Plan:
         return (
             f"{self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples, "
             f"{self.threads} at once; peak beyond the data as given: {format_bytes(self.host_peak_bytes)} on the host"
-            + (f", {format_bytes(self.device_peak_bytes)} on the device" if self.device_peak_bytes else "")
+            + (
+                f", {format_bytes(self.device_peak_bytes)} on the device"
+                if self.device_peak_bytes
+                else ""
+            )
         )
 
 
@@ -103,10 +111,11 @@ def make_plan(
     blocks = math.ceil(m / block_size)
     threads = min(threads, blocks)
     hidden = sum(sizes[1:])
-    # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X once it is cast.
+    # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X
+    # once it is cast.
     per_example = sizes[0] + 2 * hidden + 4 * max(sizes[1:])
     block_bytes = itemsize * per_example * block_size
-    theta = itemsize * sum(n * (n_prev + 1) for n_prev, n in zip(sizes, sizes[1:], strict=False))
+    theta = itemsize * sum(n * (n_prev + 1) for n_prev, n in pairwise(sizes))
     waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
     ahead = itemsize * (sizes[0] + sizes[-1]) * block_size * (threads + 2) if read_ahead else 0

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnn_xp.model import Evaluation
+    from dnn_xp.scoring import Evaluation
 
 
 class Progress:

@@ -12,7 +12,8 @@ from dnn_xp.progress import Progress
 
 if TYPE_CHECKING:
     from dnn_xp.formulas.types import Array
-    from dnn_xp.model import Evaluation, Model
+    from dnn_xp.model import Model
+    from dnn_xp.scoring import Evaluation
 
 Callback = Callable[[int, float, "Model"], Any]
 
@@ -41,7 +42,8 @@ class Recorder:
     validate : callable, optional
         theta -> Evaluation on the validation examples.
     patience : int, optional
-        Stop after so many reports in a row without a lower validation cost (training cost without validation).
+        Stop after so many reports in a row without a lower validation cost (training cost without
+        validation).
     callbacks : sequence of callable
         Called with (iteration, cost, model); a true answer stops the training.
     progress : Progress
@@ -118,7 +120,8 @@ class Recorder:
             return False
         kind = "validation cost" if self._validate is not None else "cost"
         self.stopped_because = (
-            f"the {kind} had not fallen for {self._patience} reports; the parameters with the lowest one were kept"
+            f"the {kind} had not fallen for {self._patience} reports; "
+            "the parameters with the lowest one were kept"
         )
         return True
 

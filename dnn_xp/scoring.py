@@ -21,8 +21,8 @@ class Evaluation:
     metric : str
         "accuracy" (an example counts when all its outputs are right) or "r2".
     score : float
-        Its value. R2 is the mean over outputs of 1 - residual / total sum of squares; where an output of Y is
-        constant it is 1 for a perfect prediction, else 0.
+        Its value. R2 is the mean over outputs of 1 - residual / total sum of squares; where an
+        output of Y is constant it is 1 for a perfect prediction, else 0.
     examples : int
         Number of examples.
     """

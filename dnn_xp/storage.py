@@ -29,7 +29,9 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write the model; the file appears whole or not at all."""
     path = Path(path)
     if not path.parent.is_dir():
-        msg = f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
+        msg = (
+            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
+        )
         raise FileNotFoundError(msg)
     to_host = model.backend.to_host
     tensors = {}
@@ -37,7 +39,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
-    # safetensors writes the buffer of an array whatever its strides, so only contiguous ones may go in.
+    # safetensors writes the buffer of an array whatever its strides, so only contiguous ones may go
+    # in.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     description = {
         "sizes": model.sizes,
@@ -82,7 +85,10 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, keys() only
     except SafetensorError as error:
-        msg = f"path={str(path)!r} is not a safetensors file or is damaged ({error}); dnn_xp.load wants what Model.save wrote"
+        msg = (
+            f"path={str(path)!r} is not a safetensors file or is damaged ({error}); "
+            "dnn_xp.load wants what Model.save wrote"
+        )
         raise ValueError(msg) from error
     if metadata.get("format") != _FORMAT:
         msg = (
@@ -92,7 +98,11 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(msg)
     description = json.loads(metadata["model"])
     layers = len(description["activations"])
-    flat = [tensors[f"{name}{layer}"].reshape(-1) for layer in range(1, layers + 1) for name in ("W", "b")]
+    flat = [
+        tensors[f"{name}{layer}"].reshape(-1)
+        for layer in range(1, layers + 1)
+        for name in ("W", "b")
+    ]
     history = description["history"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes = description["classes"]
@@ -107,9 +117,13 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         "backend": backend_named("numpy"),
         "kind": description["kind"],
         "flat_targets": description["flat_targets"],
-        "classes": None if classes is None else np.asarray(classes, dtype=description["classes_dtype"]),
+        "classes": None
+        if classes is None
+        else np.asarray(classes, dtype=description["classes_dtype"]),
         "standardization": (tensors["mean"], tensors["scale"]) if "mean" in tensors else None,
-        "history": History(**{name: tuple(values) for name, values in history.items()}, metrics=metrics),
+        "history": History(
+            **{name: tuple(values) for name, values in history.items()}, metrics=metrics
+        ),
         "record": DeviceRecord(**description["record"]) if description["record"] else None,
         "settings": description["settings"],
     }

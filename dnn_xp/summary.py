@@ -12,33 +12,59 @@ Row = tuple[str, str, str, str, str]
 _HEAD: Row = ("layer", "activation", "W", "b", "parameters")
 
 
+_SETTINGS = (
+    *("optimizer", "learning_rate", "iterations", "epochs", "batch_size", "shuffle"),
+    *("l2", "l1", "keep_prob", "clip_norm", "initialization", "stopped_because", "plan"),
+)
+
+
 def layer_rows(model: Model) -> list[Row]:
     """One row a layer: number, activation, shapes of W and b, number of parameters."""
     rows = []
     for layer, (n_prev, n, activation) in enumerate(
         zip(model.sizes, model.sizes[1:], model.activations, strict=False), start=1
     ):
-        rows.append((str(layer), activation, f"({n}, {n_prev})", f"({n}, 1)", f"{n * (n_prev + 1):,}"))
+        rows.append(
+            (str(layer), activation, f"({n}, {n_prev})", f"({n}, 1)", f"{n * (n_prev + 1):,}")
+        )
     return rows
 
 
 def facts(model: Model) -> list[tuple[str, str]]:
     """(name, value) of everything that was decided in making the model, by the user or for them."""
     settings = model.settings
-    lines = [("inputs", f"{model.sizes[0]}" + (", standardized by the model" if model.standardization else ""))]
+    lines = [
+        (
+            "inputs",
+            f"{model.sizes[0]}" + (", standardized by the model" if model.standardization else ""),
+        )
+    ]
     if model.classes is not None:
         shown = ", ".join(str(label) for label in model.classes[:10])
-        lines.append(("classes", shown + (f", ... ({len(model.classes)} in all)" if len(model.classes) > 10 else "")))
-    lines.append(("cost", model.cost + (f" ({settings['cost_reason']})" if settings.get("cost_reason") else "")))
-    for name in ("optimizer", "learning_rate", "iterations", "epochs", "batch_size", "shuffle", "l2", "l1"):
-        if settings.get(name) not in (None, 0.0):
-            lines.append((name, str(settings[name])))
-    for name in ("keep_prob", "clip_norm", "initialization", "seed", "stopped_because", "plan"):
-        if settings.get(name) is not None:
-            lines.append((name.replace("_", " "), str(settings[name])))
+        lines.append(
+            (
+                "classes",
+                shown + (f", ... ({len(model.classes)} in all)" if len(model.classes) > 10 else ""),
+            )
+        )
+    lines.append(
+        (
+            "cost",
+            model.cost + (f" ({settings['cost_reason']})" if settings.get("cost_reason") else ""),
+        )
+    )
+    lines += [
+        (name.replace("_", " "), str(settings[name]))
+        for name in _SETTINGS
+        if settings.get(name) not in (None, 0.0)
+    ]
+    if settings.get("seed") is not None:
+        lines.append(("seed", str(settings["seed"])))
     if model.history.costs:
         history = model.history
-        lines.append(("last report", f"iteration {history.iterations[-1]}, cost {history.costs[-1]:.6g}"))
+        lines.append(
+            ("last report", f"iteration {history.iterations[-1]}, cost {history.costs[-1]:.6g}")
+        )
         if history.validation_costs:
             lines.append(("validation cost", f"{history.validation_costs[-1]:.6g}"))
         lines.append(("time", f"{history.seconds[-1]:.2f} s"))
@@ -52,7 +78,10 @@ def model_table(model: Model) -> str:
     rows = layer_rows(model)
     widths = [max(len(row[column]) for row in (_HEAD, *rows)) for column in range(len(_HEAD))]
     line = "  ".join("-" * width for width in widths)
-    texts = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (_HEAD, *rows)]
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in (_HEAD, *rows)
+    ]
     total = f"{model.network.parameter_count:,} parameters"
     named = facts(model)
     width = max(len(name) for name, _ in named)
@@ -65,16 +94,21 @@ def model_repr(model: Model) -> str:
     sizes = "-".join(str(size) for size in model.sizes)
     cost = f", cost {model.history.costs[-1]:.4g}" if model.history.costs else ""
     where = f"{model.backend.library} on {model.backend.device_name}"
-    return f"Model({sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"
+    return (
+        f"Model({sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"
+    )
 
 
 def model_html(model: Model) -> str:
     """The same as :func:`model_table`, as two HTML tables."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEAD)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in layer_rows(model)
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in layer_rows(model)
     )
-    said = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts(model))
+    said = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts(model)
+    )
     return (
         f"<div><p><b>{escape(model_repr(model))}</b></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, DeviceRecord, choose_backend
+from dnn_xp.backends import Backend, choose_backend
 from dnn_xp.batches import Batches
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
@@ -21,13 +22,12 @@ from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batc
 from dnn_xp.model import Model, frozen
 from dnn_xp.network import Network
 from dnn_xp.objective import Objective, Penalties
-from dnn_xp.options import Steps, build_network, hidden_sizes, steps
+from dnn_xp.options import Steps, build_network, hidden_sizes, optimizer_vectors, steps
+from dnn_xp.placement import source_bytes
 from dnn_xp.planning import auto_block_size, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
 from dnn_xp.scoring import score
-
-_OPTIMIZER_VECTORS = {"gradient_descent": 0, "momentum": 1, "nesterov": 1, "rmsprop": 1, "lbfgs": 20}
 
 
 def train(
@@ -67,35 +67,39 @@ def train(
 ) -> Model:
     """Train a deep fully connected network: [LINEAR -> g] x (L-1) -> LINEAR -> output.
 
-    Minimises ``J = (1/m) sum over examples of weight * loss + l2/(2m) sum W^2 + l1/m sum |W|``. Without
-    ``batch_size`` every update uses the exact gradient over all m examples, summed over blocks in bounded memory;
-    the same seed then gives the same bits whatever the number of threads.
+    Minimises ``J = (1/m) sum over examples of weight * loss + l2/(2m) sum W^2 + l1/m sum |W|``.
+    Without ``batch_size`` every update uses the exact gradient over all m examples, summed over
+    blocks in bounded memory; the same seed then gives the same bits whatever the number of threads.
 
     Parameters
     ----------
     X : array (n_x, m), dataset, data frame or path
-        Examples as columns; (m, n_x) with ``examples="rows"``, without a copy. NumPy, CuPy, PyTorch, JAX or
-        array-api-strict arrays; pandas or polars frames; np.memmap, HDF5, Zarr, or a path (.npy, .npz, .h5, .zarr,
-        .parquet, .csv), which is read block by block and may be larger than memory.
+        Examples as columns; (m, n_x) with ``examples="rows"``, without a copy. NumPy, CuPy,
+        PyTorch, JAX or array-api-strict arrays; pandas or polars frames; np.memmap, HDF5, Zarr, or
+        a path (.npy, .npz, .h5, .zarr, .parquet, .csv), which is read block by block and may be
+        larger than memory.
     Y : array (m,) or (n_y, m)
-        Labels (integers, bool, text) or values (floats); floats that are all 0.0 or 1.0 are labels. One label each:
-        two classes (sigmoid) or more (softmax). Columns of 0 and 1: one-hot classes, or several labels at once.
+        Labels (integers, bool, text) or values (floats); floats that are all 0.0 or 1.0 are labels.
+        One label each: two classes (sigmoid) or more (softmax). Columns of 0 and 1: one-hot
+        classes, or several labels at once.
     examples : {"columns", "rows"}
         Where the examples are, in X and in a two-dimensional Y.
     hidden : "auto" or sequence of int
         Units of each hidden layer; "auto" is (64, 32); () is logistic or linear regression.
     activation : str or sequence of str
-        relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity: one for all hidden layers, or one each.
+        relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity: one for all hidden
+        layers, or one each.
     output_activation, cost : str, optional
-        Chosen from Y unless given: sigmoid with binary_cross_entropy, softmax with softmax_cross_entropy, identity
-        with squared_error. Others: huber (identity), poisson (exp); squared_error and huber go with any elementwise
-        output activation.
+        Chosen from Y unless given: sigmoid with binary_cross_entropy, softmax with
+        softmax_cross_entropy, identity with squared_error. Others: huber (identity), poisson (exp);
+        squared_error and huber go with any elementwise output activation.
     optimizer : str or Optimizer
-        gradient_descent, momentum, nesterov, rmsprop, adam, adamw, lbfgs (SciPy; full batch only), or one made by
-        its factory in :mod:`dnn_xp.formulas` with hyper-parameters of your own.
+        gradient_descent, momentum, nesterov, rmsprop, adam, adamw, lbfgs (SciPy; full batch only),
+        or one made by its factory in :mod:`dnn_xp.formulas` with hyper-parameters of your own.
     learning_rate : float or callable, optional
-        A rate, or a schedule from :mod:`dnn_xp.formulas` (iteration -> rate). When left out: 0.01 for the adaptive
-        optimizers on full batches and 0.001 on mini-batches, 0.1 for gradient descent, 0.05 with momentum.
+        A rate, or a schedule from :mod:`dnn_xp.formulas` (iteration -> rate). When left out: 0.01
+        for the adaptive optimizers on full batches and 0.001 on mini-batches, 0.1 for gradient
+        descent, 0.05 with momentum.
     iterations : int, optional
         Full-batch updates; 300 when left out (200 for lbfgs).
     epochs : int, optional
@@ -103,7 +107,8 @@ def train(
     batch_size : int, optional
         Examples of a mini-batch; left out, every update uses all examples.
     l2, l1 : float
-        Penalties on W, divided by the number of training examples as in the course and in scikit-learn.
+        Penalties on W, divided by the number of training examples as in the course and in
+        scikit-learn.
     keep_prob : float or sequence of float
         Inverted dropout: probability of keeping a unit, one for all hidden layers or one each.
     clip_norm : float, optional
@@ -117,43 +122,48 @@ def train(
     sample_weight : array (m,), optional
         Weights of the examples; only their ratios matter.
     validation : float or pair (X, Y), optional
-        Validation examples, or the fraction of the examples to set aside: a random one (copied) when they are in
-        memory, the last ones of a file.
+        Validation examples, or the fraction of the examples to set aside: a random one (copied)
+        when they are in memory, the last ones of a file.
     patience : int, optional
-        Stop after this many reports in a row without a lower validation cost (without validation: training cost)
-        and keep the best parameters.
+        Stop after this many reports in a row without a lower validation cost (without validation:
+        training cost) and keep the best parameters.
     standardize : bool
-        Subtract each feature's mean and divide by its standard deviation, both from one exact pass over the training
-        examples and kept in the model, which then takes raw X.
+        Subtract each feature's mean and divide by its standard deviation, both from one exact pass
+        over the training examples and kept in the model, which then takes raw X.
     warm_start : Model, optional
         Start from its parameters, with its architecture, classes and standardization.
     callbacks : sequence of callable
         Called with (iteration, cost, model) at each report; a true answer stops the training.
     report_every : int
-        Iterations (full batch) or epochs (mini-batches) between reports. The reported cost is always that of all
-        training examples: free on full batches without dropout, one forward pass otherwise.
+        Iterations (full batch) or epochs (mini-batches) between reports. The reported cost is
+        always that of all training examples: free on full batches without dropout, one forward pass
+        otherwise.
     verbose : bool
         A progress bar (tqdm where installed, else plain lines); nothing is printed otherwise.
     device : None, "auto", "cpu", "cuda" or "cuda:N"
         Where to compute. None and "auto": where the arrays are, and the CPU for host arrays.
     fallback : bool
-        When CUDA cannot be used: True goes on with the CPU after a DeviceFallbackWarning, False is a RuntimeError.
+        When CUDA cannot be used: True goes on with the CPU after a DeviceFallbackWarning, False is
+        a RuntimeError.
     dtype : {"float32", "float64"}, optional
         What is computed in. Left out: that of X when it is one of these, float32 for anything else.
     block_size : "auto" or int
         Examples of a block.
     threads : int, optional
-        Blocks computed at once on the CPU; left out: all CPUs this process may use, or OMP_NUM_THREADS if smaller.
+        Blocks computed at once on the CPU; left out: all CPUs this process may use, or
+        OMP_NUM_THREADS if smaller.
 
     Returns
     -------
     Model
-        Its ``record``, ``settings`` and ``summary()`` say what was decided. Ctrl-C returns the model so far.
+        Its ``record``, ``settings`` and ``summary()`` say what was decided. Ctrl-C returns the
+        model so far.
 
     Raises
     ------
     TypeError, ValueError
-        For arguments that cannot be used, naming the argument, what came, what is wanted, and the way out.
+        For arguments that cannot be used, naming the argument, what came, what is wanted, and the
+        way out.
     DivergenceError
         When the cost becomes NaN or infinite; its ``model`` is the last good one.
     RuntimeError
@@ -189,14 +199,23 @@ def train(
     targets = intake.targets
     if warm_start is None:
         network = build_network(
-            intake.X.n, targets.n_y, hidden, activation, targets.output_activation, targets.cost, keep_prob
+            intake.X.n,
+            targets.n_y,
+            hidden,
+            activation,
+            targets.output_activation,
+            targets.cost,
+            keep_prob,
         )
     else:
         network = warm_start.network
     if plan.is_lbfgs:
         optional_package("scipy", purpose="optimizer='lbfgs'", extra="lbfgs")
         if network.keep_probs or clip_norm is not None or learning_rate is not None:
-            msg = "optimizer='lbfgs' takes no keep_prob, clip_norm or learning_rate: its line search needs the exact cost"
+            msg = (
+                "optimizer='lbfgs' takes no keep_prob, clip_norm or learning_rate: "
+                "its line search needs the exact cost"
+            )
             raise ValueError(msg)
     penalties = Penalties(real("l2", l2, at_least=0.0), real("l1", l1, at_least=0.0), intake.X.m)
     if clip_norm is not None:
@@ -211,7 +230,9 @@ def train(
 
     with Engine(threads) as engine:
         standardization = warm_start.standardization if warm_start is not None else None
-        found = finite_or_standardized(intake.X, engine, standardize=standardize and standardization is None)
+        found = finite_or_standardized(
+            intake.X, engine, standardize=standardize and standardization is None
+        )
         standardization = standardization or found
         objective = Objective(
             network,
@@ -229,12 +250,16 @@ def train(
             itemsize=np.dtype(intake.dtype).itemsize,
             block_size=min(size_of(batch_size or training.m), training.m),
             threads=threads,
-            optimizer_vectors=_OPTIMIZER_VECTORS.get(plan.settings()["optimizer"].partition("(")[0], 2),
+            optimizer_vectors=optimizer_vectors(plan.optimizer),
             read_ahead=not training.in_memory,
             on_device=backend.device_name != "cpu",
+            data_bytes=0 if training.X is intake.X else source_bytes(training.X),
         )
         record = record._replace(
-            dtype=intake.dtype, block_size=memory.block_size, blocks=memory.blocks, threads=memory.threads
+            dtype=intake.dtype,
+            block_size=memory.block_size,
+            blocks=memory.blocks,
+            threads=memory.threads,
         )
         settings = plan.settings() | {
             "l2": penalties.l2,
@@ -243,12 +268,16 @@ def train(
             "clip_norm": clip_norm,
             "initialization": _name_of(initialization, warm_start),
             "seed": seed,
-            "cost_reason": None if cost or output_activation or warm_start else f"chosen from Y: {_seen(intake)}",
+            "cost_reason": None
+            if cost or output_activation or warm_start
+            else f"chosen from Y: {_seen(intake)}",
             "plan": str(memory),
         }
 
         def make_model(theta: Array, recorder: Recorder) -> Model:
-            stopped = {"stopped_because": recorder.stopped_because} if recorder.stopped_because else {}
+            stopped = (
+                {"stopped_because": recorder.stopped_because} if recorder.stopped_because else {}
+            )
             return Model(
                 frozen(theta),
                 network,
@@ -264,17 +293,25 @@ def train(
 
         batches = Batches(training, plan.batch_size, rng, backend) if plan.batch_size else None
         if batches is not None and batches.shuffle_run < training.m:
-            settings["shuffle"] = f"runs of {batches.shuffle_run} examples, read in random order, shuffled within"
-        updates_in_all = plan.iterations if batches is None else batches.per_epoch * (plan.epochs or 0)
+            settings["shuffle"] = (
+                f"runs of {batches.shuffle_run} examples, read in random order, shuffled within"
+            )
+        updates_in_all = (
+            plan.iterations if batches is None else batches.per_epoch * (plan.epochs or 0)
+        )
         progress = Progress(verbose=verbose, total=updates_in_all or 0)
         recorder = Recorder(
             make_model,
-            validate=None if held_out is None else lambda at: score(objective, at, held_out, targets.kind),
+            validate=None
+            if held_out is None
+            else lambda at: score(objective, at, held_out, targets.kind),
             patience=patience,
             callbacks=callbacks,
             progress=progress,
         )
-        descent = Descent(objective, training, recorder, rng, whole("report_every", report_every, at_least=1))
+        descent = Descent(
+            objective, training, recorder, rng, whole("report_every", report_every, at_least=1)
+        )
         try:
             theta = _descend(descent, theta, plan, batches, clip_norm)
         finally:
@@ -284,7 +321,9 @@ def train(
         return make_model(theta, recorder)
 
 
-def _descend(descent: Descent, theta: Array, plan: Steps, batches: Batches | None, clip_norm: float | None) -> Array:
+def _descend(
+    descent: Descent, theta: Array, plan: Steps, batches: Batches | None, clip_norm: float | None
+) -> Array:
     if isinstance(plan.optimizer, str):
         return lbfgs(descent, theta, plan.iterations or 0)
     updates = Updates(plan.optimizer, plan.learning_rate, clip_norm)
@@ -314,7 +353,7 @@ def _initial_parameters(
     rng: np.random.Generator,
     warm_start: Model | None,
 ) -> np.ndarray:
-    """theta to start from, on the host in float64 (or as the warm start has it)."""
+    """Theta to start from, on the host in float64 (or as the warm start has it)."""
     if warm_start is not None:
         return warm_start.backend.to_host(warm_start.theta)
     if isinstance(initialization, str):
@@ -323,7 +362,7 @@ def _initial_parameters(
         layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
     else:
         layers = [(np.asarray(W), np.asarray(b)) for W, b in initialization]
-        wanted = [((n, n_prev), (n, 1)) for n_prev, n in zip(network.sizes, network.sizes[1:], strict=False)]
+        wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]
         came = [(W.shape, b.shape if b.ndim == 2 else (*b.shape, 1)) for W, b in layers]
         if came != wanted:
             msg = f"initialization has (W, b) of shapes {came}; the network of sizes {network.sizes} wants {wanted}"
@@ -344,7 +383,9 @@ def _block_size(block_size: str | int, network: Network, backend: Backend, dtype
         size = whole("block_size", block_size, at_least=1)
         return lambda m: size
     itemsize = np.dtype(dtype).itemsize
-    return lambda m: auto_block_size(network.sizes, m, itemsize=itemsize, block_bytes=backend.block_bytes)
+    return lambda m: auto_block_size(
+        network.sizes, m, itemsize=itemsize, block_bytes=backend.block_bytes
+    )
 
 
 def _name_of(initialization: Any, warm_start: Model | None) -> str:

@@ -48,7 +48,9 @@ class DeviceRecord(NamedTuple):
     threads: int = 1
 
     def __str__(self) -> str:
-        blocks = f", {self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples"
+        blocks = (
+            f", {self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples"
+        )
         threads = f", {self.threads} thread{'s' if self.threads != 1 else ''}"
         return (
             f"{self.device} with {self.library} {self.version}"
@@ -84,11 +86,13 @@ def backend_for_array(array: Array) -> Backend:
 
 def _jax_device(array: Array) -> Any:
     # A traced or sharded array has several devices or none; the default device serves then.
-    devices = getattr(array, "devices", set)()
+    devices: set[Any] = getattr(array, "devices", set)()
     return next(iter(devices)) if len(devices) == 1 else None
 
 
-def choose_backend(device: str | None, array: Array | None, *, fallback: bool = True) -> tuple[Backend, DeviceRecord]:
+def choose_backend(
+    device: str | None, array: Array | None, *, fallback: bool = True
+) -> tuple[Backend, DeviceRecord]:
     """Backend for the `device` argument of the public functions, given the array X (None for files)."""
     requested = str(device)
     if device is None or device == "auto":
@@ -104,11 +108,13 @@ def choose_backend(device: str | None, array: Array | None, *, fallback: bool = 
         backend, reason = numpy_backend(), "as asked"
     else:
         backend, reason = _cuda_or_cpu(device, fallback=fallback)
-    return backend, DeviceRecord(requested, backend.device_name, backend.library, backend.version, reason)
+    return backend, DeviceRecord(
+        requested, backend.device_name, backend.library, backend.version, reason
+    )
 
 
 def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
-    match = re.fullmatch(r"cuda(?::(\d+))?", device) if isinstance(device, str) else None
+    match = re.fullmatch(r"cuda(?::(\d+))?", str(device))
     if match is None:
         msg = f"device must be None, 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}"
         raise ValueError(msg)

@@ -9,14 +9,16 @@ import numpy as np
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array
 
-INSTALL = "pip install 'dnn_xp[cuda12]' or 'dnn_xp[cuda13]', after the CUDA version that nvidia-smi shows"
+INSTALL = (
+    "pip install 'dnn_xp[cuda12]' or 'dnn_xp[cuda13]', after the CUDA version that nvidia-smi shows"
+)
 
 
 def why_not_cuda(index: int) -> str | None:
     """Reason why CUDA device `index` cannot be used, None when it can.
 
-    A small real computation decides: importing CuPy, and even listing devices, succeeds on machines where no kernel
-    can run.
+    A small real computation decides: importing CuPy, and even listing devices, succeeds on machines
+    where no kernel can run.
     """
     try:
         import cupy
@@ -30,16 +32,20 @@ def why_not_cuda(index: int) -> str | None:
 def _why_not_device(cupy: ModuleType, index: int) -> str | None:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:  # noqa: BLE001 - CuPy raises errors of its own for a missing or too old driver
+    except Exception as error:  # CuPy raises errors of its own for a missing or too old driver
         return f"no usable CUDA driver: {error}"
     if index >= count:
-        found = "no CUDA device was found" if count == 0 else f"the CUDA devices here are 0 to {count - 1}"
+        found = (
+            "no CUDA device was found"
+            if count == 0
+            else f"the CUDA devices here are 0 to {count - 1}"
+        )
         return f"cuda:{index} was asked for, but {found}"
     try:
         with cupy.cuda.Device(index):
             column = cupy.arange(3, dtype=cupy.float32).reshape(3, 1)
             product = cupy.asnumpy(column.T @ cupy.maximum(column, 1))
-    except Exception as error:  # noqa: BLE001 - any failure of the probe means that this device cannot be used
+    except Exception as error:  # any failure of the probe means that this device cannot be used
         return f"a small kernel failed on cuda:{index}: {error}"
     if product.tolist() != [[5.0]]:
         return f"a small kernel gave a wrong result on cuda:{index}: {product.tolist()} instead of [[5.0]]"
@@ -47,6 +53,7 @@ def _why_not_device(cupy: ModuleType, index: int) -> str | None:
 
 
 def cupy_backend(index: int = 0) -> Backend:
+    """The record of this library on one device."""
     import array_api_compat.cupy as xp
     import cupy
 

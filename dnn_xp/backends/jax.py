@@ -11,6 +11,7 @@ from dnn_xp.formulas.types import Array
 
 
 def jax_backend(device: Any = None) -> Backend:
+    """The record of this library on one device."""
     import jax
     import jax.numpy as xp
 

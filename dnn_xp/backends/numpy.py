@@ -19,6 +19,7 @@ def memory_available() -> int | None:
 
 
 def numpy_backend() -> Backend:
+    """The record of this library on one device."""
     return Backend(
         library="numpy",
         version=np.__version__,

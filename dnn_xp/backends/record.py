@@ -35,7 +35,8 @@ class Backend(NamedTuple):
     from_host, to_host : callable
         A NumPy array to this device (own dtype kept) and back.
     compile : callable
-        Turns the function of one block into a faster one of the same value (jit); the identity where there is none.
+        Turns the function of one block into a faster one of the same value (jit); the identity
+        where there is none.
     synchronize : callable
         Waits for the work issued so far; used where time is taken.
     memory_available : callable
@@ -43,7 +44,8 @@ class Backend(NamedTuple):
     python_threads : bool
         Whether blocks of examples may be computed on several Python threads at once.
     block_bytes : int
-        Size of one layer's activations of one block that suits the device, see :mod:`dnn_xp.planning`.
+        Size of one layer's activations of one block that suits the device, see
+        :mod:`dnn_xp.planning`.
     """
 
     library: str

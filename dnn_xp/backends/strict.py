@@ -11,6 +11,7 @@ from dnn_xp.formulas.types import Array
 
 
 def strict_backend(device: Any = None) -> Backend:
+    """The record of this library on one device."""
     import array_api_strict as xp
 
     cpu = xp.Device("CPU_DEVICE")

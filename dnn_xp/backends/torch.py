@@ -11,6 +11,7 @@ from dnn_xp.formulas.types import Array
 
 
 def torch_backend(device: Any = "cpu") -> Backend:
+    """The record of this library on one device."""
     import array_api_compat.torch as xp
     import torch
 

@@ -27,10 +27,13 @@ class Moments(NamedTuple):
 
 
 def block_moments(block: Array) -> Moments:
-    """The moments of a block (n, len): mean, then squared deviations from it, in float64.
+    """The moments of a block (n, len) in float64: two passes, each put right by what is left over.
 
-    M2 = sum (x - mean)^2 - (sum (x - mean))^2 / len, whose second term takes back what the
-    rounding of the mean has added (Chan, Golub, LeVeque 1983, eq. 1.7).
+    drift = sum (x - mean0)             mean0 = sum x / len, as it was rounded
+    mean  = mean0 + drift / len
+    M2    = sum (x - mean0)^2 - drift^2 / len       (Chan, Golub, LeVeque 1983, eq. 1.7)
+
+    It is computed where the block lies; mean and M2 come back as NumPy arrays.
     """
     n, count = int(block.shape[0]), int(block.shape[1])
     if count == 0:
@@ -43,7 +46,7 @@ def block_moments(block: Array) -> Moments:
     deviation = wide - mean
     drift = xp.sum(deviation, axis=1, keepdims=True)
     M2 = xp.sum(deviation * deviation, axis=1, keepdims=True) - drift * drift / count
-    return Moments(count, to_host(mean), np.maximum(to_host(M2), 0.0))
+    return Moments(count, to_host(mean + drift / count), np.maximum(to_host(M2), 0.0))
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:

@@ -87,11 +87,9 @@ def _with_text(values: Any, argument: str) -> Any:
     array = np.asarray(values[...])
     if kind == "U":
         return array
-    if kind == "T":
-        return array.astype(str)
     if kind == "S":
         return np.char.decode(array, "utf-8")
-    return _text_of_objects(array, argument)
+    return _text_of_objects(array.astype(object), argument)
 
 
 def _text_of_objects(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
