@@ -1,0 +1,177 @@
+"""Files of every kind, and what is said when one cannot be read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnn_xp.data import (
+    ArraySource,
+    DatasetSource,
+    ParquetSource,
+    as_source,
+    encode_targets,
+    open_path,
+    table_columns,
+)
+from dnn_xp.data.files import read_csv
+
+X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
+
+
+def _h5(path: Path, **arrays: Any) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name.replace("__", "/"), data=values)
+
+
+def _zarr(path: Path, **arrays: Any) -> None:
+    group = pytest.importorskip("zarr").open_group(str(path), mode="w")
+    for name, values in arrays.items():
+        group.create_array(name.replace("__", "/"), data=values)
+
+
+@pytest.mark.parametrize("examples", ["rows", "columns"])
+def test_npy_is_mapped(tmp_path: Path, examples: str) -> None:
+    np.save(tmp_path / "x.npy", X)
+    source = open_path(tmp_path / "x.npy", examples=examples)
+    assert isinstance(source, DatasetSource)
+    assert not source.in_memory
+    np.testing.assert_array_equal(source.block(0, 9), X.T if examples == "rows" else X)
+
+
+def test_npz(tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", X)
+    np.savez(tmp_path / "two.npz", X=X, Y=X[0])
+    assert isinstance(open_path(tmp_path / "one.npz", examples="rows"), ArraySource)
+    for source in (
+        open_path(tmp_path / "two.npz", examples="rows", key="X"),
+        as_source(f"{tmp_path}/two.npz::X", examples="rows"),
+    ):
+        np.testing.assert_array_equal(source.block(0, 4), X.T)
+    with pytest.raises(ValueError, match=r"holds 2 arrays \('X', 'Y'\) and one is wanted.*::X'"):
+        open_path(tmp_path / "two.npz", examples="rows")
+    with pytest.raises(ValueError, match=r"='x' is unknown: did you mean 'X'\?"):
+        open_path(tmp_path / "two.npz", examples="rows", key="x")
+
+
+@pytest.mark.parametrize(("suffix", "write"), [(".h5", _h5), (".hdf5", _h5), (".zarr", _zarr)])
+def test_hdf5_and_zarr(tmp_path: Path, suffix: str, write: Any) -> None:
+    one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
+    write(one, values=X)
+    write(two, train__X=X, Y=X[0])
+    for path in (one, f"{one}::values", f"{two}::train/X"):
+        source = as_source(path, examples="rows")
+        assert isinstance(source, DatasetSource)
+        np.testing.assert_array_equal(source.block(1, 4), X.T[:, 1:4])
+    with pytest.raises(ValueError, match=r"='train/Z' is unknown"):
+        as_source(f"{two}::train/Z", examples="rows")
+    targets = encode_targets(f"{two}::Y", m=3)
+    np.testing.assert_array_equal(targets.source.block(0, 3), X[:1])
+
+
+def test_hdf5_lists_what_it_holds(tmp_path: Path) -> None:
+    _h5(tmp_path / "two.h5", train__X=X, Y=X[0])
+    with pytest.raises(ValueError, match=r"holds 2 arrays \('Y', 'train/X'\)"):
+        open_path(tmp_path / "two.h5", examples="rows")
+
+
+def test_a_zarr_array_alone(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(str(tmp_path / "x.zarr"), data=X)
+    np.testing.assert_array_equal(open_path(tmp_path / "x.zarr", examples="columns").block(0, 3), X)
+
+
+def test_parquet_columns(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    table = {"a": X[:, 0], "b": X[:, 1], "name": list("pqpr"), "day": [1, 2, 2, 1]}
+    parquet.write_table(pa.table(table), path)
+    assert table_columns(path) == ["a", "b", "name", "day"]
+    for source in (
+        open_path(path, examples="rows", columns=["b", "a"]),
+        as_source(f"{path}::b,a", examples="rows"),
+    ):
+        assert isinstance(source, ParquetSource)
+        np.testing.assert_array_equal(source.block(0, 4), X.T[[1, 0]])
+    with pytest.raises(TypeError, match=r"X: column 'name' of '.*t.parquet' holds no numbers"):
+        open_path(path, examples="rows")
+    with pytest.raises(ValueError, match=r'holds one example per line. Pass examples="rows"'):
+        open_path(path, examples="columns", columns=["a"])
+    with pytest.raises(ValueError, match=r"columns='nam' is unknown: did you mean 'name'\?"):
+        open_path(path, examples="rows", columns=["a", "nam"])
+    targets = encode_targets(f"{path}::name", m=4)
+    assert targets.classes is not None
+    assert targets.classes.tolist() == ["p", "q", "r"]
+
+
+HIDDEN = {"pyarrow": [], "pandas": ["pyarrow.csv"], "numpy": ["pyarrow.csv", "pandas"]}
+
+
+@pytest.mark.parametrize("reader", list(HIDDEN))
+def test_csv_by_each_reader(tmp_path: Path, monkeypatch: Any, reader: str) -> None:
+    pytest.importorskip(reader)
+    for package in HIDDEN[reader]:
+        monkeypatch.setitem(sys.modules, package, None)
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,kind\n1,0.5,cat\n2,-1.5,dog\n3,2.5,cat\n")
+    assert table_columns(path) == ["a", "b", "kind"]
+    source = open_path(path, examples="rows", columns=["b", "a"])
+    np.testing.assert_array_equal(source.block(0, 3), [[0.5, -1.5, 2.5], [1, 2, 3]])
+    assert source.dtype == np.float64
+    targets = encode_targets(f"{path}::kind", m=3)
+    assert targets.classes is not None
+    assert targets.classes.tolist() == ["cat", "dog"]
+    with pytest.raises(TypeError, match=r"X: column 'kind' of .* holds no numbers"):
+        as_source(path, examples="rows")
+    # Without a header, and with whole numbers only
+    path.write_text("1,2\n3,4\n5,7\n")
+    assert table_columns(path) == ["0", "1"]
+    plain = open_path(path, examples="rows")
+    assert plain.dtype == np.float32
+    np.testing.assert_array_equal(plain.block(0, 3), [[1, 3, 5], [2, 4, 7]])
+    np.testing.assert_array_equal(read_csv(path, ["1"]).columns[0], [2, 4, 7])
+
+
+def test_csv_wants_rows_and_several_targets_too(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,0.5\n2,-1.5\n")
+    with pytest.raises(ValueError, match=r'X=.*holds one example per line. Pass examples="rows"'):
+        as_source(path)
+    with pytest.raises(ValueError, match=r"Y=.*holds one example per line. Choose one column"):
+        encode_targets(path, m=2)
+    assert encode_targets(path, m=2, examples="rows").n_y == 2
+
+
+def test_missing_file_and_unknown_suffix(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"X='.*no.npy': there is no file"):
+        as_source(str(tmp_path / "no.npy"))
+    with pytest.raises(ValueError, match=r"has the suffix '.xls', which is not one of '.npy'"):
+        as_source(tmp_path / "data.xls")
+
+
+def test_pickled_arrays_are_not_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "o.npy", np.asarray([{}], dtype=object))
+    np.savez(tmp_path / "o.npz", a=np.asarray([{}], dtype=object))
+    for name in ("o.npy", "o.npz"):
+        with pytest.raises(ValueError, match=r"X=.* cannot be read: "):
+            as_source(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("x.h5", "h5py"), ("x.zarr", "zarr"), ("x.parquet", "pyarrow")],
+)
+def test_a_missing_package_names_the_extra(
+    tmp_path: Path, monkeypatch: Any, name: str, package: str
+) -> None:
+    (tmp_path / name).write_text("")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"needs the package {package}.*dnn_xp\[files\]"):
+        as_source(tmp_path / name, examples="rows")
