@@ -29,6 +29,9 @@ from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
 from dnn_xp.scoring import score
 
+# What settings["stopped_because"] says of a model that Ctrl-C cut short.
+INTERRUPTED = "interrupted by Ctrl-C; the parameters of the last report were kept"
+
 
 def train(
     X: Any,
@@ -314,6 +317,10 @@ def train(
         )
         try:
             theta = _descend(descent, theta, plan, batches, clip_norm)
+        except KeyboardInterrupt:
+            if recorder.last_theta is None:
+                raise
+            theta, recorder.stopped_because = recorder.last_theta, INTERRUPTED
         finally:
             progress.close()
         if patience is not None and recorder.best_theta is not None:
