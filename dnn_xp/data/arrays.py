@@ -193,18 +193,18 @@ def _from_list(obj: Any, argument: str) -> Any:
 def check_kind(values: Any, *, argument: str) -> None:
     """A TypeError unless the values are bool, integers or floats."""
     try:
-        dtype = numpy_dtype(values.dtype)
+        kind: str = numpy_dtype(values.dtype).kind
     except TypeError:
-        dtype = np.dtype("V")
-    if dtype.kind in NUMERIC_KINDS:
+        kind = "unknown"
+    if kind in NUMERIC_KINDS:
         return
     way = {
         "c": f"Pass its parts, for instance the stacked {argument}.real and {argument}.imag.",
         "O": f"Convert it: {argument}.astype(float).",
         "U": "Encode text as numbers first.",
-    }.get(dtype.kind, "Convert it to float32 or float64 first.")
+    }.get(kind, "Convert it to float32 or float64 first.")
     raise TypeError(
-        f"{argument} is {describe(values)}: it holds {_KINDS.get(dtype.kind, 'no numbers')}; "
+        f"{argument} is {describe(values)}: it holds {_KINDS.get(kind, 'no numbers')}; "
         f"bool, integers or floats are wanted. {way}"
     )
 

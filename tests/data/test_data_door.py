@@ -77,10 +77,18 @@ def test_polars_frames() -> None:
 
 
 class Dataset:
-    shape, dtype = (4, 2), np.dtype(np.float32)
+    shape = (4, 2)
+    dtype: Any = np.dtype(np.float32)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.ones(self.shape, self.dtype)[key]
+
+
+def test_dtypes_numpy_has_no_name_for() -> None:
+    strange = Dataset()
+    strange.dtype = "ternary"
+    with pytest.raises(TypeError, match=r"dtype ternary: it holds no numbers; bool, int"):
+        as_source(strange)
 
 
 def test_objects_with_shape_dtype_and_slicing() -> None:

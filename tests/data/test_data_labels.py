@@ -246,6 +246,11 @@ def test_regression_on_a_dataset_is_not_read_into_memory(tmp_path: Path) -> None
     np.testing.assert_array_equal(blocks(targets), [np.linspace(0, 1, 7)])
 
 
+def test_a_source_of_targets_is_taken_as_it_is() -> None:
+    source = Labels(np.asarray([0, 1, 1], dtype=np.int8), 1)
+    np.testing.assert_array_equal(blocks(encode_targets(source, m=3)), [[0, 1, 1]])
+
+
 def test_text_of_every_kind() -> None:
     pd = pytest.importorskip("pandas")
     words = ["b", "a", "b"]
