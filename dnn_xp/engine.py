@@ -21,6 +21,8 @@ from typing import Any, Self
 
 from threadpoolctl import ThreadpoolController
 
+from dnn_xp.backends.numpy import keep_freed_memory
+
 Contribution = tuple[Any, ...]
 Read = Callable[[int, int], tuple[Any, ...]]
 
@@ -185,6 +187,7 @@ class Engine:
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
+        keep_freed_memory()
         _one_blas_thread.acquire()
         return self
 

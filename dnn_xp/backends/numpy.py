@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from types import ModuleType
 
-import array_api_compat.numpy as xp
+import array_api_compat.numpy
 import numpy as np
 
 from dnn_xp.backends.record import Backend
+from dnn_xp.formulas.types import Array, Namespace
 
 
 def memory_available() -> int | None:
@@ -16,6 +19,46 @@ def memory_available() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on macOS, not on Windows
         return None
+
+
+def keep_freed_memory() -> None:
+    """Make the C library keep the memory of freed arrays for the next ones, on glibc.
+
+    Pure formulas make a new array at every step. glibc gives each array above a threshold back to
+    the system as soon as it is freed, and the next one is paid for page by page: a gradient of
+    28-32-32-1 over 8192 examples took 4.4 ms that way and 1.8 ms without. glibc raises the
+    threshold to the largest block freed so far, up to 32 MiB, so freeing one untouched array of
+    nearly that size is enough. Twice as much may then stay with the process for reuse. Elsewhere
+    this does nothing.
+    """
+    np.empty(31 << 20, dtype=np.uint8)
+
+
+def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The same function, a Python number spread to one row before it meets a matrix.
+
+    NumPy's maximum and minimum use the vector units only where both operands lie side by side in
+    memory: against a number they took 90 us for a (32, 8192) float32 array, against a row 28 us.
+    """
+
+    def of_matrix(x1: Array, x2: Array) -> Array:
+        if type(x2) is float and x1.ndim == 2 and x1.shape[0] > 1:
+            x2 = np.full((1, x1.shape[1]), x2, dtype=x1.dtype)
+        return function(x1, x2)
+
+    return of_matrix
+
+
+def _tuned_namespace() -> Namespace:
+    """array-api-compat's NumPy with the same values, some of them sooner."""
+    tuned = ModuleType("array_api_compat.numpy")
+    tuned.__dict__.update(vars(array_api_compat.numpy))
+    tuned.maximum = _with_a_row(np.maximum)  # type: ignore[attr-defined]  # a module made at run time
+    tuned.minimum = _with_a_row(np.minimum)  # type: ignore[attr-defined]  # likewise
+    return tuned
+
+
+xp = _tuned_namespace()
 
 
 def numpy_backend() -> Backend:
