@@ -68,18 +68,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure ours: kernels, one step, whole training, block sizes, growth with m."""
+    """Measure ours: kernels, one step, whole training, block sizes."""
     session.install(".", *group("bench"))
-    session.run("pytest", "benchmarks", "--benchmark-json=benchmarks/results/pytest.json")
-    for command in ("sweep", "growth"):
+    for command in ("pytest", "sweep", "report"):
         session.run("python", "-m", "benchmarks", command, *session.posargs)
-    session.run("python", "-m", "benchmarks", "report")
 
 
 @nox.session
 def bench_peers(session: nox.Session) -> None:
-    """Measure ours beside scikit-learn, PyTorch and JAX, in one run."""
+    """Measure ours beside scikit-learn, PyTorch and JAX, and how all grow with m."""
     session.install(".", *group("bench-peers"))
-    for command in ("peers", "minibatch"):
+    for command in ("peers", "minibatch", "growth", "report"):
         session.run("python", "-m", "benchmarks", command, *session.posargs)
-    session.run("python", "-m", "benchmarks", "report")

@@ -1,0 +1,52 @@
+"""JAX: one jitted function that gathers a batch, takes its gradient and one step of Adam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.candidate import Epoch
+from benchmarks.epochs import BETA1, BETA2, EPSILON, LEARNING_RATE
+from benchmarks.peers.jax_jit import rows_cost
+from benchmarks.shapes import Array, Parameters
+
+
+def _adam(theta: Any, state: Any, t: Any, X: Any, Y: Any, indices: Any) -> tuple[Any, Any]:
+    """Return parameters and moments after step t on the rows at `indices`."""
+    gradient = jax.grad(rows_cost)(theta, X[indices], Y[indices])
+    mu, nu = state
+    tree = jax.tree_util.tree_map
+    mu = tree(lambda m, g: BETA1 * m + (1 - BETA1) * g, mu, gradient)
+    nu = tree(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, nu, gradient)
+    unbiased1, unbiased2 = 1 - BETA1**t, 1 - BETA2**t
+
+    def update(W: Any, m: Any, v: Any) -> Any:
+        return W - LEARNING_RATE * (m / unbiased1) / (jnp.sqrt(v / unbiased2) + EPSILON)
+
+    return tree(update, theta, mu, nu), (mu, nu)
+
+
+def make(parameters: Parameters, X: Array, Y: Array, *, batch_size: int, seed: int) -> Epoch:
+    """Return the epoch."""
+    step = jax.jit(_adam, donate_argnums=(0, 1))
+    rows, labels = (jnp.asarray(np.ascontiguousarray(array.T)) for array in (X, Y))
+    # Copies, since a donated buffer must not be the caller's memory.
+    theta = [(jnp.array(W), jnp.array(b)) for W, b in parameters]
+    zeros = jax.tree_util.tree_map(jnp.zeros_like, theta)
+    state = (zeros, jax.tree_util.tree_map(jnp.zeros_like, theta))
+    rng = np.random.default_rng(seed)
+    t = 0
+
+    def run() -> None:
+        nonlocal theta, state, t
+        order = rng.permutation(len(rows)).astype(np.int32)
+        for start in range(0, len(order), batch_size):
+            t += 1
+            batch = order[start : start + batch_size]
+            theta, state = step(theta, state, float(t), rows, labels, batch)
+        jax.block_until_ready(theta)
+
+    return Epoch(run=run, parameters=lambda: [(np.array(W), np.array(b)) for W, b in theta])

@@ -1,0 +1,90 @@
+"""Times candidates side by side: A B C, A B C, ..., so that a slow minute hits all alike."""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from benchmarks.candidate import Work
+
+MIN_ROUNDS = 3
+MIN_SECONDS = 0.02  # one timing repeats a quick candidate until it lasts as long
+# Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
+# for 2^26 cycles, which is some 30 ms.
+REST = 0.1
+
+
+class Timing(NamedTuple):
+    """One candidate's seconds for one run, one figure a round."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The median over the rounds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def best(self) -> float:
+        """The fastest round."""
+        return min(self.seconds)
+
+
+def _seconds(work: Work, number: int) -> float:
+    """Return the seconds of one run, averaged over `number` in a row."""
+    with work.session():
+        if number > 1:
+            work.run()  # a short run would feel cold caches and sleeping threads; a long one does not
+        start = time.perf_counter()
+        for _ in range(number):
+            work.run()
+        return (time.perf_counter() - start) / number
+
+
+def _number(work: Work) -> int:
+    """Return how many runs make a timing; warms up on the way."""
+    _seconds(work, 1)
+    return max(1, math.ceil(MIN_SECONDS / _seconds(work, 1)))
+
+
+def interleave(
+    candidates: Mapping[str, Work], *, rounds: int = 15, seconds: float = 90.0
+) -> dict[str, Timing]:
+    """Time every candidate once a round.
+
+    Parameters
+    ----------
+    candidates
+        What to time; each function returns when its work is finished.
+    rounds
+        Rounds at most.
+    seconds
+        No round is begun after as long, once MIN_ROUNDS are done.
+    """
+    numbers = {name: _number(work) for name, work in candidates.items()}
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    began = time.perf_counter()
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        for done in range(rounds):
+            if done >= MIN_ROUNDS and time.perf_counter() - began > seconds:
+                break
+            for name, work in candidates.items():
+                time.sleep(REST)
+                times[name].append(_seconds(work, numbers[name]))
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: Timing(values) for name, values in times.items()}
+
+
+def ratio(slower: Timing, faster: Timing) -> float:
+    """Return the median over the rounds of slower / faster, each pair from the same round."""
+    pairs = zip(slower.seconds, faster.seconds, strict=True)
+    return statistics.median(a / b for a, b in pairs)

@@ -1,0 +1,64 @@
+"""One module for each kind of measurement; each has a `measure(options)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.peers import CANDIDATES, OURS
+from benchmarks.shapes import SHAPES, Shape
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says.
+
+    Attributes
+    ----------
+    folder
+        Where the results go.
+    scale
+        The share of the examples that is measured.
+    seconds, rounds
+        Bounds of one interleaved comparison; None leaves the choice to the measurement.
+    shapes, candidates
+        The names to measure; empty means all.
+    """
+
+    folder: Path
+    scale: float = 1.0
+    seconds: float | None = None
+    rounds: int | None = None
+    shapes: Sequence[str] = ()
+    candidates: Sequence[str] = ()
+
+    def chosen_shapes(self, default: Sequence[str] = ()) -> list[Shape]:
+        """Return the shapes that were asked for, or else the default ones, or else all."""
+        names = self.shapes or default
+        return [shape for shape in SHAPES if not names or shape.name in names]
+
+    def chosen(self, available: Sequence[str] = tuple(CANDIDATES)) -> list[str]:
+        """Return the candidates that were asked for; ours is always among them."""
+        return [
+            name for name in available if not self.candidates or name in (OURS, *self.candidates)
+        ]
+
+
+def warn_of_settings() -> None:
+    """Say which settings of the environment make NumPy's BLAS something else than by default."""
+    for name, value in machine.environment().items():
+        if name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS"):
+            say(f"note: {name}={value} changes how fast NumPy's matrix products are")
+
+
+def say(text: str) -> None:
+    """Print a line of progress at once."""
+    print(text, flush=True)
+
+
+def reason(error: Exception) -> str:
+    """Return an error as one line."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]

@@ -1,0 +1,25 @@
+"""The pytest-benchmark suite, run with its results where the report looks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.measure import Options
+from benchmarks.results import HERE
+
+
+def measure(options: Options) -> None:
+    """Run it; a failure ends the program with pytest's exit status."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        str(HERE),
+        f"--scale={options.scale}",
+        f"--benchmark-json={options.folder / 'pytest.json'}",
+        "--benchmark-columns=min,median,stddev,rounds",
+        "--benchmark-sort=name",
+    ]
+    if options.seconds is not None:
+        arguments.append(f"--benchmark-max-time={options.seconds}")
+    status = pytest.main(arguments)
+    if status != 0:
+        raise SystemExit(int(status))

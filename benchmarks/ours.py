@@ -1,0 +1,229 @@
+"""Everything of dnn_xp that the benchmarks call: a change there is followed here alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import dnn_xp
+from benchmarks.candidate import Epoch, Gradients, Step, Work, fastest
+from benchmarks.shapes import Array, Parameters, Problem
+from dnn_xp.backends import Backend, choose_backend
+from dnn_xp.backends.cupy import why_not_cuda
+from dnn_xp.data import ArraySource
+from dnn_xp.engine import Engine, default_threads
+from dnn_xp.formulas import (
+    ACTIVATIONS,
+    COSTS,
+    adam,
+    linear_backward,
+    linear_forward,
+    relu,
+    relu_backward,
+    sigmoid,
+)
+from dnn_xp.network import Network, unflatten
+from dnn_xp.objective import Examples, Objective
+from dnn_xp.planning import auto_block_size
+
+ITEMSIZE = 4
+
+
+def why_not(device: str) -> str | None:
+    """Return why a device, "cpu" or "cuda", cannot be used here; None when it can."""
+    return None if device == "cpu" else why_not_cuda(0)
+
+
+def _network(sizes: tuple[int, ...]) -> Network:
+    """Return [LINEAR -> RELU] x (L-1) -> LINEAR -> SIGMOID, or SOFTMAX for several outputs."""
+    output, cost = (
+        ("sigmoid", "binary_cross_entropy")
+        if sizes[-1] == 1
+        else ("softmax", "softmax_cross_entropy")
+    )
+    names = ["relu"] * (len(sizes) - 2) + [output]
+    return Network(sizes, tuple(ACTIVATIONS[name] for name in names), COSTS[cost])
+
+
+def _sizes(parameters: Parameters) -> tuple[int, ...]:
+    return (parameters[0][0].shape[1], *(W.shape[0] for W, _ in parameters))
+
+
+def make(
+    parameters: Parameters,
+    X: Array,
+    Y: Array,
+    *,
+    tune: bool = True,
+    device: str = "cpu",
+    block_size: int | None = None,
+) -> Step:
+    """Return the step that a full-batch training takes: exact cost and gradient by the engine.
+
+    The engine stays open from step to step, as in a training. `tune` lets the examples lie as
+    columns or as rows, whichever is faster; otherwise they are columns. Without a block size, the
+    library chooses it.
+    """
+    backend, _ = choose_backend(device, None, fallback=False)
+    sizes, m = _sizes(parameters), X.shape[1]
+    size = block_size or auto_block_size(
+        sizes, m, itemsize=ITEMSIZE, block_bytes=backend.block_bytes
+    )
+    objective = Objective(_network(sizes), backend, dtype="float32", block_size=lambda _: size)
+    theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
+    threads = default_threads() if backend.python_threads else 1
+
+    def layout(name: str) -> tuple[Engine, Callable[[], Any]]:
+        rows = name == "rows"
+        X_source, Y_source = (
+            ArraySource(backend.from_host(np.ascontiguousarray(array.T) if rows else array), rows)
+            for array in (X, Y)
+        )
+        examples = Examples(X_source, Y_source, None)
+        engine = Engine(threads)
+        stepping = objective.using(engine)
+
+        def run() -> Any:
+            result = stepping.cost_and_gradient(theta, examples)
+            backend.synchronize()
+            return result
+
+        return engine, run
+
+    def trial(name: str) -> Callable[[], Any]:
+        engine, run = layout(name)
+
+        def step() -> Any:
+            with engine:
+                return run()
+
+        return step
+
+    best = fastest(("columns", "rows"), trial) if tune else "columns"
+    engine, run = layout(best)
+
+    def convert(result: Any) -> tuple[float, Gradients]:
+        J, gradient = result
+        return float(J), unflatten(backend.to_host(gradient), sizes, xp=np)
+
+    blocks = math.ceil(m / size)
+    note = f"examples as {best}; blocks: {blocks} of {size}; threads: {min(threads, blocks)}"
+    return Step(run=run, convert=convert, note=note, session=lambda: engine)
+
+
+def make_epoch(parameters: Parameters, X: Array, Y: Array, *, batch_size: int, seed: int) -> Epoch:
+    """Return `dnn_xp.train` for one epoch, from the door to the model."""
+    # Examples lie as rows in memory, as in the peers; the library takes them without a copy.
+    rows, labels = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
+    trained: Any = None
+
+    def run() -> None:
+        nonlocal trained
+        trained = dnn_xp.train(
+            rows,
+            labels,
+            examples="rows",
+            hidden=_sizes(parameters)[1:-1],
+            initialization=parameters,
+            batch_size=batch_size,
+            epochs=1,
+            optimizer="adam",
+            learning_rate=1e-3,
+            seed=seed,
+            device="cpu",
+        )
+
+    return Epoch(
+        run=run,
+        parameters=lambda: [(np.asarray(W), np.asarray(b)) for W, b in trained.parameters],
+        note="with the checks of X and Y and the exact costs before and after the epoch",
+    )
+
+
+def train(data: Problem, *, iterations: int, device: str) -> Parameters:
+    """Train with full batches from data on the host, and return the parameters."""
+    model = dnn_xp.train(
+        data.X,
+        data.Y,
+        hidden=_sizes(data.parameters)[1:-1],
+        initialization=data.parameters,
+        iterations=iterations,
+        learning_rate=1e-3,
+        device=device,
+    )
+    backend, _ = choose_backend(device, None, fallback=False)
+    return [(backend.to_host(W), backend.to_host(b)) for W, b in model.parameters]
+
+
+def _linear_forward(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    W, A, b = _drawn(backend, (units, units), (units, m), (units, 1))
+    return lambda: linear_forward(A, W, b, xp=backend.xp)
+
+
+def _linear_backward(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    W, A, b, dZ = _drawn(backend, (units, units), (units, m), (units, 1), (units, m))
+    return lambda: linear_backward(dZ, (A, W, b), m=m, xp=backend.xp)
+
+
+def _relu(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    (Z,) = _drawn(backend, (units, m))
+    return lambda: relu(Z, xp=backend.xp)
+
+
+def _relu_backward(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    dA, Z = _drawn(backend, (units, m), (units, m))
+    return lambda: relu_backward(dA, Z, xp=backend.xp)
+
+
+def _sigmoid(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    (Z,) = _drawn(backend, (units, m))
+    return lambda: sigmoid(Z, xp=backend.xp)
+
+
+def _cost(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    Z, Y = _drawn(backend, (1, m), (1, m))
+    cost = COSTS["binary_cross_entropy"]
+    return lambda: (cost.loss(Z, Y, xp=backend.xp), cost.derivative(Z, Y, xp=backend.xp))
+
+
+def _adam(backend: Backend, units: int, m: int) -> Callable[[], Any]:
+    theta, gradient = _drawn(backend, (units * units,), (units * units,))
+    optimizer = adam()
+    state = optimizer.init(theta, xp=backend.xp)
+    return lambda: optimizer.update(
+        theta, gradient, state, learning_rate=1e-3, step=10, xp=backend.xp
+    )
+
+
+KERNELS = {
+    "linear_forward": _linear_forward,
+    "linear_backward": _linear_backward,
+    "relu": _relu,
+    "relu_backward": _relu_backward,
+    "sigmoid": _sigmoid,
+    "binary_cross_entropy and derivative": _cost,
+    "adam update": _adam,
+}
+
+
+def _drawn(backend: Backend, *shapes: tuple[int, ...]) -> list[Any]:
+    rng = np.random.default_rng(0)
+    return [backend.from_host(rng.standard_normal(shape, dtype=np.float32)) for shape in shapes]
+
+
+def kernel(name: str, units: int, m: int, *, device: str) -> Work:
+    """Return one formula on `units` units and m examples, run as the engine runs it.
+
+    On the CPU that is on one BLAS thread.
+    """
+    backend, _ = choose_backend(device, None, fallback=False)
+    formula = KERNELS[name](backend, units, m)
+
+    def run() -> None:
+        formula()
+        backend.synchronize()
+
+    return Work(run, session=lambda: Engine(1))

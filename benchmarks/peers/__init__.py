@@ -1,0 +1,24 @@
+"""Others' ways to one exact full-batch gradient, one module each with a `make`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from benchmarks import candidate
+from benchmarks.candidate import MakeStep
+
+OURS = "dnn_xp"
+CANDIDATES = {
+    OURS: "benchmarks.ours:make",
+    "naive NumPy": "benchmarks.peers.naive_numpy:make",
+    "scikit-learn": "benchmarks.peers.sklearn_mlp:make",
+    "torch eager": "benchmarks.peers.torch_eager:make",
+    "torch.compile": "benchmarks.peers.torch_compile:make",
+    "torch blocked": "benchmarks.peers.torch_blocked:make",
+    "JAX jit": "benchmarks.peers.jax_jit:make",
+}
+
+
+def load(name: str) -> MakeStep:
+    """Return the `make` of a candidate, or raise NotAvailable."""
+    return cast(MakeStep, candidate.load(CANDIDATES[name]))

@@ -1,0 +1,53 @@
+"""Turns the JSON of the measurements into one Markdown page and its plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import say
+from benchmarks.reporting import plots, tables
+from benchmarks.reporting.suite import load_suite
+from benchmarks.results import load
+
+# What is measured, in the order of the page: title, table and plot of each.
+SECTIONS = {
+    "peers": ("One exact full-batch gradient", tables.peers, plots.peers),
+    "minibatch": ("One epoch of mini-batches with Adam", tables.minibatch, plots.minibatch),
+    "growth": ("Growth with m", tables.growth, plots.growth),
+    "sweep": ("Block size", tables.sweep, plots.sweep),
+    "pytest": ("NumPy and CuPy", tables.suite, plots.suite),
+}
+
+
+def write(results: Path, report: Path) -> None:
+    """Write report.md and the plots; what was not measured is left out."""
+    report.mkdir(parents=True, exist_ok=True)
+    parts = ["# Benchmarks\n"]
+    for kind, (title, table, plot) in SECTIONS.items():
+        content: dict[str, Any] | None
+        content = load_suite(results) if kind == "pytest" else load(kind, results)
+        if content is None:
+            say(f"{kind}: not measured yet")
+            continue
+        image = report / f"{kind}.png"
+        plotted = _plot(plot, content, image)
+        parts.append(f"## {title}\n\n{table(content)}")
+        if plotted:
+            parts.append(f"![{title}]({image.name})\n")
+        parts.append(tables.conditions(content["machine"], content["settings"]))
+    page = report / "report.md"
+    page.write_text("\n".join(parts))
+    say(f"wrote {page}")
+
+
+def _plot(plot: Any, content: dict[str, Any], image: Path) -> bool:
+    try:
+        plot(content, image)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        say("matplotlib is not installed: tables without plots")
+        return False
+    say(f"wrote {image}")
+    return True

@@ -1,0 +1,190 @@
+"""Markdown tables of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.peers import OURS
+from benchmarks.reporting.suite import CPU, GPU, crossover, series
+
+PEERS_NOTE = """\
+Float32; cost and gradients of every candidate are checked against float64 first, then all are
+timed in the same rounds. `time / ours` is the median over the rounds: above 1, ours is faster.
+`of GEMM` is the arithmetic of the matrix products per second, as a fraction of what one product of
+2048 x 2048 float32 matrices reaches in NumPy on all cores in the same rounds; `of GEMM, best`
+compares the fastest rounds of both.
+"""
+GROWTH_NOTE = """\
+Peak memory is what a process grows by during one gradient, above the data and above what the same
+takes for 64 examples. The slopes are those
+of the largest m: 1 is growth in proportion to m, 0 is none.
+"""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, its first column left-aligned and the others right-aligned."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds with a unit that suits them.
+
+    >>> duration(0.2404), duration(2.5), duration(3.2e-5)
+    ('240 ms', '2.50 s', '32.0 µs')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{significant(seconds / size)} {unit}"
+    return f"{significant(seconds / 1e-6)} µs"
+
+
+def significant(value: float) -> str:
+    """Return three significant digits, without an exponent."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def size(count: float) -> str:
+    """Return bytes in MiB."""
+    return f"{count / 2**20:,.1f} MiB"
+
+
+def conditions(machine: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Return one paragraph on where, when and with what it was measured."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    parts = [
+        f"{machine['cpu']}, {machine['cores']} cores",
+        machine.get("blas", ""),
+        versions,
+        ", ".join(f"{name}={value}" for name, value in machine["environment"].items()),
+        f"commit {machine['commit']}",
+        machine["date"],
+    ]
+    if settings.get("scale", 1) != 1:
+        parts.append(f"**a trial with a share of {settings['scale']} of the examples: no result**")
+    return f"Measured on: {'; '.join(part for part in parts if part)}.\n"
+
+
+def _left_out(row: dict[str, Any]) -> str:
+    return "".join(f"\n{name} is left out: {why}.\n" for name, why in row["left_out"].items())
+
+
+def _times_ours(name: str, ratio: float | None) -> str:
+    return "" if name == OURS or ratio is None else f"{ratio:.2f}"
+
+
+def peers(content: dict[str, Any]) -> str:
+    """Return a table for each network: times, fraction of the GEMM peak, time over ours."""
+    parts = [PEERS_NOTE]
+    for row in content["rows"]:
+        gemm = row["gemm"]
+        parts.append(
+            f"### {row['shape']}, m = {row['m']:,}\n\n"
+            f"{row['flops'] / 1e9:,.1f} GFLOP; GEMM {gemm['gflops_median']:,.0f} GFLOP/s (median), "
+            f"{gemm['gflops_best']:,.0f} (best); {row['rounds']} rounds.\n"
+        )
+        lines = [
+            [
+                name,
+                duration(found["median"]),
+                duration(found["best"]),
+                _times_ours(name, found["ratio"]),
+                f"{found['fraction']:.0%}",
+                f"{found['fraction_best']:.0%}",
+                f"{found['error']:.0e}",
+                found["note"],
+            ]
+            for name, found in row["candidates"].items()
+        ]
+        head = ["", "median", "best", "time / ours", "of GEMM", "of GEMM, best", "error", "setting"]
+        parts.append(table(head, lines) + _left_out(row))
+    return "\n".join(parts)
+
+
+def minibatch(content: dict[str, Any]) -> str:
+    """Return a table for each number of examples and batch size."""
+    parts = [
+        "The cost is the exact one after the first epoch from the same start; shuffles differ.\n"
+    ]
+    for row in content["rows"]:
+        network = "-".join(map(str, row["sizes"]))
+        parts.append(f"### {network}, m = {row['m']:,}, batches of {row['batch_size']}\n")
+        lines = [
+            [
+                name,
+                duration(found["median"]),
+                duration(found["best"]),
+                _times_ours(name, found["ratio"]),
+                f"{found['cost']:.4f}",
+                found["note"],
+            ]
+            for name, found in row["candidates"].items()
+        ]
+        head = ["", "median", "best", "time / ours", "cost", "included"]
+        parts.append(table(head, lines) + _left_out(row))
+    return "\n".join(parts)
+
+
+def _slope(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def growth(content: dict[str, Any]) -> str:
+    """Return times and peak memory over m, with their log-log slopes, for each network."""
+    parts = [GROWTH_NOTE]
+    for row in content["rows"]:
+        figures = row["candidates"]
+        all_m = sorted({m for of in figures.values() for m in of["m"]})
+        head = ["", *(f"m = {m:,}" for m in all_m), "slope"]
+        for title, unit, at, values, slope in (
+            ("time", duration, "m", "seconds", "time_slope"),
+            ("peak memory", size, "memory_m", "bytes", "memory_slope"),
+        ):
+            lines = []
+            for name, of in figures.items():
+                found = dict(zip(of[at], of[values], strict=True))
+                cells = [unit(found[m]) if m in found else "" for m in all_m]
+                lines.append([name, *cells, _slope(of[slope])])
+            parts.append(f"### {row['shape']}: {title}\n\n{table(head, lines)}")
+    return "\n".join(parts)
+
+
+def sweep(content: dict[str, Any]) -> str:
+    """Return one line for each network: the automatic block size against the best one."""
+    lines = []
+    for row in content["rows"]:
+        best = row["median"][str(row["best"])]
+        times = [duration(row["median"]["auto"]), duration(best), f"{row['auto_over_best']:.2f}"]
+        lines.append([row["shape"], f"{row['m']:,}", row["auto"], str(row["best"]), *times])
+    head = ["", "m", "auto", "best", "time, auto", "time, best", "auto / best"]
+    return table(head, lines)
+
+
+def suite(content: dict[str, Any]) -> str:
+    """Return one step and whole training over m by device, then the kernels."""
+    rows = content["rows"]
+    parts = []
+    for kind in ("one step", "training"):
+        m, cpu = series(rows, kind, CPU)
+        _, gpu = series(rows, kind, GPU)
+        if not m:
+            continue
+        gpu_cells = [duration(seconds) for seconds in gpu] or ["not measured"] * len(m)
+        lines = [
+            [f"{examples:,}", duration(seconds), cell]
+            for examples, seconds, cell in zip(m, cpu, gpu_cells, strict=True)
+        ]
+        parts.append(f"### {kind}, 28-32-32-1\n\n{table(['m', 'NumPy', 'CuPy'], lines)}")
+        if gpu:
+            at = crossover(rows, kind)
+            found = "at no m measured here" if at is None else f"from about m = {at:,.0f}"
+            parts.append(f"The GPU is faster {found}.\n")
+    kernels = [row for row in rows if row["kind"] == "kernel"]
+    if kernels:
+        lines = [
+            [row["name"], row["device"], f"{row['m']:,}", duration(row["median"])]
+            for row in kernels
+        ]
+        parts.append(f"### Kernels\n\n{table(['', 'device', 'm', 'median'], lines)}")
+    return "\n".join(parts)
