@@ -25,7 +25,7 @@ from dnn_xp.data import (
 )
 from dnn_xp.data.messages import describe, unknown_name
 from dnn_xp.data.subset import RangeSource, side_by_side, subset
-from dnn_xp.engine import Engine
+from dnn_xp.engine import Engine, block_ranges
 from dnn_xp.objective import Examples
 from dnn_xp.placement import place
 
@@ -88,10 +88,7 @@ def take_in(
     if features is not None:
         check_features(source, features, examples=examples)
     check_same_library(X, Y)
-    if dtype is None:
-        dtype = working_dtype(source.dtype)
-    elif str(dtype) not in ("float32", "float64"):
-        raise unknown_name("dtype", dtype, ("float32", "float64"))
+    dtype = working_dtype(source.dtype) if dtype is None else dtype_name(dtype)
     common: dict[str, Any] = {
         "examples": examples,
         "cost": cost,
@@ -128,6 +125,14 @@ def take_in(
     return replace(intake, validation=(held_out, others.source))
 
 
+def dtype_name(dtype: Any) -> str:
+    """Name of the working dtype, given as a name, a NumPy dtype or type, or that of a library."""
+    name = getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
+    if name not in ("float32", "float64"):
+        raise unknown_name("dtype", dtype, ("float32", "float64"))
+    return str(name)
+
+
 def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
     X, Y, weights, m = intake.X, intake.targets.source, intake.weights, intake.X.m
     held_out = round(m * fraction) if 0.0 < fraction < 1.0 else 0
@@ -139,15 +144,25 @@ def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
         return RangeSource(source, first, last) if chosen is None else subset(source, chosen)
 
     training = testing = None
+    last = m - held_out
     if X.in_memory and Y.in_memory:
         order = rng.permutation(m)
         training, testing = np.sort(order[held_out:]), np.sort(order[:held_out])
-    last = m - held_out
+        # Now, because afterwards nobody knows which example was which.
+        check_finite(X, "X")
+    else:
+        # The training part is looked at by the pass that may standardize it.
+        blocks = block_ranges(held_out, max(1, _VALUES_OF_A_BLOCK // X.n))
+        check_finite(X, "X", blocks=[(last + start, last + stop) for start, stop in blocks])
+    if weights is not None:
+        # Scaled anew: a mean of 1 over all examples is not one over a part of them.
+        weights = part(weights, training, 0, last)
+        weights = encode_weights(weights, m=last, dtype=intake.dtype)
     return replace(
         intake,
         X=part(X, training, 0, last),
         targets=replace(intake.targets, source=part(Y, training, 0, last)),
-        weights=None if weights is None else part(weights, training, 0, last),
+        weights=weights,
         validation=(part(X, testing, last, m), part(Y, testing, last, m)),
     )
 

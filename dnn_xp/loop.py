@@ -71,6 +71,10 @@ class Updates:
     learning_rate: Schedule
     clip_norm: float | None
 
+    def rate(self, iteration: int) -> float:
+        """The learning rate as a Python float: a NumPy scalar would turn float32 into float64."""
+        return float(self.learning_rate(iteration))
+
     def apply(
         self,
         theta: Array,
@@ -87,7 +91,7 @@ class Updates:
             theta,
             gradient,
             state,
-            learning_rate=self.learning_rate(iteration),
+            learning_rate=self.rate(iteration),
             step=iteration + 1,
             xp=xp,
         )
@@ -103,10 +107,10 @@ def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
             # own.
             exact = None if descent.drops_out else J
-            if descent.report(iteration, theta, exact, updates.learning_rate(iteration)):
+            if descent.report(iteration, theta, exact, updates.rate(iteration)):
                 return theta
         theta, state = updates.apply(theta, gradient, state, iteration, objective)
-    descent.report(iterations, theta, None, updates.learning_rate(iterations))
+    descent.report(iterations, theta, None, updates.rate(iterations))
     return theta
 
 
@@ -117,7 +121,7 @@ def mini_batches(
     objective = descent.objective
     state = updates.optimizer.init(theta, xp=objective.backend.xp)
     iteration = 0
-    if descent.report(0, theta, None, updates.learning_rate(0)):
+    if descent.report(0, theta, None, updates.rate(0)):
         return theta
     for epoch in range(1, epochs + 1):
         for batch in batches.epoch():
@@ -125,7 +129,7 @@ def mini_batches(
             theta, state = updates.apply(theta, gradient, state, iteration, objective)
             iteration += 1
         due = epoch % descent.report_every == 0 or epoch == epochs
-        if due and descent.report(iteration, theta, None, updates.learning_rate(iteration)):
+        if due and descent.report(iteration, theta, None, updates.rate(iteration)):
             break
     return theta
 
@@ -152,7 +156,8 @@ def lbfgs(
 
     start = backend.to_host(theta).astype(np.float64)
     first = [evaluate(start)]
-    if descent.recorder.report(0, theta, first[0][0], 0.0):
+    # SciPy takes one step even when none is allowed.
+    if descent.recorder.report(0, theta, first[0][0], 0.0) or iterations == 0:
         return theta
     reported = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from typing import Any
 
@@ -19,8 +19,9 @@ from dnn_xp.data import (
     encode_targets,
     encode_weights,
 )
-from dnn_xp.data.messages import check_examples
+from dnn_xp.data.messages import check_examples, optional_package
 from dnn_xp.engine import Engine, default_threads
+from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.formulas.types import Array
 from dnn_xp.history import History
 from dnn_xp.network import Network, unflatten
@@ -85,6 +86,19 @@ class Model:
     settings: dict[str, Any] = field(default_factory=dict)
     # One compiled objective, made when it is first needed: jit compiles once, not once a call.
     _objectives: dict[str, Objective] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # Read-only where the library can do that, so that nobody changes a model by accident.
+        for array in (self.theta, self.classes, *(self.standardization or ())):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A backend is made of functions and modules, which pickle refuses: its name travels.
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        given["theta"] = self.backend.to_host(self.theta)
+        given["backend"] = (self.backend.library, self.backend.device_name)
+        return _unpickled, (given,)
 
     @property
     def parameters(self) -> list[tuple[Array, Array]]:
@@ -210,14 +224,14 @@ class Model:
     def to(self, device: str, *, fallback: bool = True) -> Model:
         """The same model on "cpu", "cuda", "cuda:N", or in the arrays of "torch", "jax", "numpy" or "cupy"."""
         if device in ("torch", "jax", "numpy", "array_api_strict"):
+            optional_package(device, purpose=f"device={device!r}", extra=device)
             backend = backend_named(device)
         else:
             backend, _ = choose_backend(
                 "cuda" if device == "cupy" else device, None, fallback=fallback
             )
-        return replace(
-            self, theta=frozen(backend.from_host(self.backend.to_host(self.theta))), backend=backend
-        )
+        theta = backend.from_host(self.backend.to_host(self.theta))
+        return replace(self, theta=theta, backend=backend)
 
     def __repr__(self) -> str:
         return model_repr(self)
@@ -251,7 +265,7 @@ class Model:
                 block_size=self._block_size,
                 standardization=self.standardization,
             )
-        wanted = default_threads() if threads is None else threads
+        wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
         with Engine(wanted if self.backend.python_threads else 1) as engine:
             yield self._objectives[self.dtype].using(engine)
 
@@ -268,11 +282,10 @@ class Model:
         return convert(values.T if check_examples(examples) else values, self.backend, X)
 
 
-def frozen(theta: Array) -> Array:
-    """theta, made read-only where the library can do that, so that nobody changes a model by accident."""
-    if isinstance(theta, np.ndarray):
-        theta.flags.writeable = False
-    return theta
+def _unpickled(given: dict[str, Any]) -> Model:
+    """The inverse of Model.__reduce__."""
+    backend = backend_named(*given["backend"])
+    return Model(**given | {"theta": backend.from_host(given["theta"]), "backend": backend})
 
 
 def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool = True) -> Model:
@@ -297,7 +310,17 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
         When there is no such file.
     ValueError
         When it is something else than a dnn_xp model.
+
+    Examples
+    --------
+    >>> import numpy as np, dnn_xp, pathlib, tempfile
+    >>> X = np.random.default_rng(0).standard_normal((2, 50))
+    >>> model = dnn_xp.train(X, X[0] > X[1], hidden=[3], iterations=50)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(pathlib.Path(folder, "model.safetensors"))
+    ...     again = dnn_xp.load(pathlib.Path(folder, "model.safetensors"))
+    >>> bool((again.predict(X) == model.predict(X)).all())
+    True
     """
-    fields = load_model(path)
-    model = Model(**{**fields, "theta": frozen(fields["theta"])})
+    model = Model(**load_model(path))
     return model if device in (None, "auto", "cpu") else model.to(str(device), fallback=fallback)

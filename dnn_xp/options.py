@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from dnn_xp.data.messages import describe, unknown_name
@@ -153,6 +154,12 @@ def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
 
 def hidden_activations(activation: str | Sequence[str], layers: int) -> tuple[Activation, ...]:
     """One activation for each hidden layer, from one name or one name each."""
+    if not isinstance(activation, (str, list, tuple)):
+        msg = (
+            f"activation must be one name for all hidden layers or one each, got "
+            f"{describe(activation)}"
+        )
+        raise TypeError(msg)
     names = (activation,) * layers if isinstance(activation, str) else tuple(activation)
     if len(names) != layers:
         msg = f"activation has {len(names)} names for {layers} hidden layers; pass one name for all, or one each"
@@ -182,8 +189,10 @@ def output_layer(output_activation: str, cost: str) -> tuple[Activation, Cost]:
 
 def keep_probabilities(keep_prob: float | Sequence[float], layers: int) -> tuple[float, ...]:
     """Probability of keeping a unit, one for each hidden layer; () where nothing is ever dropped."""
-    single = isinstance(keep_prob, (int, float))
-    values = (keep_prob,) * layers if single else tuple(keep_prob)  # type: ignore[arg-type]  # mypy does not follow `single`
+    values = (keep_prob,) * layers if isinstance(keep_prob, Real) else keep_prob
+    if not isinstance(values, (list, tuple)):
+        msg = f"keep_prob must be a number or a list of one each hidden layer, got {describe(keep_prob)}"
+        raise TypeError(msg)
     if len(values) != layers:
         msg = f"keep_prob has {len(values)} values for {layers} hidden layers; pass one number for all, or one each"
         raise ValueError(msg)

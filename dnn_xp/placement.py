@@ -13,6 +13,8 @@ from dnn_xp.formulas.types import Array
 
 # Room left on the device for blocks, gradients and the library itself.
 _SHARE_FOR_DATA = 0.7
+# Targets up to this size are held as columns of numbers, larger ones as labels.
+_SMALL = 16 << 20
 
 
 class StreamedSource:
@@ -40,11 +42,13 @@ def source_bytes(source: Source) -> int:
 
 
 def resides(source: Source, backend: Backend) -> bool:
-    """Whether a source's blocks come out in the backend's library already."""
+    """Whether a source's blocks come out in the backend's library and on its device already."""
     array = source.codes if isinstance(source, LabelSource) else getattr(source, "array", None)
     if backend.library == "numpy":
         return array is None or library(array) == "numpy"
-    return array is not None and library(array) == backend.library
+    if array is None or library(array) != backend.library:
+        return False
+    return backend_for_array(array).device_name == backend.device_name
 
 
 def place(source: Source, backend: Backend) -> Source:
@@ -53,11 +57,15 @@ def place(source: Source, backend: Backend) -> Source:
     What is there already stays. Host data goes to a device once when it fits there, otherwise block
     by block. Files are always read block by block. Arrays of another library are copied once.
     """
+    if isinstance(source, LabelSource) and source_bytes(source) <= _SMALL:
+        # Columns made once instead of at every step.
+        source = ArraySource(source.block(0, source.m))
     if resides(source, backend):
         return source
     if isinstance(source, LabelSource):
         # The codes travel, one small integer an example; columns are made from them block by block.
-        return LabelSource(backend.from_host(source.codes), source.n, dtype=source.dtype.name)
+        codes = backend.from_host(to_host(source.codes))
+        return LabelSource(codes, source.n, dtype=source.dtype.name)
     array: Any = getattr(source, "array", None)
     if array is not None and library(array) != "numpy":
         source = ArraySource(to_host(array), getattr(source, "rows", False))

@@ -74,6 +74,7 @@ class Recorder:
         self._reports_since_best = 0
         self._best_cost = math.inf
         self.best_theta: Array | None = None
+        self.best_iteration = 0
         self.last_theta: Array | None = None
         self.stopped_because = ""
 
@@ -93,7 +94,7 @@ class Recorder:
             self._metrics.setdefault(f"validation_{validation.metric}", []).append(validation.score)
         self.last_theta = theta
         self._progress.report(iteration, cost, validation)
-        stop = self._out_of_patience(watched, theta)
+        stop = self._out_of_patience(iteration, watched, theta)
         for callback in self._callbacks:
             if callback(iteration, cost, self._make_model(theta, self)):
                 self.stopped_because = f"a callback asked to stop at iteration {iteration}"
@@ -111,9 +112,10 @@ class Recorder:
             seconds=tuple(self._seconds),
         )
 
-    def _out_of_patience(self, watched: float, theta: Array) -> bool:
+    def _out_of_patience(self, iteration: int, watched: float, theta: Array) -> bool:
         if watched < self._best_cost:
             self._best_cost, self.best_theta, self._reports_since_best = watched, theta, 0
+            self.best_iteration = iteration
             return False
         self._reports_since_best += 1
         if self._patience is None or self._reports_since_best < self._patience:
@@ -121,7 +123,7 @@ class Recorder:
         kind = "validation cost" if self._validate is not None else "cost"
         self.stopped_because = (
             f"the {kind} had not fallen for {self._patience} reports; "
-            "the parameters with the lowest one were kept"
+            f"the parameters of iteration {self.best_iteration}, with the lowest one, were kept"
         )
         return True
 

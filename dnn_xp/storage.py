@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,9 @@ def _umask() -> int:
 
 def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a :class:`Model`, its parameters in NumPy on the CPU."""
+    if not isinstance(path, (str, os.PathLike)):
+        msg = f"path must be the path of a file, got {path!r}"
+        raise TypeError(msg)
     path = Path(path)
     if not path.is_file():
         msg = f"path={str(path)!r} is no file; dnn_xp.load wants what Model.save wrote"
@@ -83,6 +87,13 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                msg = (
+                    f"path={str(path)!r} is a safetensors file of another kind "
+                    f"(format {metadata.get('format')!r}); "
+                    f"dnn_xp.load wants {_FORMAT!r}, which Model.save writes"
+                )
+                raise ValueError(msg)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, keys() only
     except SafetensorError as error:
         msg = (
@@ -90,30 +101,36 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
             "dnn_xp.load wants what Model.save wrote"
         )
         raise ValueError(msg) from error
-    if metadata.get("format") != _FORMAT:
+    try:
+        return _fields(json.loads(metadata["model"]), tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         msg = (
-            f"path={str(path)!r} is a safetensors file of another kind (format {metadata.get('format')!r}); "
-            f"dnn_xp.load wants {_FORMAT!r}, which Model.save writes"
+            f"path={str(path)!r} is a dnn_xp model whose description is damaged or is that of a "
+            f"newer version ({error!r})"
         )
-        raise ValueError(msg)
-    description = json.loads(metadata["model"])
-    layers = len(description["activations"])
-    flat = [
-        tensors[f"{name}{layer}"].reshape(-1)
-        for layer in range(1, layers + 1)
-        for name in ("W", "b")
-    ]
+        raise ValueError(msg) from error
+
+
+def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    network = Network(
+        tuple(description["sizes"]),
+        tuple(ACTIVATIONS[name] for name in description["activations"]),
+        COSTS[description["cost"]],
+        tuple(description["keep_probs"]),
+    )
+    theta = np.concatenate(
+        [
+            tensors[f"{name}{layer}"].reshape(count)
+            for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
+            for name, count in (("W", n * n_prev), ("b", n))
+        ]
+    )
     history = description["history"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes = description["classes"]
     return {
-        "theta": np.concatenate(flat),
-        "network": Network(
-            tuple(description["sizes"]),
-            tuple(ACTIVATIONS[name] for name in description["activations"]),
-            COSTS[description["cost"]],
-            tuple(description["keep_probs"]),
-        ),
+        "theta": theta,
+        "network": network,
         "backend": backend_named("numpy"),
         "kind": description["kind"],
         "flat_targets": description["flat_targets"],

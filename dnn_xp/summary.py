@@ -62,15 +62,25 @@ def facts(model: Model) -> list[tuple[str, str]]:
         lines.append(("seed", str(settings["seed"])))
     if model.history.costs:
         history = model.history
+        report = _report_of(model)
         lines.append(
-            ("last report", f"iteration {history.iterations[-1]}, cost {history.costs[-1]:.6g}")
+            (
+                "last report" if settings.get("kept_iteration") is None else "kept parameters",
+                f"iteration {history.iterations[report]}, cost {history.costs[report]:.6g}",
+            )
         )
         if history.validation_costs:
-            lines.append(("validation cost", f"{history.validation_costs[-1]:.6g}"))
+            lines.append(("validation cost", f"{history.validation_costs[report]:.6g}"))
         lines.append(("time", f"{history.seconds[-1]:.2f} s"))
     if model.record is not None:
         lines.append(("device", str(model.record)))
     return lines
+
+
+def _report_of(model: Model) -> int:
+    """Position in the history of the report of the model's own parameters."""
+    kept = model.settings.get("kept_iteration")
+    return -1 if kept is None else model.history.iterations.index(kept)
 
 
 def model_table(model: Model) -> str:
@@ -92,7 +102,7 @@ def model_table(model: Model) -> str:
 def model_repr(model: Model) -> str:
     """One line: sizes, activations, cost, where it lives."""
     sizes = "-".join(str(size) for size in model.sizes)
-    cost = f", cost {model.history.costs[-1]:.4g}" if model.history.costs else ""
+    cost = f", cost {model.history.costs[_report_of(model)]:.4g}" if model.history.costs else ""
     where = f"{model.backend.library} on {model.backend.device_name}"
     return (
         f"Model({sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,20 @@ from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.hyperparameters import real, whole
-from dnn_xp.formulas.initialization import initialize
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.updates import Optimizer
 from dnn_xp.intake import Intake, finite_or_standardized, take_in
 from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
-from dnn_xp.model import Model, frozen
+from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Objective, Penalties
-from dnn_xp.options import Steps, build_network, hidden_sizes, optimizer_vectors, steps
+from dnn_xp.options import Steps, build_network, keep_probabilities, optimizer_vectors, steps
 from dnn_xp.placement import source_bytes
 from dnn_xp.planning import auto_block_size, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
 from dnn_xp.scoring import score
+from dnn_xp.start import check_warm_start, initial_parameters
 
 # What settings["stopped_because"] says of a model that Ctrl-C cut short.
 INTERRUPTED = "interrupted by Ctrl-C; the parameters of the last report were kept"
@@ -183,7 +183,15 @@ def train(
     >>> model.predict(X).shape
     (500,)
     """
-    _check_warm_start(warm_start, hidden)
+    check_warm_start(
+        warm_start,
+        hidden=hidden,
+        activation=activation,
+        output_activation=output_activation,
+        cost=cost,
+        initialization=initialization,
+    )
+    _check_callbacks(callbacks)
     rng = np.random.default_rng(whole("seed", seed, at_least=0))
     intake = take_in(
         X,
@@ -211,7 +219,15 @@ def train(
             keep_prob,
         )
     else:
-        network = warm_start.network
+        network = warm_start.network._replace(
+            keep_probs=keep_probabilities(keep_prob, len(warm_start.sizes) - 2)
+        )
+        if targets.n_y != network.sizes[-1]:
+            msg = (
+                f"Y has {targets.n_y} outputs per example and the warm_start model has "
+                f"{network.sizes[-1]}"
+            )
+            raise ValueError(msg)
     if plan.is_lbfgs:
         optional_package("scipy", purpose="optimizer='lbfgs'", extra="lbfgs")
         if network.keep_probs or clip_norm is not None or learning_rate is not None:
@@ -225,7 +241,11 @@ def train(
         clip_norm = real("clip_norm", clip_norm, above=0.0)
     if patience is not None:
         patience = whole("patience", patience, at_least=1)
-    start = _initial_parameters(network, initialization, initial_scale, rng, warm_start)
+    report_every = whole("report_every", report_every, at_least=1)
+    if warm_start is None:
+        start = initial_parameters(network, initialization, rng=rng, scale=initial_scale)
+    else:
+        start = warm_start.backend.to_host(warm_start.theta)
     array = X if is_array(X) else None
     backend, record = choose_backend(device, array, fallback=fallback)
     threads = _threads(threads, backend)
@@ -270,7 +290,7 @@ def train(
             "keep_prob": list(network.keep_probs) or None,
             "clip_norm": clip_norm,
             "initialization": _name_of(initialization, warm_start),
-            "seed": seed,
+            "seed": int(seed),
             "cost_reason": None
             if cost or output_activation or warm_start
             else f"chosen from Y: {_seen(intake)}",
@@ -282,13 +302,13 @@ def train(
                 {"stopped_because": recorder.stopped_because} if recorder.stopped_because else {}
             )
             return Model(
-                frozen(theta),
+                theta,
                 network,
                 backend,
                 targets.kind,
                 classes=targets.classes,
                 standardization=standardization,
-                flat_targets=_is_flat(Y),
+                flat_targets=targets.n_y == 1 and _is_flat(Y),
                 history=recorder.history(),
                 record=record,
                 settings=settings | stopped,
@@ -312,9 +332,7 @@ def train(
             callbacks=callbacks,
             progress=progress,
         )
-        descent = Descent(
-            objective, training, recorder, rng, whole("report_every", report_every, at_least=1)
-        )
+        descent = Descent(objective, training, recorder, rng, report_every)
         try:
             theta = _descend(descent, theta, plan, batches, clip_norm)
         except KeyboardInterrupt:
@@ -325,6 +343,7 @@ def train(
             progress.close()
         if patience is not None and recorder.best_theta is not None:
             theta = recorder.best_theta
+            settings["kept_iteration"] = recorder.best_iteration
         return make_model(theta, recorder)
 
 
@@ -339,45 +358,14 @@ def _descend(
     return mini_batches(descent, theta, updates, batches, plan.epochs or 0)
 
 
-def _check_warm_start(warm_start: Model | None, hidden: str | Sequence[int]) -> None:
-    if warm_start is None:
-        return
-    if not isinstance(warm_start, Model):
-        msg = f"warm_start must be a Model, as train and load return it; got {describe(warm_start)}"
+def _check_callbacks(callbacks: Sequence[Callback]) -> None:
+    if callable(callbacks) or not isinstance(callbacks, (list, tuple)):
+        msg = f"callbacks must be a list of functions, got {describe(callbacks)}"
         raise TypeError(msg)
-    if not isinstance(hidden, str) and hidden_sizes(hidden) != warm_start.sizes[1:-1]:
-        msg = (
-            f"hidden={list(hidden)} differs from the warm_start model's {list(warm_start.sizes[1:-1])}; "
-            "leave hidden out, the model brings its architecture"
-        )
-        raise ValueError(msg)
-
-
-def _initial_parameters(
-    network: Network,
-    initialization: str | Sequence[tuple[Any, Any]],
-    scale: float,
-    rng: np.random.Generator,
-    warm_start: Model | None,
-) -> np.ndarray:
-    """Theta to start from, on the host in float64 (or as the warm start has it)."""
-    if warm_start is not None:
-        return warm_start.backend.to_host(warm_start.theta)
-    if isinstance(initialization, str):
-        names = [activation.name for activation in network.activations]
-        scale = real("initial_scale", scale, above=0.0)
-        layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
-    else:
-        layers = [(np.asarray(W), np.asarray(b)) for W, b in initialization]
-        wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]
-        came = [(W.shape, b.shape if b.ndim == 2 else (*b.shape, 1)) for W, b in layers]
-        if came != wanted:
-            msg = f"initialization has (W, b) of shapes {came}; the network of sizes {network.sizes} wants {wanted}"
-            raise ValueError(msg)
-        if not all(np.isfinite(array).all() for layer in layers for array in layer):
-            msg = "initialization holds NaN or infinity; finite numbers are wanted"
-            raise ValueError(msg)
-    return np.concatenate([array.reshape(-1) for layer in layers for array in layer])
+    for number, callback in enumerate(callbacks):
+        if not callable(callback):
+            msg = f"callbacks[{number}] must be callable, got {describe(callback)}"
+            raise TypeError(msg)
 
 
 def _threads(threads: int | None, backend: Backend) -> int:
@@ -390,8 +378,11 @@ def _block_size(block_size: str | int, network: Network, backend: Backend, dtype
         size = whole("block_size", block_size, at_least=1)
         return lambda m: size
     itemsize = np.dtype(dtype).itemsize
-    return lambda m: auto_block_size(
-        network.sizes, m, itemsize=itemsize, block_bytes=backend.block_bytes
+    # Asked for at every step, with one or two values of m.
+    return cache(
+        lambda m: auto_block_size(
+            network.sizes, m, itemsize=itemsize, block_bytes=backend.block_bytes
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -59,12 +60,13 @@ class DeviceRecord(NamedTuple):
         )
 
 
-def backend_named(library: str) -> Backend:
-    """The backend of a library, on the device it uses by itself."""
+def backend_named(library: str, device_name: str = "cpu") -> Backend:
+    """The backend of a library: CuPy and PyTorch on the named device, the others on their own default."""
+    index = int(device_name.partition(":")[2] or 0)
     makers: dict[str, Callable[[], Backend]] = {
         "numpy": numpy_backend,
-        "cupy": cupy_backend,
-        "torch": torch_backend,
+        "cupy": lambda: cupy_backend(index),
+        "torch": lambda: torch_backend(device_name),
         "jax": jax_backend,
         "array_api_strict": strict_backend,
     }
@@ -113,10 +115,18 @@ def choose_backend(
     )
 
 
+def _level_of_user() -> int:
+    """Stack level of the line that called this package, counted from the function that asks."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dnn_xp":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
     match = re.fullmatch(r"cuda(?::(\d+))?", str(device))
     if match is None:
-        msg = f"device must be None, 'auto', 'cpu', 'cuda' or 'cuda:N', got {device!r}"
+        msg = f"device={device!r} is unknown; wanted are None, 'auto', 'cpu', 'cuda' or 'cuda:N'"
         raise ValueError(msg)
     index = int(match[1] or 0)
     problem = why_not_cuda(index)
@@ -129,6 +139,6 @@ def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
         f"device={device!r} cannot be used: {problem}. The CPU goes on with the same result; "
         "fallback=False makes this an error",
         DeviceFallbackWarning,
-        stacklevel=4,
+        stacklevel=_level_of_user(),
     )
     return numpy_backend(), f"fell back to the CPU: {problem}"

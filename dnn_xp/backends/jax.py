@@ -20,7 +20,9 @@ def jax_backend(device: Any = None) -> Backend:
 
     def from_host(array: np.ndarray) -> Array:
         placed = jax.device_put(array, device)
-        if placed.dtype != array.dtype:
+        # Labels and indices stay what they are in 32 bits, as long as they fit.
+        narrowed = placed.dtype != array.dtype
+        if narrowed and not (array.dtype.kind in "iu" and np.array_equal(placed, array)):
             msg = (
                 f"JAX turns {array.dtype} into {placed.dtype} unless 64-bit types are on; "
                 "call jax.config.update('jax_enable_x64', True) first, or pass dtype='float32'"
