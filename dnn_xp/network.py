@@ -13,6 +13,7 @@ arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -59,16 +60,23 @@ class Network(NamedTuple):
         return sum(n * (n_prev + 1) for n_prev, n in pairwise(self.sizes))
 
 
-def unflatten(theta: Array, sizes: Sequence[int], *, xp: Namespace) -> list[tuple[Array, Array]]:
-    """[(W[1], b[1]), ...] out of one flat vector; views of it where the library has views."""
-    parameters, start = [], 0
+@cache
+def _spans(sizes: tuple[int, ...]) -> list[tuple[slice, tuple[int, int], slice, tuple[int, int]]]:
+    """For each layer, where W and b are in the flat vector, and their shapes."""
+    spans, start = [], 0
     for n_prev, n in pairwise(sizes):
         middle, stop = start + n * n_prev, start + n * (n_prev + 1)
-        parameters.append(
-            (xp.reshape(theta[start:middle], (n, n_prev)), xp.reshape(theta[middle:stop], (n, 1)))
-        )
+        spans.append((slice(start, middle), (n, n_prev), slice(middle, stop), (n, 1)))
         start = stop
-    return parameters
+    return spans
+
+
+def unflatten(theta: Array, sizes: tuple[int, ...], *, xp: Namespace) -> list[tuple[Array, Array]]:
+    """[(W[1], b[1]), ...] out of one flat vector; views of it where the library has views."""
+    return [
+        (xp.reshape(theta[of_W], W_shape), xp.reshape(theta[of_b], b_shape))
+        for of_W, W_shape, of_b, b_shape in _spans(sizes)
+    ]
 
 
 def flatten(arrays: Sequence[Array], *, xp: Namespace) -> Array:

@@ -43,7 +43,11 @@ def side_by_side(source: Source) -> Source:
 
     Then a shuffled batch is one gather of whole rows.
     """
-    if isinstance(source, ArraySource) and library(source.array) == "numpy" and len(source.array.shape) == 2:
+    if (
+        isinstance(source, ArraySource)
+        and library(source.array) == "numpy"
+        and len(source.array.shape) == 2
+    ):
         values = source.array if source.rows else source.array.T
         if not source.rows or not values.flags.c_contiguous:
             return ArraySource(np.ascontiguousarray(values), rows=True)
