@@ -2,6 +2,7 @@
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.devices import devices
+from dnn_xp.gradient_check import GradientCheck, gradient_check
 from dnn_xp.history import History
 from dnn_xp.model import Model, load
 from dnn_xp.network import Network, backward, forward
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceRecord",
     "DivergenceError",
     "Evaluation",
+    "GradientCheck",
     "History",
     "Model",
     "Network",
@@ -25,6 +27,7 @@ __all__ = [
     "backward",
     "devices",
     "forward",
+    "gradient_check",
     "load",
     "plan",
     "train",
