@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.measure import Options, say, warn_of_settings
+from benchmarks import machine
+from benchmarks.measure import Options, say, warn
 from benchmarks.peers import CANDIDATES
 from benchmarks.results import report_folder, results_folder
 from benchmarks.shapes import SHAPES
@@ -45,6 +46,12 @@ def _growth(options: Options) -> None:
     growth.measure(options)
 
 
+def _out_of_core(options: Options) -> None:
+    from benchmarks.measure import out_of_core
+
+    out_of_core.measure(options)
+
+
 def _report(options: Options) -> None:
     from benchmarks.reporting import write
 
@@ -64,6 +71,7 @@ COMMANDS = {
     "minibatch": Command(_minibatch, "one epoch of Adam on mini-batches, ours beside the others"),
     "sweep": Command(_sweep, "one gradient of ours over block sizes"),
     "growth": Command(_growth, "how time and memory grow with m"),
+    "out_of_core": Command(_out_of_core, "training from a file larger than the memory allowed"),
     "report": Command(_report, "Markdown tables and plots of what was measured"),
 }
 
@@ -93,6 +101,7 @@ def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
     options = Options(
         folder=results_folder(found.scale),
         scale=found.scale,
+        busy=None if found.command == "report" else machine.busy_cores(),
         seconds=found.seconds,
         rounds=found.rounds,
         shapes=found.shapes,
@@ -105,7 +114,7 @@ def main() -> int:
     """Run one subcommand."""
     command, options = parse()
     began = time.perf_counter()
-    warn_of_settings()
+    warn(options.busy)
     try:
         command.run(options)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -35,7 +36,7 @@ def keep_freed_memory() -> None:
     np.empty(31 << 20, dtype=np.uint8)
 
 
-# Smaller arrays are through before the row is made.
+# Smaller arrays are through before a row or column has been made for them.
 _WORTH_A_ROW = 8192
 
 
@@ -54,12 +55,26 @@ def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
     return of_matrix
 
 
+@lru_cache(maxsize=16)
+def _ones(length: int, dtype: np.dtype[Any]) -> Array:
+    """(length, 1) of ones, kept: a training asks for one or two lengths again and again."""
+    return np.ones((length, 1), dtype=dtype)
+
+
 def _sum(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+    # Over the examples of a block, BLAS adds three times as fast as NumPy's reduction.
+    if axis == 1 and keepdims and x.size > _WORTH_A_ROW and x.dtype.kind == "f":
+        return np.matmul(x, _ones(x.shape[1], x.dtype))
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def _max(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _matmul(x1: Array, x2: Array) -> Array:
+    # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
+    return np.matmul(x1, x2) if x1.shape[1] != 1 else x1 * x2
 
 
 def _reshape(x: Array, shape: tuple[int, ...]) -> Array:
@@ -81,7 +96,7 @@ def _tuned_namespace() -> Namespace:
     tuned.__dict__.update(
         maximum=_with_a_row(np.maximum),
         minimum=_with_a_row(np.minimum),
-        matmul=np.matmul,
+        matmul=_matmul,
         concat=np.concatenate,
         sum=_sum,
         max=_max,
