@@ -1,0 +1,94 @@
+"""What an option takes, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dnn_xp.cli.bundled import BUNDLED
+from dnn_xp.cli.writing import WRITERS
+from dnn_xp.data.files import SUFFIXES, split_path
+from dnn_xp.data.messages import unknown_name
+
+DATA = (
+    f"a file ({', '.join(SUFFIXES)}) or a data set bundled with scikit-learn ({', '.join(BUNDLED)}); "
+    "FILE::KEY names an array in a file of several"
+)
+
+
+def key_options(parser: Any) -> None:
+    """Which array of a file is X, and how it lies."""
+    parser.add_argument("--x-key", metavar="KEY", help="the array of features in DATA (default: X)")
+    parser.add_argument(
+        "--examples",
+        type=names("--examples", ("rows", "columns")),
+        default="rows",
+        metavar="WHERE",
+        help="where the examples are in arrays: rows (the default) or columns",
+    )
+
+
+def force_option(parser: Any) -> None:
+    """--force."""
+    parser.add_argument("--force", action="store_true", help="overwrite the output if it exists")
+
+
+def computing_options(parser: argparse.ArgumentParser) -> Any:
+    """Where to compute; the group, for more of the kind."""
+    group = parser.add_argument_group("computing")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    group.add_argument(
+        "--no-fallback",
+        dest="fallback",
+        action="store_false",
+        help="fail when CUDA cannot be used, instead of going on with the CPU",
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="on the CPU (default: all)")
+    return group
+
+
+def names(option: str, allowed: Iterable[str]) -> Callable[[str], str | list[str]]:
+    """One name, or several with commas, each of which must be allowed."""
+
+    def check(text: str) -> str | list[str]:
+        names = text.split(",") if option == "--activation" else [text]
+        for name in names:
+            if name not in allowed:
+                raise argparse.ArgumentTypeError(str(unknown_name(option, name, allowed)))
+        return names if len(names) > 1 else text
+
+    return check
+
+
+def hidden_sizes(text: str) -> str | tuple[int, ...]:
+    """auto, none, or sizes with commas."""
+    if text in ("auto", "none"):
+        return text if text == "auto" else ()
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"--hidden={text!r} is no list of layer sizes; 64,32 is one (or auto, or none)"
+        ) from None
+
+
+def numbers(text: str) -> float | list[float]:
+    """One number, or several with commas."""
+    found = [float(part) for part in text.split(",")]
+    return found if len(found) > 1 else found[0]
+
+
+def block_size(text: str) -> str | int:
+    """auto, or a whole number."""
+    return text if text == "auto" else int(text)
+
+
+def output_path(text: str) -> str:
+    """A path whose suffix says in what format predictions are written."""
+    suffix = split_path(text)[0].suffix.lower()
+    if suffix not in WRITERS:
+        raise argparse.ArgumentTypeError(
+            f"OUT={text!r} has the suffix {suffix!r}; one of {', '.join(WRITERS)} is wanted"
+        )
+    return text

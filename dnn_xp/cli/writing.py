@@ -1,0 +1,101 @@
+"""Predictions on their way out, piece by piece: CSV, Parquet, NPY."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.data.messages import optional_package
+
+Pieces = Iterator[npt.NDArray[Any]]
+
+
+def check_output(argument: str, path: Path, *, force: bool) -> None:
+    """An error, before any work is done, when the output cannot be written or is there already."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{argument}={str(path)!r} is a folder; name a file in it")
+    if path.exists() and not force:
+        raise FileExistsError(
+            f"{argument}={str(path)!r} exists already; choose another with -o, or --force overwrites it"
+        )
+    folder = path.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{argument}={str(path)!r}: there is no folder {str(folder)!r}")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{argument}={str(path)!r}: the folder {str(folder)!r} is read-only")
+
+
+def write(pieces: Pieces, names: Sequence[str], m: int, path: Path | None) -> None:
+    """Write pieces (k,) or (k, columns) of m predictions; the file appears whole or not at all."""
+    if path is None:
+        _csv(pieces, names, sys.stdout)
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    os.close(handle)
+    try:
+        WRITERS[path.suffix.lower()](pieces, names, m, Path(temporary))
+        # mkstemp makes files for the owner alone; this one is to be as any other that is made here.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _csv(pieces: Pieces, names: Sequence[str], stream: TextIO) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    for piece in pieces:
+        # As text float32 is as short as it can be, which it is not as a Python float.
+        writer.writerows(piece.reshape(len(piece), -1).astype(str).tolist())
+
+
+def _csv_file(pieces: Pieces, names: Sequence[str], m: int, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        _csv(pieces, names, stream)
+
+
+def _npy(pieces: Pieces, names: Sequence[str], m: int, path: Path) -> None:
+    first = next(pieces)
+    shape = (m, *first.shape[1:])
+    written = np.lib.format.open_memmap(path, mode="w+", dtype=first.dtype, shape=shape)
+    start = 0
+    for piece in chain([first], pieces):
+        written[start : start + len(piece)] = piece
+        start += len(piece)
+    written.flush()
+
+
+def _parquet(pieces: Pieces, names: Sequence[str], m: int, path: Path) -> None:
+    pyarrow: Any = optional_package("pyarrow", purpose="Writing Parquet files")
+    parquet: Any = optional_package("pyarrow.parquet", purpose="Writing Parquet files")
+    writer: Any = None
+    try:
+        for piece in pieces:
+            columns = piece.reshape(len(piece), -1).T
+            # Text that NumPy holds goes in as Python strings.
+            arrays = [each.tolist() if each.dtype.kind == "U" else each.copy() for each in columns]
+            table = pyarrow.table(dict(zip(names, arrays, strict=True)))
+            writer = writer or parquet.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+WRITERS: dict[str, Callable[[Pieces, Sequence[str], int, Path], None]] = {
+    ".csv": _csv_file,
+    ".npy": _npy,
+    ".parquet": _parquet,
+}
