@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Self
 
@@ -282,4 +283,5 @@ class Engine:
     def _submit(self, work: Callable[[], None]) -> Future[None]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="dnn_xp")
-        return self._pool.submit(work)
+        # With the caller's context, so that np.errstate holds on every thread.
+        return self._pool.submit(copy_context().run, work)

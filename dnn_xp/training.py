@@ -334,7 +334,9 @@ def train(
         )
         descent = Descent(objective, training, recorder, rng, report_every)
         try:
-            theta = _descend(descent, theta, plan, batches, clip_norm)
+            # An overflow is no news: the next report finds it in the cost and says what to do.
+            with np.errstate(over="ignore", invalid="ignore"):
+                theta = _descend(descent, theta, plan, batches, clip_norm)
         except KeyboardInterrupt:
             if recorder.last_theta is None:
                 raise
