@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, choose_backend
+from dnn_xp.backends import Backend, choose_backend, compiled
 from dnn_xp.batches import Batches
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
@@ -67,6 +67,7 @@ def train(
     dtype: str | None = None,
     block_size: str | int = "auto",
     threads: int | None = None,
+    compile: bool = False,
 ) -> Model:
     """Train a deep fully connected network: [LINEAR -> g] x (L-1) -> LINEAR -> output.
 
@@ -155,6 +156,9 @@ def train(
     threads : int, optional
         Blocks computed at once on the CPU; left out: all CPUs this process may use, or
         OMP_NUM_THREADS if smaller.
+    compile : bool
+        PyTorch tensors: run the step of a block through torch.compile, which takes seconds to a
+        minute at first. JAX always compiles; NumPy and CuPy never do.
 
     Returns
     -------
@@ -248,6 +252,7 @@ def train(
         start = warm_start.backend.to_host(warm_start.theta)
     array = X if is_array(X) else None
     backend, record = choose_backend(device, array, fallback=fallback)
+    backend = compiled(backend) if compile else backend
     threads = _threads(threads, backend)
     size_of = _block_size(block_size, network, backend, intake.dtype)
 

@@ -6,6 +6,7 @@ from dnn_xp.backends.choice import (
     backend_for_array,
     backend_named,
     choose_backend,
+    compiled,
 )
 from dnn_xp.backends.record import Backend
 
@@ -16,4 +17,5 @@ __all__ = [
     "backend_for_array",
     "backend_named",
     "choose_backend",
+    "compiled",
 ]

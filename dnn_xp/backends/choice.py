@@ -92,6 +92,19 @@ def _jax_device(array: Array) -> Any:
     return next(iter(devices)) if len(devices) == 1 else None
 
 
+def compiled(backend: Backend) -> Backend:
+    """The same backend with the step of a block compiled, where that is a choice: PyTorch."""
+    if backend.library == "torch":
+        return torch_backend(backend.device_name, compiled=True)
+    if backend.library == "jax":
+        return backend
+    msg = (
+        f"compile=True is for PyTorch tensors (torch.compile); {backend.library} runs the formulas "
+        "as they are written. Leave it out"
+    )
+    raise ValueError(msg)
+
+
 def choose_backend(
     device: str | None, array: Array | None, *, fallback: bool = True
 ) -> tuple[Backend, DeviceRecord]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends.record import Backend
+from dnn_xp.backends.record import Backend, unchanged
 from dnn_xp.formulas.types import Array
 
 
-def torch_backend(device: Any = "cpu") -> Backend:
-    """The record of this library on one device."""
+def torch_backend(device: Any = "cpu", *, compiled: bool = False) -> Backend:
+    """The record of this library on one device; `compiled` runs block steps by torch.compile."""
     import array_api_compat.torch as xp
     import torch
 
@@ -39,6 +39,7 @@ def torch_backend(device: Any = "cpu") -> Backend:
         xp=xp,
         from_host=from_host,
         to_host=to_host,
+        compile=torch.compile if compiled else unchanged,
         synchronize=synchronize,
         memory_available=memory_available,
         block_bytes=1 << 30 if on_cuda else 1 << 22,
