@@ -13,6 +13,7 @@ from benchmarks.shapes import scaled
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scale", type=float, default=1.0, help="share of the examples")
+    parser.addoption("--busy", type=float, default=0.0, help="cores other programs keep busy")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -21,7 +22,10 @@ def pytest_benchmark_update_machine_info(
 ) -> None:
     """Describe the machine as the other results do; leave out the host's name."""
     machine_info.clear()
-    machine_info |= {"machine": machine.describe(), "scale": config.getoption("--scale")}
+    machine_info |= {
+        "machine": machine.describe(),
+        "settings": {name: config.getoption(f"--{name}") for name in ("scale", "busy")},
+    }
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ PACKAGES = (
     "cupy-cuda12x",
     "cupy-cuda13x",
 )
-PREFIXES = ("OMP_", "GOMP_", "KMP_", "OPENBLAS_", "BLIS_", "MKL_", "XLA_FLAGS", "JAX_", "TORCH")
+PREFIXES = ("OMP_", "GOMP_", "OPENBLAS_", "BLIS_", "MKL_", "XLA_FLAGS", "JAX_")
 
 
 def cpu_model() -> str:
@@ -83,6 +84,25 @@ def blas() -> str:
         f"{library['num_threads']} threads)"
         for library in libraries
     )
+
+
+def _ticks() -> tuple[int, int]:
+    """Return the clock ticks all processors have spent so far: at work, and in all."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]  # idle, and waiting for a disk
+    return sum(fields) - idle, sum(fields)
+
+
+def busy_cores(seconds: float = 1.0) -> float | None:
+    """Return how many cores other programs keep busy, watched for a moment; None if unknown."""
+    try:
+        busy_before, before = _ticks()
+        time.sleep(seconds)
+        busy, after = _ticks()
+    except OSError:
+        return None  # no Linux
+    share = (busy - busy_before) / max(1, after - before)
+    return share * (os.cpu_count() or 1)
 
 
 def environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.peers import CANDIDATES, OURS
@@ -21,6 +22,8 @@ class Options:
         Where the results go.
     scale
         The share of the examples that is measured.
+    busy
+        How many cores other programs kept busy before the measurement, if known.
     seconds, rounds
         Bounds of one interleaved comparison; None leaves the choice to the measurement.
     shapes, candidates
@@ -29,10 +32,16 @@ class Options:
 
     folder: Path
     scale: float = 1.0
+    busy: float | None = None
     seconds: float | None = None
     rounds: int | None = None
     shapes: Sequence[str] = ()
     candidates: Sequence[str] = ()
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What the results have to say of these options."""
+        return {"scale": self.scale, "busy": self.busy}
 
     def chosen_shapes(self, default: Sequence[str] = ()) -> list[Shape]:
         """Return the shapes that were asked for, or else the default ones, or else all."""
@@ -46,8 +55,13 @@ class Options:
         ]
 
 
-def warn_of_settings() -> None:
-    """Say which settings of the environment make NumPy's BLAS something else than by default."""
+BUSY = 0.1  # of a core: more than that, and other programs disturb the figures
+
+
+def warn(busy: float | None) -> None:
+    """Say what makes the figures something else than this machine's usual ones."""
+    if busy is not None and busy > BUSY:
+        say(f"note: other programs keep {busy:.1f} cores busy; the figures will be disturbed")
     for name, value in machine.environment().items():
         if name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS"):
             say(f"note: {name}={value} changes how fast NumPy's matrix products are")

@@ -81,4 +81,4 @@ def measure(options: Options) -> None:
             )
             say(f"  {name:14s}slopes: time {time_slope}, memory {memory_slope}")
         rows.append({"shape": shape.name, "candidates": figures})
-        save("growth", rows, folder=options.folder, scale=options.scale)
+        save("growth", rows, folder=options.folder, **options.conditions)

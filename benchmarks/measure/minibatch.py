@@ -92,4 +92,4 @@ def measure(options: Options) -> None:
         examples = scaled(m, options.scale)
         for batch_size in (size for size in BATCH_SIZES if size <= examples):
             rows.append(_row(examples, batch_size, names, options))
-            save("minibatch", rows, folder=options.folder, scale=options.scale)
+            save("minibatch", rows, folder=options.folder, **options.conditions)

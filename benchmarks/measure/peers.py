@@ -41,7 +41,7 @@ def summary(timings: dict[str, Timing], flops: int) -> dict[str, dict[str, Any]]
     """Return median, best, the ratio to ours and the fraction of the GEMM peak by candidate.
 
     The ratio and the fraction are medians over the rounds, each of two figures of one round;
-    `fraction_best` compares the fastest rounds of both.
+    `ratio_best` and `fraction_best` compare the fastest rounds of both.
     """
     product = timings[gemm.NAME]
     rows = {}
@@ -53,6 +53,7 @@ def summary(timings: dict[str, Timing], flops: int) -> dict[str, dict[str, Any]]
             "median": timing.median,
             "best": timing.best,
             "ratio": ratio(timing, timings[OURS]) if OURS in timings else None,
+            "ratio_best": timing.best / timings[OURS].best if OURS in timings else None,
             "fraction": share * ratio(product, timing),
             "fraction_best": share * product.best / timing.best,
             "seconds": timing.seconds,
@@ -93,4 +94,4 @@ def measure(options: Options) -> None:
                 "left_out": left_out,
             }
         )
-        save("peers", rows, folder=options.folder, scale=options.scale)
+        save("peers", rows, folder=options.folder, **options.conditions)

@@ -14,6 +14,7 @@ def measure(options: Options) -> None:
     arguments = [
         str(HERE),
         f"--scale={options.scale}",
+        f"--busy={options.busy or 0.0}",
         f"--benchmark-json={options.folder / 'pytest.json'}",
         "--benchmark-columns=min,median,stddev,rounds",
         "--benchmark-sort=name",

@@ -44,4 +44,4 @@ def measure(options: Options) -> None:
                 "rounds": len(timings[AUTO].seconds),
             }
         )
-        save("sweep", rows, folder=options.folder, scale=options.scale)
+        save("sweep", rows, folder=options.folder, **options.conditions)

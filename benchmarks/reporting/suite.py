@@ -27,7 +27,7 @@ def load_suite(folder: Path) -> dict[str, Any] | None:
         if "kind" in benchmark["extra_info"]
     ]
     info = found["machine_info"]
-    return {"machine": info["machine"], "settings": {"scale": info["scale"]}, "rows": rows}
+    return {"machine": info["machine"], "settings": info["settings"], "rows": rows}
 
 
 def series(rows: list[dict[str, Any]], kind: str, device: str) -> tuple[list[int], list[float]]:

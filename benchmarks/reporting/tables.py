@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks.measure import BUSY
 from benchmarks.peers import OURS
 from benchmarks.reporting.suite import CPU, GPU, crossover, series
 
 PEERS_NOTE = """\
 Float32; cost and gradients of every candidate are checked against float64 first, then all are
-timed in the same rounds. `time / ours` is the median over the rounds: above 1, ours is faster.
+timed in the same rounds. `time / ours` is the median over the rounds, `best / best` compares the
+fastest rounds of both: above 1, ours is faster.
 `of GEMM` is the arithmetic of the matrix products per second, as a fraction of what one product of
-2048 x 2048 float32 matrices reaches in NumPy on all cores in the same rounds; `of GEMM, best`
-compares the fastest rounds of both.
+2048 x 2048 float32 matrices reaches in NumPy on all cores in the same rounds.
 """
 GROWTH_NOTE = """\
 Peak memory is what a process grows by during one gradient, above the data and above what the same
-takes for 64 examples. The slopes are those
-of the largest m: 1 is growth in proportion to m, 0 is none.
+takes for 64 examples. The slopes are those of the largest m: 1 is growth in proportion to m, 0 is
+none.
 """
 
 
@@ -57,10 +58,13 @@ def conditions(machine: dict[str, Any], settings: dict[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores",
         machine.get("blas", ""),
         versions,
-        ", ".join(f"{name}={value}" for name, value in machine["environment"].items()),
+        ", ".join(f"{name}={value}" for name, value in machine.get("environment", {}).items()),
         f"commit {machine['commit']}",
         machine["date"],
     ]
+    busy = settings.get("busy") or 0.0
+    if busy > BUSY:
+        parts.append(f"**other programs kept {busy:.1f} cores busy when it began**")
     if settings.get("scale", 1) != 1:
         parts.append(f"**a trial with a share of {settings['scale']} of the examples: no result**")
     return f"Measured on: {'; '.join(part for part in parts if part)}.\n"
@@ -90,6 +94,7 @@ def peers(content: dict[str, Any]) -> str:
                 duration(found["median"]),
                 duration(found["best"]),
                 _times_ours(name, found["ratio"]),
+                _times_ours(name, found["ratio_best"]),
                 f"{found['fraction']:.0%}",
                 f"{found['fraction_best']:.0%}",
                 f"{found['error']:.0e}",
@@ -97,7 +102,8 @@ def peers(content: dict[str, Any]) -> str:
             ]
             for name, found in row["candidates"].items()
         ]
-        head = ["", "median", "best", "time / ours", "of GEMM", "of GEMM, best", "error", "setting"]
+        head = ["", "median", "best", "time / ours", "best / best"]
+        head += ["of GEMM", "of GEMM, best", "error", "setting"]
         parts.append(table(head, lines) + _left_out(row))
     return "\n".join(parts)
 
