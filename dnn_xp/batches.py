@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends import Backend
+from dnn_xp.data import ArraySource
+from dnn_xp.data.subset import side_by_side
 from dnn_xp.formulas.types import Array
 from dnn_xp.objective import Examples
 
@@ -49,17 +50,12 @@ class Batches:
         Examples of a batch; the last batch of an epoch may be smaller.
     rng : numpy Generator
         Draws the shuffles.
-    backend : Backend
-        Where the batches go.
     """
 
-    def __init__(
-        self, examples: Examples, batch_size: int, rng: np.random.Generator, backend: Backend
-    ) -> None:
+    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
         self._examples = examples
         self._batch_size = batch_size
         self._rng = rng
-        self._backend = backend
         per_example = (examples.X.n + examples.Y.n) * 4
         run = max(batch_size, _SHUFFLE_BYTES // per_example // batch_size * batch_size)
         self.shuffle_run = examples.m if examples.in_memory else min(run, examples.m)
@@ -72,37 +68,33 @@ class Batches:
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch, every example once."""
-        return self._from_memory() if self._examples.in_memory else self._from_file()
+        return self._shuffled(self._examples) if self._examples.in_memory else self._from_file()
 
-    def _from_memory(self) -> Iterator[Batch]:
-        (X, Y, weights), m = self._examples, self._examples.m
-        order = self._rng.permutation(m)
-        for start in range(0, m, self._batch_size):
+    def _shuffled(self, examples: Examples) -> Iterator[Batch]:
+        X, Y, weights = examples
+        order = self._rng.permutation(examples.m)
+        for start in range(0, examples.m, self._batch_size):
             chosen = order[start : start + self._batch_size]
             w = None if weights is None else weights.gather(chosen)
             yield Batch(X.gather(chosen), Y.gather(chosen), w, len(chosen))
 
     def _from_file(self) -> Iterator[Batch]:
-        m, run = self._examples.m, self.shuffle_run
-        starts = self._rng.permutation(np.arange(0, m, run))
+        starts = np.arange(0, self._examples.m, self.shuffle_run)
+        if len(starts) > 1:
+            starts = self._rng.permutation(starts)
         with ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader") as reader:
             ahead = reader.submit(self._run, starts[0])
             for following in starts[1:]:
-                X, Y, weights = ahead.result()
+                run = ahead.result()
                 ahead = reader.submit(self._run, following)
-                yield from self._within(X, Y, weights)
-            yield from self._within(*ahead.result())
+                yield from self._shuffled(run)
+            yield from self._shuffled(ahead.result())
 
-    def _run(self, start: int) -> tuple[Array, Array, Array | None]:
-        return self._examples.block(
-            int(start), min(int(start) + self.shuffle_run, self._examples.m)
+    def _run(self, start: int) -> Examples:
+        stop = min(int(start) + self.shuffle_run, self._examples.m)
+        X, Y, weights = self._examples.block(int(start), stop)
+        return Examples(
+            side_by_side(ArraySource(X)),
+            ArraySource(Y),
+            None if weights is None else ArraySource(weights),
         )
-
-    def _within(self, X: Array, Y: Array, weights: Array | None) -> Iterator[Batch]:
-        xp = self._backend.xp
-        order = self._rng.permutation(X.shape[1])
-        for start in range(0, len(order), self._batch_size):
-            chosen = order[start : start + self._batch_size]
-            index = self._backend.from_host(chosen)
-            w = None if weights is None else xp.take(weights, index, axis=1)
-            yield Batch(xp.take(X, index, axis=1), xp.take(Y, index, axis=1), w, len(chosen))

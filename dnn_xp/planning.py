@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from dataclasses import dataclass
+from itertools import pairwise
 
 # A block below this much arithmetic costs more to hand to a thread than to compute.
 _SMALLEST_BLOCK_FLOPS = 2e7

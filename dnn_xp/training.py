@@ -319,7 +319,7 @@ def train(
                 settings=settings | stopped,
             )
 
-        batches = Batches(training, plan.batch_size, rng, backend) if plan.batch_size else None
+        batches = Batches(training, plan.batch_size, rng) if plan.batch_size else None
         if batches is not None and batches.shuffle_run < training.m:
             settings["shuffle"] = (
                 f"runs of {batches.shuffle_run} examples, read in random order, shuffled within"

@@ -55,6 +55,11 @@ def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
     return of_matrix
 
 
+# NumPy's stubs tell keepdims=True from False by overloads; here it is a variable.
+_add_reduce: Any = np.add.reduce
+_maximum_reduce: Any = np.maximum.reduce
+
+
 @lru_cache(maxsize=16)
 def _ones(length: int, dtype: np.dtype[Any]) -> Array:
     """(length, 1) of ones, kept: a training asks for one or two lengths again and again."""
@@ -65,11 +70,11 @@ def _sum(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     # Over the examples of a block, BLAS adds three times as fast as NumPy's reduction.
     if axis == 1 and keepdims and x.size > _WORTH_A_ROW and x.dtype.kind == "f":
         return np.matmul(x, _ones(x.shape[1], x.dtype))
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return _add_reduce(x, axis=axis, keepdims=keepdims)
 
 
 def _max(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+    return _maximum_reduce(x, axis=axis, keepdims=keepdims)
 
 
 def _matmul(x1: Array, x2: Array) -> Array:

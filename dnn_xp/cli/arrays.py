@@ -47,7 +47,7 @@ def features(path: str, key: str | None, examples: str) -> Source:
         raise ValueError(
             f"{str(file)!r} holds the arrays {listing(names)}; name the features with --x-key"
         )
-    values = open_file(file, key=key, argument="--x-key")
+    values = open_file(file, key=key, argument="DATA")
     if examples == "rows" and isinstance(values, np.ndarray) and values.ndim not in (0, 2):
         values = values.reshape(len(values), -1)
     return as_source(values, examples=examples)

@@ -207,14 +207,13 @@ def refuse_missing(
         return
     counts = bad.sum(axis=1)
     columns = [int(j) for j in np.flatnonzero(counts)]
-    told = ", ".join(
-        f"{repr(names[j]) if len(names) else f'feature {j}'} ({counts[j]})" for j in columns[:8]
-    )
-    more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
-    way = f", or leave the columns out (--exclude {_shell_list([names[j] for j in columns])})"
+    told = [f"{repr(names[j]) if names else f'feature {j}'} ({counts[j]})" for j in columns]
+    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
+    way = ""
+    if names:
+        way = f", or leave the columns out (--exclude {_shell_list([names[j] for j in columns])})"
     example = start + int(np.argmax(bad.any(axis=0)))
     raise ValueError(
-        f"{where} has missing (or infinite) values in {told}{more}; the first is in example "
-        f"{example}, counted from 0. Fill the gaps in or drop these examples"
-        + (way if len(names) else "")
+        f"{where} has missing (or infinite) values in {', '.join(told[:8])}{more}; the first is in "
+        f"example {example}, counted from 0. Fill the gaps in or drop these examples{way}"
     )
