@@ -16,11 +16,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Self
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from dnn_xp.backends.numpy import keep_freed_memory
 
@@ -49,7 +50,7 @@ def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
 
 
 def add(left: Contribution, right: Contribution) -> Contribution:
-    """Entry by entry sum of two contributions; an entry that is None in both stays None."""
+    """Entry by entry sum of two contributions."""
     return tuple(map(operator.add, left, right))
 
 
@@ -73,14 +74,29 @@ class _OneBlasThread:
                     # Scanning the loaded libraries takes milliseconds, hence once; NumPy's BLAS is
                     # loaded by now.
                     self._controller = ThreadpoolController().select(user_api="blas")
-                self._limiter = self._controller.limit(limits=1)
+                with _any_thread_may_set():
+                    self._limiter = self._controller.limit(limits=1)
             self._users += 1
 
     def release(self) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limiter.restore_original_limits()
+                with _any_thread_may_set():
+                    self._limiter.restore_original_limits()
+
+
+@contextmanager
+def _any_thread_may_set() -> Iterator[None]:
+    """Lift threadpoolctl's rule that the thread which has set OpenBLAS once is the only one that may.
+
+    Since 3.8 the calls of all others do nothing while that thread lives: engines on a second thread
+    would not be limited, and a limit that another thread has to restore would stay for good.
+    """
+    release = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+    release(force=True)
+    yield
+    release(force=True)
 
 
 _one_blas_thread = _OneBlasThread()
