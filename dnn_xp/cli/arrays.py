@@ -22,7 +22,8 @@ def array_names(file: Path) -> list[str]:
     if suffix == ".npy":
         return []
     if suffix == ".npz":
-        with reading(where), np.load(file, allow_pickle=False) as arrays:
+        # Opened here, because np.load leaves a file open that turns out to be no archive.
+        with reading(where), file.open("rb") as stream, np.load(stream) as arrays:
             return list(arrays.files)
     if suffix == ".zarr":
         zarr: Any = optional_package("zarr", purpose=f"Reading {where}")

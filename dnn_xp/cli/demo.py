@@ -22,7 +22,7 @@ def run(args: Namespace) -> int:
     defaults = parse(["train", "breast_cancer"])
     options = {name: getattr(defaults, name) for name in TRAIN_OPTIONS}
     options |= {"device": args.device, "fallback": args.fallback, "threads": args.threads}
-    command = "dnn-xp train breast_cancer"
+    same = "dnn-xp train DATA --target COLUMN"
     try:
         table = bundled("breast_cancer")
     except ImportError:
@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
         examples = spirals(_SPIRALS)
     else:
         options["l2"] = _L2
-        command += f" --l2 {_L2:g}"
+        same = f"dnn-xp train breast_cancer --l2 {_L2:g} -o model.safetensors"
         print("Telling benign from malignant tumours by 30 measurements of cell nuclei.\n")
         names = [name for name in table.names if name not in table.targets]
         Y = table.values("target")
@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
         verbose=not args.quiet,
     )
     print(report(outcome))
-    print(f"\nNothing was saved. To train and save: {command} -o model.safetensors")
+    print(f"\nNothing was saved. To train and save: {same}")
     return 130 if outcome.interrupted else 0
 
 

@@ -86,8 +86,10 @@ def read_examples(args: Namespace) -> Examples:
         X = ArraySource(rows, rows=True)
         Y = _checked_target(Y[:, 0] if Y.shape[1] == 1 else Y, X.m, "--target")
     else:
-        path = args.target_file or arrays.target_path(args.data, args.y_key, args.x_key)
-        Y = _checked_target(path, X.m, "Y", examples=args.examples, n_x=X.n)
+        path, argument = args.target_file, "--target-file"
+        if path is None:
+            path, argument = arrays.target_path(args.data, args.y_key, args.x_key), "Y"
+        Y = _checked_target(path, X.m, argument, examples=args.examples, n_x=X.n)
     X = held(X)
     if X.in_memory:
         refuse_missing(X.block(0, X.m), (), repr(args.data))

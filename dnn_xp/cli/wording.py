@@ -49,8 +49,8 @@ _WHOLE_PHRASES = (
     (r"; dnn_xp\.load wants", "; wanted is"),
     (r"what Model\.save wrote", "what 'dnn-xp train' wrote"),
     (r"\bpath=", "MODEL="),
-    (r"^X(?= |:)", "the features (X)"),
-    (r"^Y(?= |:)", "the target (Y)"),
+    (r"^X(?=[ :=])", "the features (X)"),
+    (r"^Y(?=[ :=])", "the target (Y)"),
 )
 
 
@@ -64,7 +64,7 @@ def in_shell_words(message: str) -> str:
         message = re.sub(phrase, said, message)
     for name in SHARED_OPTIONS:
         # A name with an underscore is always the argument; a plain word only before "=" or "must".
-        end = r"\b" if "_" in name else r"\b(?==| must )"
+        end = r"\b" if "_" in name else r"\b(?==| must | has )"
         message = re.sub(rf"(?<![-\w]){name}{end}", "--" + name.replace("_", "-"), message)
     return message
 
