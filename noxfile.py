@@ -27,14 +27,16 @@ def group(name: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run all tests but those of PyTorch."""
     session.install(".", *group("test"))
-    session.run("pytest", *session.posargs, env={"MPLBACKEND": "Agg"})
+    env = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
+    session.run("pytest", *session.posargs, env=env)
 
 
 @nox.session
 def tests_torch(session: nox.Session) -> None:
     """Run the tests that have torch in their name or parameters."""
     session.install(".", *group("test"), *group("test-torch"))
-    session.run("pytest", "-k", "torch", *session.posargs, env={"MPLBACKEND": "Agg"})
+    env = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "torch"}
+    session.run("pytest", "-k", "torch", *session.posargs, env=env)
 
 
 @nox.session

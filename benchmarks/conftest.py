@@ -41,7 +41,7 @@ def device(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     why = ours.why_not(name)
     if why is not None:
-        if "cupy" in os.environ.get("DNN_XP_REQUIRE", ""):
+        if "cupy" in os.environ.get("DNN_XP_REQUIRE", "").split(","):
             pytest.fail(f"DNN_XP_REQUIRE wants CuPy, but: {why}")
         pytest.skip(why)
     return name
