@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from dnn_xp.cli.wording import reading
+from dnn_xp.cli.wording import reading, say
 from dnn_xp.data import ArraySource, ParquetSource, Source, table_columns
 from dnn_xp.data.files import open_file, read_csv
 from dnn_xp.data.messages import listing, optional_package, unknown_name
@@ -69,7 +69,14 @@ def csv_columns(path: Path) -> Columns:
         names = table_columns(path)
     _check_header(names, where)
     with reading(where):
-        return columns_of(read_csv(path), where)
+        table = read_csv(path)
+    columns = columns_of(table, where)
+    if not columns.named and columns.m and len(names) > 1:
+        # A data frame whose columns were never named is written so.
+        first = [str(each[0]) for each in table.columns]
+        if first == names:
+            say("note", f"{where} begins with 0,1,..., which is taken as an example, not as names")
+    return columns
 
 
 def parquet_columns(path: Path) -> Columns:

@@ -43,6 +43,8 @@ gaps.csv --target kind
     'gaps.csv' has missing (or infinite) values in 'height' (2), 'depth' (1); the first is in example 7, counted from 0. Fill the gaps in or drop these examples, or leave the columns out (--exclude height,depth)
 gaps.csv --target height --features width
     --target='height' holds 2 NaN and 0 infinite values; the first is at example 7
+unlabelled.csv --target kind
+    --target='kind' is empty in 2 examples; the first is example 4, counted from 0. Give these a label, or drop them
 gaps.npz
     'gaps.npz' has missing (or infinite) values in feature 0 (2), feature 2 (1)
 same.csv --target kind
@@ -160,6 +162,9 @@ def wrong_files(files: Flowers) -> None:
     np.savez(
         "gaps.npz", X=np.stack([gaps["height"], gaps["width"], gaps["depth"]], 1), Y=files.kinds
     )
+    unlabelled = files.kinds.copy()
+    unlabelled[[4, 40]] = ""
+    write_csv("unlabelled.csv", columns | {"kind": unlabelled})
     np.savez("odd.npz", left=files.X, right=files.X)
     np.save("short.npy", np.arange(4))
     for name, text in {

@@ -328,3 +328,12 @@ def test_ctrl_c_before_a_model(
     said = shell("train", "flowers.csv", "--target", "kind")
     assert said == (130, "", "dnn-xp: interrupted: nothing was saved")
     assert not Path("model.safetensors").exists()
+
+
+def test_numbers_for_names_are_taken_as_an_example_and_said(shell: Shell, flowers: Flowers) -> None:
+    table = np.column_stack([np.rint(flowers.X), flowers.X[:, 0] > 1.5]).astype(int)
+    np.savetxt("a.csv", table, fmt="%d", delimiter=",", header="0,1,2,3", comments="")
+    said = shell("train", "a.csv", "--target", "3", *QUICK)
+    assert "dnn-xp: note: 'a.csv' begins with 0,1,..., which is taken as an example" in said.err
+    np.savetxt("a.csv", table, fmt="%d", delimiter=",")
+    assert shell("train", "a.csv", "--target", "3", *QUICK, "--force") == (0, "", "")
