@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.data.finite import block_ranges
-from dnn_xp.data.host import namespace, to_host
+from dnn_xp.data.host import device, namespace, to_host
 from dnn_xp.data.sources import Source
 from dnn_xp.formulas.types import Array, Namespace
 
@@ -38,8 +38,7 @@ def block_moments(block: Array) -> Moments:
     n, count = int(block.shape[0]), int(block.shape[1])
     if count == 0:
         return Moments(0, np.zeros((n, 1)), np.zeros((n, 1)))
-    # JAX has no float64 unless asked to; the others compute where the block lies
-    values = to_host(block) if compat.is_jax_array(block) else block
+    values = block if _has_float64(block) else to_host(block)
     xp = namespace(values)
     wide = xp.astype(values, xp.float64)
     mean = xp.mean(wide, axis=1, keepdims=True)
@@ -47,6 +46,17 @@ def block_moments(block: Array) -> Moments:
     drift = xp.sum(deviation, axis=1, keepdims=True)
     M2 = xp.sum(deviation * deviation, axis=1, keepdims=True) - drift * drift / count
     return Moments(count, to_host(mean + drift / count), np.maximum(to_host(M2), 0.0))
+
+
+def _has_float64(block: Array) -> bool:
+    """Whether the block's device can compute in float64."""
+    if isinstance(block, np.ndarray):
+        return True
+    # JAX has it only when asked to.
+    if compat.is_jax_array(block):
+        return False
+    found = namespace(block).__array_namespace_info__().dtypes(device=device(block))
+    return "float64" in found
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:
