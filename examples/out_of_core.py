@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def write_rows(folder: Path, rng: np.random.Generator) -> tuple[Path, Path]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         X, Y = write_rows(Path(folder), np.random.default_rng(3))
-        network = {"hidden": [32, 16], "examples": "rows"}
+        network: dict[str, Any] = {"hidden": [32, 16], "examples": "rows"}
         common = {**network, "standardize": True, "iterations": ITERATIONS, "learning_rate": 0.03}
 
         print(f"the file: {X.stat().st_size / 2**20:.1f} MiB")

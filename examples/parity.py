@@ -59,7 +59,7 @@ def look_up(n: int) -> Parameters:
 
 def xor_tree(n: int) -> Parameters:
     layers: Parameters = []
-    join = np.eye(n)
+    join: np.ndarray = np.eye(n)
     while len(join) > 1:
         pairs = len(join) // 2
         difference = np.kron(np.eye(pairs), [[1.0, -1.0], [-1.0, 1.0]])
@@ -186,11 +186,11 @@ def main() -> None:
 
     X = 2.0 * all_bits(8) - 1.0
     Y = X.prod(axis=0) > 0
-    for hidden in ((32,), (16, 8)):
-        model = dnn_xp.train(X, Y, hidden=hidden, activation="tanh", iterations=2000)
+    for shape in ([32], [16, 8]):
+        model = dnn_xp.train(X, Y, hidden=shape, activation="tanh", iterations=2000)
         wrong = int(np.sum(model.predict(X) != Y))
         print(
-            f"trained on all patterns of 8 bits, hidden {list(hidden)}: {wrong} of {len(Y)} wrong"
+            f"trained on all patterns of 8 bits, hidden {shape}: {wrong} of {len(Y)} wrong"
         )
         assert wrong <= 5
 
