@@ -187,7 +187,7 @@ def _checked_target(Y: Any, m: int, argument: str, **where: Any) -> npt.NDArray[
     source = target_source(Y, m=m, argument=argument, **({"examples": "rows"} | where))
     check_finite(source, argument)
     block = np.asarray(source.block(0, m))
-    gaps = np.flatnonzero(block[0] == "") if block.dtype.kind == "U" else ()
+    gaps = np.flatnonzero(block[0] == "" if block.dtype.kind == "U" else ())
     if len(gaps):
         raise ValueError(
             f"{argument} is empty in {len(gaps)} examples; the first is example {gaps[0]}, counted "
