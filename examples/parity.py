@@ -189,9 +189,7 @@ def main() -> None:
     for shape in ([32], [16, 8]):
         model = dnn_xp.train(X, Y, hidden=shape, activation="tanh", iterations=2000)
         wrong = int(np.sum(model.predict(X) != Y))
-        print(
-            f"trained on all patterns of 8 bits, hidden {shape}: {wrong} of {len(Y)} wrong"
-        )
+        print(f"trained on all patterns of 8 bits, hidden {shape}: {wrong} of {len(Y)} wrong")
         assert wrong <= 5
 
     if chosen.plot is not None:
