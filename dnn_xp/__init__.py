@@ -6,6 +6,7 @@ from dnn_xp.gradient_check import GradientCheck, gradient_check
 from dnn_xp.history import History
 from dnn_xp.model import Model, load
 from dnn_xp.network import Network, backward, forward
+from dnn_xp.objective import BlockSizeWarning
 from dnn_xp.planning import Plan
 from dnn_xp.preview import plan
 from dnn_xp.recorder import DivergenceError
@@ -15,6 +16,7 @@ from dnn_xp.training import train
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlockSizeWarning",
     "DeviceFallbackWarning",
     "DeviceRecord",
     "DivergenceError",

@@ -5,8 +5,11 @@ J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not pe
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -67,6 +70,17 @@ class Penalties(NamedTuple):
     m: int = 1
 
 
+class BlockSizeWarning(UserWarning):
+    """Memory did not hold the blocks; smaller ones are used from then on."""
+
+
+@dataclass(slots=True)
+class _Fitting:
+    """The largest block that memory was found to hold, shared by all users of an objective."""
+
+    block_size: int = sys.maxsize
+
+
 class Objective:
     """Cost, gradient and scores of one network on one backend; one object serves every set of examples.
 
@@ -100,6 +114,7 @@ class Objective:
         self.backend = backend
         self.block_size = block_size
         self.engine = Engine()
+        self._fitting = _Fitting()
         self._penalties = penalties or Penalties()
         self._xp = backend.xp
         moments = None
@@ -125,6 +140,10 @@ class Objective:
         twin.engine = engine
         return twin
 
+    def block_size_used(self, m: int) -> int:
+        """Examples of a block when m are summed: as chosen, or as memory was found to hold."""
+        return min(self.block_size(m), self._fitting.block_size, m)
+
     def cost(self, theta: Array, examples: Blocks) -> Array:
         """J(theta), exact on all examples, penalties included; a 0-d array."""
         (J,) = self._fold(self._cost, theta, examples)
@@ -148,9 +167,11 @@ class Objective:
         J, share = self._fold(self._class_hits if one_of_many else self._hits, theta, examples)
         return J, share
 
-    def squares(self, theta: Array, examples: Blocks) -> tuple[Array, Array, Array]:
+    def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array]:
         """J(theta) without penalties, and mean squares (n_L, 1) of the residuals and of Y about its mean."""
-        (center,) = self._fold(self._mean_of_targets, theta, examples)
+        # X plays no part in the mean of Y, and may be a file: Y stands in for it.
+        targets = Examples(examples.Y, examples.Y, examples.weights)
+        (center,) = self._fold(self._mean_of_targets, theta, targets)
         J, residual, spread = self._fold(self._squares, theta, examples, center)
         return J, residual, spread
 
@@ -173,12 +194,10 @@ class Objective:
         self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
     ) -> tuple[Any, ...]:
         parameters, m = self._parameters(theta), float(examples.m)
-        return self.engine.fold(
+        return self._sum(
             lambda X, Y, weights: function(parameters, X, Y, weights, m, *more),
             examples.block,
-            examples.m,
-            self.block_size(examples.m),
-            read_ahead=not examples.in_memory,
+            examples,
         )
 
     def _fold_numbered(
@@ -193,13 +212,34 @@ class Objective:
         def read(start: int, stop: int) -> tuple[Any, ...]:
             return *examples.block(start, stop), self._numbers(start, stop)
 
-        return self.engine.fold(
+        return self._sum(
             lambda X, Y, weights, numbers: function(parameters, X, Y, weights, m, numbers, seeds),
             read,
-            examples.m,
-            self.block_size(examples.m),
-            read_ahead=not examples.in_memory,
+            examples,
         )
+
+    def _sum(
+        self, function: Callable[..., Any], read: Callable[..., Any], examples: Blocks
+    ) -> tuple[Any, ...]:
+        """The engine's sum; where memory does not hold a block, blocks are halved from then on."""
+        while True:
+            size = self.block_size_used(examples.m)
+            try:
+                return self.engine.fold(
+                    function, read, examples.m, size, read_ahead=not examples.in_memory
+                )
+            except MemoryError:
+                if size == 1:
+                    raise
+            # Only here, behind the except clause, are the arrays of the failed blocks let go.
+            self.backend.release_memory()
+            self._fitting.block_size = (size + 1) // 2
+            warnings.warn(
+                f"memory ran out with blocks of {size} examples on {self.backend.device_name}; "
+                f"going on with blocks of {self._fitting.block_size}",
+                BlockSizeWarning,
+                stacklevel=2,
+            )
 
     def _numbers(self, start: int, stop: int) -> Array:
         # Modulo 2^32, as the signed integers that the mask's hash works on.

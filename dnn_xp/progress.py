@@ -1,4 +1,4 @@
-"""What a training prints: a tqdm bar where tqdm is installed, plain lines otherwise, nothing when silent."""
+"""What a training prints: a tqdm bar on a terminal, plain lines elsewhere, nothing when silent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Progress:
         self._done = 0
         self._next_line = 0
         self._bar: Any = None
-        if verbose:
+        # A bar redraws its line, which fills the log of a job or a notebook's file with fragments.
+        if verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules):
             try:
                 from tqdm.auto import tqdm
             except ImportError:

@@ -272,23 +272,19 @@ def train(
         ).using(engine)
         training, held_out = intake.placed(backend, for_batches=plan.batch_size is not None)
         theta = backend.from_host(start.astype(intake.dtype))
+        at_once = plan.batch_size or training.m
         memory = make_plan(
             network.sizes,
-            batch_size or training.m,
+            at_once,
             itemsize=np.dtype(intake.dtype).itemsize,
-            block_size=min(size_of(batch_size or training.m), training.m),
+            block_size=objective.block_size_used(at_once),
             threads=threads,
             optimizer_vectors=optimizer_vectors(plan.optimizer),
             read_ahead=not training.in_memory,
             on_device=backend.device_name != "cpu",
             data_bytes=0 if training.X is intake.X else source_bytes(training.X),
         )
-        record = record._replace(
-            dtype=intake.dtype,
-            block_size=memory.block_size,
-            blocks=memory.blocks,
-            threads=memory.threads,
-        )
+        record = record._replace(dtype=intake.dtype, threads=memory.threads)
         settings = plan.settings() | {
             "l2": penalties.l2,
             "l1": penalties.l1,
@@ -306,6 +302,9 @@ def train(
             stopped = (
                 {"stopped_because": recorder.stopped_because} if recorder.stopped_because else {}
             )
+            # As it turned out: memory may not have held the blocks that were planned.
+            size = objective.block_size_used(at_once)
+            used = record._replace(block_size=size, blocks=-(-at_once // size))
             return Model(
                 theta,
                 network,
@@ -315,7 +314,7 @@ def train(
                 standardization=standardization,
                 flat_targets=targets.n_y == 1 and _is_flat(Y),
                 history=recorder.history(),
-                record=record,
+                record=used,
                 settings=settings | stopped,
             )
 

@@ -79,6 +79,7 @@ def cupy_backend(index: int = 0) -> Backend:
         from_host=from_host,
         to_host=to_host,
         synchronize=device.synchronize,
+        release_memory=cupy.get_default_memory_pool().free_all_blocks,
         memory_available=memory_available,
         block_bytes=1 << 30,
     )

@@ -39,6 +39,8 @@ class Backend(NamedTuple):
         where there is none.
     synchronize : callable
         Waits for the work issued so far; used where time is taken.
+    release_memory : callable
+        Gives memory that is kept for reuse back to the device; called when it ran out.
     memory_available : callable
         Free bytes on the device, or None when unknown.
     python_threads : bool
@@ -56,6 +58,7 @@ class Backend(NamedTuple):
     to_host: Callable[[Array], np.ndarray]
     compile: Callable[[Function], Function] = unchanged
     synchronize: Callable[[], None] = nothing
+    release_memory: Callable[[], None] = nothing
     memory_available: Callable[[], int | None] = lambda: None
     python_threads: bool = False
     block_bytes: int = 1 << 20
