@@ -167,13 +167,13 @@ class Objective:
         J, share = self._fold(self._class_hits if one_of_many else self._hits, theta, examples)
         return J, share
 
-    def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array]:
-        """J(theta) without penalties, and mean squares (n_L, 1) of the residuals and of Y about its mean."""
+    def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
+        """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it."""
         # X plays no part in the mean of Y, and may be a file: Y stands in for it.
         targets = Examples(examples.Y, examples.Y, examples.weights)
         (center,) = self._fold(self._mean_of_targets, theta, targets)
         J, residual, spread = self._fold(self._squares, theta, examples, center)
-        return J, residual, spread
+        return J, center, residual, spread
 
     def decision_values(self, theta: Array, X: Source) -> Array:
         """Z[L] (n_L, m) of all examples."""

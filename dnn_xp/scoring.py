@@ -55,9 +55,11 @@ def score(objective: Objective, theta: Array, examples: Examples, kind: str) -> 
     if kind != "regression":
         J, hits = objective.hits(theta, examples, one_of_many=kind == "multiclass")
         return Evaluation(float(J), "accuracy", float(hits), examples.m)
-    J, residual, total = objective.squares(theta, examples)
-    residual, total = (to_host(array).astype(np.float64)[:, 0] for array in (residual, total))
-    constant = total <= 0.0
+    J, *sums = objective.squares(theta, examples)
+    eps = float(np.finfo(to_host(sums[0]).dtype).eps)
+    center, residual, total = (to_host(array).astype(np.float64)[:, 0] for array in sums)
+    # The mean of equal numbers is theirs up to rounding only.
+    constant = total <= (16.0 * eps * center) ** 2
     share = residual / np.where(constant, 1.0, total)
     r2 = np.where(constant, np.where(residual > 0.0, 0.0, 1.0), 1.0 - share)
     return Evaluation(float(J), "r2", float(np.mean(r2)), examples.m)

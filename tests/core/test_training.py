@@ -555,9 +555,12 @@ def test_nothing_is_printed_when_silent(XY, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_lines_are_printed_where_tqdm_is_missing(XY, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lines_are_printed_where_tqdm_is_missing_or_no_terminal(XY, capsys, monkeypatch, terminal):
+    if terminal:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     model = dnn_xp.train(*XY, hidden=[5], iterations=100, verbose=True, validation=0.2)
     out, err = capsys.readouterr()
     assert out == ""
@@ -571,8 +574,9 @@ def test_lines_are_printed_where_tqdm_is_missing(XY, capsys, monkeypatch):
     assert lines[-1].startswith("update 100 of 100: cost")
 
 
-def test_a_bar_is_shown_where_tqdm_is_installed(XY, capsys):
+def test_a_bar_is_shown_on_a_terminal_where_tqdm_is_installed(XY, capsys, monkeypatch):
     require("tqdm", lambda: importlib.import_module("tqdm"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     model = dnn_xp.train(*XY, hidden=[5], batch_size=10, epochs=5, verbose=True)
     out, err = capsys.readouterr()
     assert out == ""
