@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,7 +74,15 @@ class Updates:
 
     def rate(self, iteration: int) -> float:
         """The learning rate as a Python float: a NumPy scalar would turn float32 into float64."""
-        return float(self.learning_rate(iteration))
+        given = self.learning_rate(iteration)
+        try:
+            rate = float(given)
+        except (TypeError, ValueError):
+            rate = math.nan
+        if not 0.0 <= rate < math.inf:
+            msg = f"learning_rate({iteration}) gave {given!r}; a finite number >= 0 is wanted"
+            raise ValueError(msg)
+        return rate
 
     def apply(
         self,

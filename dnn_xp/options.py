@@ -144,10 +144,8 @@ def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
             raise unknown_name("hidden", hidden, ("auto",))
         return DEFAULT_HIDDEN
     if not isinstance(hidden, Sequence) and not hasattr(hidden, "__iter__"):
-        msg = (
-            f"hidden must be a sequence of layer sizes such as [64, 32], got {describe(hidden)}; "
-            f"for one layer pass [{hidden}]"
-        )
+        way = f"; for one layer pass [{hidden}]" if isinstance(hidden, int) else ""
+        msg = f"hidden must be a list of layer sizes such as [64, 32], got {describe(hidden)}{way}"
         raise TypeError(msg)
     return tuple(whole(f"hidden[{layer}]", n, at_least=1) for layer, n in enumerate(hidden))
 

@@ -28,7 +28,10 @@ _FORMAT = "dnn_xp model 1"
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write the model; the file appears whole or not at all."""
-    path = Path(path)
+    path = _checked(path)
+    if path.is_dir():
+        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
+        raise IsADirectoryError(msg)
     if not path.parent.is_dir():
         msg = (
             f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
@@ -75,12 +78,16 @@ def _umask() -> int:
     return mask
 
 
-def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The fields of a :class:`Model`, its parameters in NumPy on the CPU."""
+def _checked(path: object) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         msg = f"path must be the path of a file, got {path!r}"
         raise TypeError(msg)
-    path = Path(path)
+    return Path(path)
+
+
+def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The fields of a :class:`Model`, its parameters in NumPy on the CPU."""
+    path = _checked(path)
     if not path.is_file():
         msg = f"path={str(path)!r} is no file; dnn_xp.load wants what Model.save wrote"
         raise FileNotFoundError(msg)

@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import array_api_compat as compat
@@ -139,7 +140,14 @@ def _level_of_user() -> int:
 def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
     match = re.fullmatch(r"cuda(?::(\d+))?", str(device))
     if match is None:
-        msg = f"device={device!r} is unknown; wanted are None, 'auto', 'cpu', 'cuda' or 'cuda:N'"
+        meant = {"gpu": "cuda"}.get(str(device)) or "".join(
+            get_close_matches(str(device), ("auto", "cpu", "cuda"), n=1)
+        )
+        hint = f": did you mean {meant!r}?" if meant else "."
+        msg = (
+            f"device={device!r} is unknown{hint} "
+            "Choose one of None, 'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', ..."
+        )
         raise ValueError(msg)
     index = int(match[1] or 0)
     problem = why_not_cuda(index)

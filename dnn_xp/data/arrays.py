@@ -128,11 +128,11 @@ def open_path(
     return as_source(opened, argument=argument, examples=examples)
 
 
-def as_values(obj: Any, *, argument: str) -> Any:
+def as_values(obj: Any, *, argument: str, wanted: str = _WANTED) -> Any:
     """An array or dataset with shape, dtype and slicing; lists and data frames become NumPy's."""
     module = type(obj).__module__
     if obj is None:
-        raise TypeError(f"{argument} is None; {_WANTED} is wanted.")
+        raise TypeError(f"{argument} is None; {wanted} is wanted.")
     if {"sparse", "_sparse"} & set(module.split(".")):
         raise TypeError(
             f"{argument} is {describe(obj)}: a sparse matrix. Dense arrays are wanted: pass "
@@ -169,7 +169,7 @@ def as_values(obj: Any, *, argument: str) -> Any:
         hasattr(obj, name) for name in ("shape", "dtype", "__getitem__")
     ):
         raise TypeError(
-            f"{argument} is {describe(obj)}; {_WANTED} is wanted, or a dataset with shape, dtype "
+            f"{argument} is {describe(obj)}; {wanted} is wanted, or a dataset with shape, dtype "
             "and slicing, a data frame, nested lists, or the path of a file."
         )
     return obj

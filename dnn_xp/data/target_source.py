@@ -50,7 +50,9 @@ def target_source(
             # One column may hold labels that are text
             values = series_values(Y[Y.columns[0]], argument=argument)[:, None]
             values = values if rows else values.T
-        values = _with_text(as_values(Y if values is None else values, argument=argument), argument)
+        wanted = f"an array with one entry for each of the {m} examples"
+        given = Y if values is None else values
+        values = _with_text(as_values(given, argument=argument, wanted=wanted), argument)
         if len(values.shape) not in (1, 2):
             raise ValueError(
                 f"{argument} is {describe(values)} with {len(values.shape)} dimensions; "
