@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -429,7 +432,7 @@ def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
         "scipy": lambda: dnn_xp.train(X, Y, optimizer="lbfgs"),
         "torch": lambda: dnn_xp.train(X, Y, hidden=[2], iterations=1).to("torch"),
     }.items():
-        monkeypatch.setitem(importlib.import_module("sys").modules, package, None)
+        monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(ImportError, match=package) as caught:
             call()
         (extra,) = re.findall(r'pip install "dnn_xp\[(\w+)\]"', str(caught.value))
@@ -437,7 +440,5 @@ def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
 
 
 def _extras():
-    tomllib = importlib.import_module("tomllib")
-    pathlib = importlib.import_module("pathlib")
-    text = (pathlib.Path(__file__).parents[2] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     return tomllib.loads(text)["project"]["optional-dependencies"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -602,7 +603,6 @@ def test_the_defaults_learn_real_data(name):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_lbfgs_does_as_well_as_scikit_learn(rng, classes, monkeypatch):
     network = require("sklearn", lambda: importlib.import_module("sklearn.neural_network"))
-    warnings = importlib.import_module("warnings")
     X = rng.standard_normal((5, 200))
     Y = (X[0] * X[1] + 0.3 * rng.standard_normal(200) > 0).astype(int) + (
         (X[2] > 0.8).astype(int) if classes == 3 else 0
