@@ -16,6 +16,8 @@ from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.network import Network, Parameters, gradients, linear_output, output_cost
 
+_WIDER_THAN_FLOAT32 = ("float64", "int32", "int64", "uint32", "uint64")
+
 
 class BlockFunctions:
     """Everything that is computed from one block, for one network and one array library.
@@ -29,23 +31,38 @@ class BlockFunctions:
     dtype : dtype of that library
         What is computed in.
     moments : pair of arrays (n_0, 1), optional
-        Mean and scale of the standardization.
+        Mean and scale of the standardization, in `dtype`.
+    wide_moments : pair of arrays (n_0, 1), optional
+        The same in float64, for blocks whose values `dtype` would round before the mean is taken
+        away: of a time in seconds since 1970 float32 keeps no more than two minutes.
     """
 
     def __init__(
-        self, network: Network, xp: Namespace, dtype: Any, moments: tuple[Array, Array] | None
+        self,
+        network: Network,
+        xp: Namespace,
+        dtype: Any,
+        moments: tuple[Array, Array] | None = None,
+        wide_moments: tuple[Array, Array] | None = None,
     ) -> None:
         self._network = network
         self._xp = xp
         self._dtype = dtype
         self._moments = moments
+        self._wide_moments = wide_moments
+        self._rounded = [getattr(xp, name) for name in _WIDER_THAN_FLOAT32 if hasattr(xp, name)]
 
     def _working(self, array: Array) -> Array:
         return self._xp.astype(array, self._dtype, copy=False)
 
     def _inputs(self, X: Array) -> Array:
-        X = self._working(X)
-        return X if self._moments is None else standardize(X, *self._moments, xp=self._xp)
+        xp = self._xp
+        if self._moments is None:
+            return self._working(X)
+        if self._wide_moments is not None and X.dtype in self._rounded:
+            wide = xp.astype(X, xp.float64, copy=False)
+            return self._working(standardize(wide, *self._wide_moments, xp=xp))
+        return standardize(self._working(X), *self._moments, xp=xp)
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""

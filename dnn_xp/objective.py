@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
@@ -117,14 +118,14 @@ class Objective:
         self._fitting = _Fitting()
         self._penalties = penalties or Penalties()
         self._xp = backend.xp
-        moments = None
-        if standardization is not None:
-            mean, scale = (
-                backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization
-            )
-            moments = (mean, scale)
+        moments = _placed(standardization, backend, dtype)
+        # Where the device has no float64 there is no better than the working dtype.
+        wide = None
+        if dtype == "float32":
+            with suppress(TypeError, ValueError):
+                wide = _placed(standardization, backend, "float64")
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
-        of_block = BlockFunctions(network, backend.xp, getattr(backend.xp, dtype), moments)
+        of_block = BlockFunctions(network, backend.xp, getattr(backend.xp, dtype), moments, wide)
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)
@@ -262,6 +263,15 @@ class Objective:
         if l1:
             gradient = gradient + l1_gradient(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return gradient
+
+
+def _placed(
+    standardization: tuple[np.ndarray, np.ndarray] | None, backend: Backend, dtype: str
+) -> tuple[Array, Array] | None:
+    if standardization is None:
+        return None
+    mean, scale = (backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization)
+    return mean, scale
 
 
 def weight_mask(sizes: Sequence[int], dtype: str) -> np.ndarray:

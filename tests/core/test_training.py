@@ -365,6 +365,24 @@ def test_standardize_is_training_on_standardized_examples(XY, how):
     assert np.array_equal(model.predict(raw), expected.predict(by_hand))
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", "array_api_strict"])
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_float32_standardizes_before_it_rounds(rng, library, dtype):
+    xp = require(library, lambda: importlib.import_module(library))
+    # Seconds since 1970, of which float32 alone would keep two minutes.
+    times = 1_700_000_000 + rng.integers(0, 1000, 200)
+    X = np.stack([times, rng.integers(0, 9, 200)]).astype(dtype)
+    Y = (times % 1000 > 500).astype(int).tolist()
+    how = {"hidden": [4], "activation": "tanh", "iterations": 30, "standardize": True}
+    exact = dnn_xp.train(X.astype("float64"), Y, dtype="float64", **how)
+    model = dnn_xp.train(xp.asarray(X), Y, dtype="float32", **how)
+    assert model.dtype == "float32"
+    np.testing.assert_allclose(np.asarray(model.to("cpu").theta), exact.theta, rtol=0, atol=1e-5)
+    assert model.evaluate(xp.asarray(X), Y).cost == pytest.approx(
+        exact.evaluate(X, Y).cost, rel=1e-5
+    )
+
+
 # Reports
 
 
