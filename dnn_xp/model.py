@@ -19,7 +19,7 @@ from dnn_xp.data import (
     encode_targets,
     encode_weights,
 )
-from dnn_xp.data.messages import check_examples, optional_package
+from dnn_xp.data.messages import check_examples, optional_package, unknown_name
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.formulas.types import Array
@@ -224,12 +224,16 @@ class Model:
     def to(self, device: str, *, fallback: bool = True) -> Model:
         """The same model on "cpu", "cuda", "cuda:N", or in the arrays of "torch", "jax", "numpy" or "cupy"."""
         if device in ("torch", "jax", "numpy", "array_api_strict"):
-            optional_package(device, purpose=f"device={device!r}", extra=device)
+            if device in ("torch", "jax"):
+                optional_package(device, purpose=f"device={device!r}", extra=device)
             backend = backend_named(device)
-        else:
+        elif device in ("auto", "cpu", "cupy") or str(device).startswith("cuda"):
             backend, _ = choose_backend(
                 "cuda" if device == "cupy" else device, None, fallback=fallback
             )
+        else:
+            allowed = ("cpu", "cuda", "cuda:1", "numpy", "cupy", "torch", "jax")
+            raise unknown_name("device", device, allowed)
         theta = backend.from_host(self.backend.to_host(self.theta))
         return replace(self, theta=theta, backend=backend)
 

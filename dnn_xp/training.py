@@ -196,6 +196,9 @@ def train(
         initialization=initialization,
     )
     _check_callbacks(callbacks)
+    if not isinstance(standardize, (bool, np.bool_)):
+        msg = f"standardize must be True or False, got {describe(standardize)}"
+        raise TypeError(msg)
     rng = np.random.default_rng(whole("seed", seed, at_least=0))
     intake = take_in(
         X,
