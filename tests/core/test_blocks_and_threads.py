@@ -371,6 +371,27 @@ def test_blas_is_restored_by_another_thread_than_the_one_that_set_it():
     assert after == before
 
 
+def test_others_may_limit_blas_after_an_engine():
+    used, done = threading.Event(), threading.Event()
+
+    def use_and_stay():
+        with Engine(1):
+            pass
+        used.set()
+        done.wait(20)
+
+    thread = threading.Thread(target=use_and_stay)
+    thread.start()
+    used.wait(20)
+    seen = []
+    for limit in (1, 2):
+        with threadpool_limits(limits=limit, user_api="blas"):
+            seen.append(set(blas_threads()))
+    done.set()
+    thread.join()
+    assert seen == [{1}, {2}]
+
+
 # How many threads
 
 

@@ -223,6 +223,24 @@ def test_every_optimizer_lowers_the_cost(XY, optimizer, batch_size):
     assert model.settings["optimizer"].startswith(optimizer)
 
 
+@pytest.mark.parametrize("batch_size", [None, 40])
+def test_adam_counts_its_steps_from_one(XY, start, batch_size):
+    length = {"iterations": 3} if batch_size is None else {"epochs": 3, "batch_size": 40}
+    model = descend(XY, start, optimizer="adam", learning_rate=0.01, **length)
+    parameters = [array for layer in start for array in layer]
+    mu = nu = [0.0] * len(parameters)
+    for step in (1, 2, 3):
+        layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+        gradient = [each for layer in course_gradients(*XY, layers) for each in layer]
+        mu = [0.9 * old + 0.1 * g for old, g in zip(mu, gradient, strict=True)]
+        nu = [0.999 * old + 0.001 * g**2 for old, g in zip(nu, gradient, strict=True)]
+        parameters = [
+            array - 0.01 * (v / (1 - 0.9**step)) / (np.sqrt(s / (1 - 0.999**step)) + 1e-8)
+            for array, v, s in zip(parameters, mu, nu, strict=True)
+        ]
+    assert_same(model.parameters, zip(parameters[::2], parameters[1::2], strict=True), 1e-11)
+
+
 def test_an_optimizer_by_name_is_one_with_its_defaults(XY):
     by_name, by_object, other = (
         dnn_xp.train(*XY, hidden=[5], optimizer=optimizer, iterations=20)
