@@ -46,6 +46,12 @@ def _growth(options: Options) -> None:
     growth.measure(options)
 
 
+def _overhead(options: Options) -> None:
+    from benchmarks.measure import overhead
+
+    overhead.measure(options)
+
+
 def _out_of_core(options: Options) -> None:
     from benchmarks.measure import out_of_core
 
@@ -71,6 +77,7 @@ COMMANDS = {
     "minibatch": Command(_minibatch, "one epoch of Adam on mini-batches, ours beside the others"),
     "sweep": Command(_sweep, "one gradient of ours over block sizes"),
     "growth": Command(_growth, "how time and memory grow with m"),
+    "overhead": Command(_overhead, "one iteration of a small training above bare NumPy"),
     "out_of_core": Command(_out_of_core, "training from a file larger than the memory allowed"),
     "report": Command(_report, "Markdown tables and plots of what was measured"),
 }

@@ -29,8 +29,6 @@ from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
 from dnn_xp.planning import auto_block_size
 
-ITEMSIZE = 4
-
 
 def why_not(device: str) -> str | None:
     """Return why a device, "cpu" or "cuda", cannot be used here; None when it can."""
@@ -69,9 +67,7 @@ def make(
     """
     backend, _ = choose_backend(device, None, fallback=False)
     sizes, m = _sizes(parameters), X.shape[1]
-    size = block_size or auto_block_size(
-        sizes, m, itemsize=ITEMSIZE, block_bytes=backend.block_bytes
-    )
+    size = block_size or auto_block_size(sizes, m, dtype="float32", backend=backend)
     objective = Objective(_network(sizes), backend, dtype="float32", block_size=lambda _: size)
     theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
     threads = default_threads() if backend.python_threads else 1

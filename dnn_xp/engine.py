@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import operator
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -66,13 +67,15 @@ class _OneBlasThread:
         self._users = 0
         self._controller: ThreadpoolController | None = None
         self._limiter: Any = None
+        self._modules = 0
 
     def acquire(self) -> None:
         with self._lock:
             if self._users == 0:
-                if self._controller is None:
-                    # Scanning the loaded libraries takes milliseconds, hence once; NumPy's BLAS is
-                    # loaded by now.
+                if self._controller is None or self._modules != len(sys.modules):
+                    # Looking for BLAS libraries takes milliseconds, hence only when something was
+                    # imported that may have brought one, as SciPy does.
+                    self._modules = len(sys.modules)
                     self._controller = ThreadpoolController().select(user_api="blas")
                 with _any_thread_may_set():
                     self._limiter = self._controller.limit(limits=1)

@@ -258,7 +258,7 @@ def gradient_check(
             backend,
             dtype="float64",
             block_size=lambda m: (
-                auto_block_size(network.sizes, m, itemsize=8, block_bytes=backend.block_bytes)
+                auto_block_size(network.sizes, m, dtype="float64", backend=backend)
                 if size is None
                 else size
             ),

@@ -270,14 +270,11 @@ class Model:
                 standardization=self.standardization,
             )
         wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
-        with Engine(wanted if self.backend.python_threads else 1) as engine:
+        with self.backend.active(), Engine(wanted if self.backend.python_threads else 1) as engine:
             yield self._objectives[self.dtype].using(engine)
 
     def _block_size(self, m: int) -> int:
-        itemsize = np.dtype(self.dtype).itemsize
-        return auto_block_size(
-            self.sizes, m, itemsize=itemsize, block_bytes=self.backend.block_bytes
-        )
+        return auto_block_size(self.sizes, m, dtype=self.dtype, backend=self.backend)
 
     def _activate(self, Z: Array) -> Array:
         return self.network.activations[-1].forward(Z, xp=self.backend.xp)

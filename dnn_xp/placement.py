@@ -87,4 +87,8 @@ def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:
     target = backend_for_array(like)
     if (target.library, target.device_name) == (backend.library, backend.device_name):
         return values
-    return target.from_host(backend.to_host(values))
+    host = backend.to_host(values)
+    if target.library == "jax" and host.dtype == np.float64:
+        # JAX has no float64 unless asked to; then the results are what X is.
+        host = host.astype(np.result_type(str(like.dtype), np.float32))
+    return target.from_host(host)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
+from dnn_xp.backends import Backend
+
 # A block below this much arithmetic costs more to hand to a thread than to compute.
 _SMALLEST_BLOCK_FLOPS = 2e7
 # Below this many columns matrix products lose their speed.
 _SMALLEST_BLOCK = 96
-_LARGEST_BLOCK = 16384
 
 
 def gradient_flops(sizes: Sequence[int], m: int) -> float:
@@ -20,20 +23,21 @@ def gradient_flops(sizes: Sequence[int], m: int) -> float:
     return m * (6.0 * sum(weights) - 2.0 * weights[0])
 
 
-def auto_block_size(sizes: Sequence[int], m: int, *, itemsize: int, block_bytes: int) -> int:
-    """Examples per block, from the problem alone (never from the number of threads).
+def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backend) -> int:
+    """Examples per block, from the problem and the library alone (never from the number of threads).
 
-    The activations of the widest layer of one block fill about `block_bytes`, which keeps a block's
-    arrays in the caches and still gives every array operation enough to do. Blocks are then made
-    equally large, and even in number, so that two, four or more threads finish together; small
-    problems are split only when the parts are worth a thread.
+    The activations of the widest layer of one block fill about `backend.block_bytes`, which keeps a
+    block's arrays in the caches and still gives every array operation enough to do. Blocks are then
+    made equally large. Where blocks are computed on Python threads their number is even, so that
+    two, four or more threads finish together, and small problems are split as well when the parts
+    are worth a thread.
     """
-    widest = max(sizes[1:])
-    size = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, block_bytes // (itemsize * widest)))
-    blocks = math.ceil(m / size)
-    # Large blocks, few of them: rather more parts, as long as each is worth a thread.
-    worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
-    blocks = max(blocks, min(8, int(worthwhile)))
+    bytes_of_example = np.dtype(dtype).itemsize * max(sizes[1:])
+    size = min(backend.largest_block, backend.block_bytes // bytes_of_example)
+    blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
+    if backend.python_threads:
+        worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
+        blocks = max(blocks, min(8, int(worthwhile)))
     if blocks > 1:
         blocks += blocks % 2
     size = math.ceil(m / max(1, blocks))
@@ -106,8 +110,9 @@ def make_plan(
     read_ahead: bool = False,
     on_device: bool = False,
     data_bytes: int = 0,
+    held_bytes: int = 0,
 ) -> Plan:
-    """Memory of one exact full-batch step, from the shapes alone."""
+    """Memory of one step, from the shapes alone; `held_bytes` stay on the host besides."""
     blocks = math.ceil(m / block_size)
     threads = min(threads, blocks)
     hidden = sum(sizes[1:])
@@ -118,7 +123,9 @@ def make_plan(
     theta = itemsize * sum(n * (n_prev + 1) for n_prev, n in pairwise(sizes))
     waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
-    ahead = itemsize * (sizes[0] + sizes[-1]) * block_size * (threads + 2) if read_ahead else 0
+    # As many as are computed, and one more than that read ahead.
+    in_flight = 2 * threads + 1
+    ahead = itemsize * (sizes[0] + sizes[-1]) * block_size * in_flight if read_ahead else 0
     working = block_bytes * threads + parameter_bytes + data_bytes
     return Plan(
         block_size=block_size,
@@ -127,6 +134,6 @@ def make_plan(
         block_bytes=block_bytes,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
-        host_peak_bytes=ahead + (0 if on_device else working),
+        host_peak_bytes=ahead + held_bytes + (0 if on_device else working),
         device_peak_bytes=working if on_device else 0,
     )

@@ -79,7 +79,7 @@ def plan(
     itemsize = np.dtype(dtype).itemsize
     at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
     if block_size == "auto":
-        size = auto_block_size(sizes, at_once, itemsize=itemsize, block_bytes=backend.block_bytes)
+        size = auto_block_size(sizes, at_once, dtype=dtype, backend=backend)
     else:
         size = min(whole("block_size", block_size, at_least=1), at_once)
     # Mini-batches are gathered from a copy with each example's features side by side; a device gets

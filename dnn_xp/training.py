@@ -80,7 +80,7 @@ def train(
     X : array (n_x, m), dataset, data frame or path
         Examples as columns; (m, n_x) with ``examples="rows"``, without a copy. NumPy, CuPy,
         PyTorch, JAX or array-api-strict arrays; pandas or polars frames; np.memmap, HDF5, Zarr, or
-        a path (.npy, .npz, .h5, .zarr, .parquet, .csv), which is read block by block and may be
+        a path: .npy, .h5, .zarr and .parquet are read block by block and may be
         larger than memory.
     Y : array (m,) or (n_y, m)
         Labels (integers, bool, text) or values (floats); floats that are all 0.0 or 1.0 are labels.
@@ -259,7 +259,7 @@ def train(
     threads = _threads(threads, backend)
     size_of = _block_size(block_size, network, backend, intake.dtype)
 
-    with Engine(threads) as engine:
+    with backend.active(), Engine(threads) as engine:
         standardization = warm_start.standardization if warm_start is not None else None
         found = finite_or_standardized(
             intake.X, engine, standardize=standardize and standardization is None
@@ -386,13 +386,8 @@ def _block_size(block_size: str | int, network: Network, backend: Backend, dtype
     if block_size != "auto":
         size = whole("block_size", block_size, at_least=1)
         return lambda m: size
-    itemsize = np.dtype(dtype).itemsize
     # Asked for at every step, with one or two values of m.
-    return cache(
-        lambda m: auto_block_size(
-            network.sizes, m, itemsize=itemsize, block_bytes=backend.block_bytes
-        )
-    )
+    return cache(lambda m: auto_block_size(network.sizes, m, dtype=dtype, backend=backend))
 
 
 def _name_of(initialization: Any, warm_start: Model | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
@@ -57,19 +59,21 @@ def cupy_backend(index: int = 0) -> Backend:
     import array_api_compat.cupy as xp
     import cupy
 
-    device = cupy.cuda.Device(index)
+    def active() -> AbstractContextManager[Any]:
+        # A new object each time: one Device cannot be entered by two threads at once.
+        return cast("AbstractContextManager[Any]", cupy.cuda.Device(index))
 
     def from_host(array: np.ndarray) -> Array:
-        with device:
+        with active():
             return cupy.asarray(array)
 
     def to_host(array: Array) -> np.ndarray:
         return np.asarray(cupy.asnumpy(array))
 
     def memory_available() -> int:
-        with device:
-            pool = cupy.get_default_memory_pool()
-            return int(device.mem_info[0]) + int(pool.free_bytes())
+        with active():
+            free = int(cupy.cuda.runtime.memGetInfo()[0])
+            return free + int(cupy.get_default_memory_pool().free_bytes())
 
     return Backend(
         library="cupy",
@@ -78,8 +82,10 @@ def cupy_backend(index: int = 0) -> Backend:
         xp=xp,
         from_host=from_host,
         to_host=to_host,
-        synchronize=device.synchronize,
+        synchronize=cupy.cuda.Device(index).synchronize,
         release_memory=cupy.get_default_memory_pool().free_all_blocks,
         memory_available=memory_available,
         block_bytes=1 << 30,
+        largest_block=1 << 20,
+        active=active,
     )

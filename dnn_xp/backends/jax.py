@@ -45,4 +45,5 @@ def jax_backend(device: Any = None) -> Backend:
         compile=jax.jit,
         memory_available=memory_available,
         block_bytes=1 << 22,
+        largest_block=1 << 16,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,10 @@ class Backend(NamedTuple):
         Free bytes on the device, or None when unknown.
     python_threads : bool
         Whether blocks of examples may be computed on several Python threads at once.
+    active : callable
+        Context in which the library computes on this device.
+    largest_block : int
+        Examples of a block at most.
     block_bytes : int
         Size of one layer's activations of one block that suits the device, see
         :mod:`dnn_xp.planning`.
@@ -62,3 +67,5 @@ class Backend(NamedTuple):
     memory_available: Callable[[], int | None] = lambda: None
     python_threads: bool = False
     block_bytes: int = 1 << 20
+    largest_block: int = 1 << 14
+    active: Callable[[], AbstractContextManager[Any]] = nullcontext

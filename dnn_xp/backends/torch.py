@@ -43,4 +43,5 @@ def torch_backend(device: Any = "cpu", *, compiled: bool = False) -> Backend:
         synchronize=synchronize,
         memory_available=memory_available,
         block_bytes=1 << 30 if on_cuda else 1 << 22,
+        largest_block=1 << 20 if on_cuda else 1 << 16,
     )
