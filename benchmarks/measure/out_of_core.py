@@ -125,7 +125,7 @@ def measure(options: Options) -> None:
         folder = Path(name)
         say(f"writing {m:,} examples of {FEATURES} features, {4 * FEATURES * m / 1e9:.2f} GB")
         _write(folder, m)
-        figures = {}
+        figures: dict[str, dict[str, Any]] = {}
         for mode in ("memory", "file", "memory", "file"):
             command = [sys.executable, "-m", "benchmarks.measure.out_of_core", name, mode]
             root = Path(__file__).resolve().parents[2]

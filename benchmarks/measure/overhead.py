@@ -95,7 +95,7 @@ def measure(options: Options) -> None:
             of_start.append(start)
             of_ours.append((_seconds(ours, parameters, X, Y, iterations) - start) / iterations)
         ratio = statistics.median(a / b for a, b in zip(of_ours, of_bare, strict=True))
-        row = {
+        row: dict[str, Any] = {
             "shape": "-".join(map(str, sizes)),
             "m": m,
             "bare_seconds": statistics.median(of_bare),
