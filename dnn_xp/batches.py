@@ -34,6 +34,18 @@ class Batch(NamedTuple):
 _SHUFFLE_BYTES = 64 << 20
 
 
+def _run_of_a_file(bytes_of_example: int, batch_size: int) -> int:
+    """Examples of a run: whole batches that fill about _SHUFFLE_BYTES."""
+    return max(batch_size, _SHUFFLE_BYTES // bytes_of_example // batch_size * batch_size)
+
+
+def shuffle_bytes(m: int, bytes_of_example: int, batch_size: int, *, in_memory: bool) -> int:
+    """Bytes of an epoch's order, or of the runs of a file: one in use, its copy, one being read."""
+    if in_memory:
+        return 8 * m
+    return 3 * bytes_of_example * min(m, _run_of_a_file(bytes_of_example, batch_size))
+
+
 class Batches:
     """Draws the batches of each epoch.
 
@@ -56,9 +68,16 @@ class Batches:
         self._examples = examples
         self._batch_size = batch_size
         self._rng = rng
-        per_example = (examples.X.n + examples.Y.n) * 4
-        run = max(batch_size, _SHUFFLE_BYTES // per_example // batch_size * batch_size)
-        self.shuffle_run = examples.m if examples.in_memory else min(run, examples.m)
+        each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
+        run = examples.m if examples.in_memory else _run_of_a_file(each, batch_size)
+        self.shuffle_run = min(run, examples.m)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that shuffling holds on the host."""
+        m, X, Y = self._examples.m, self._examples.X, self._examples.Y
+        each = (X.n + Y.n) * X.dtype.itemsize
+        return shuffle_bytes(m, each, self._batch_size, in_memory=self._examples.in_memory)
 
     @property
     def per_epoch(self) -> int:

@@ -41,6 +41,11 @@ def source_bytes(source: Source) -> int:
     return source.n * source.m * np.dtype(source.dtype).itemsize
 
 
+def held_bytes(targets: Source) -> int:
+    """Bytes that targets keep on the host whatever the blocks: the codes of class labels."""
+    return int(targets.codes.nbytes) if isinstance(targets, LabelSource) else 0
+
+
 def resides(source: Source, backend: Backend) -> bool:
     """Whether a source's blocks come out in the backend's library and on its device already."""
     array = source.codes if isinstance(source, LabelSource) else getattr(source, "array", None)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import choose_backend
+from dnn_xp.batches import shuffle_bytes
 from dnn_xp.data import as_source, working_dtype
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import unknown_name
@@ -47,7 +48,8 @@ def plan(
     -------
     Plan
         ``host_peak_bytes`` and ``device_peak_bytes`` beyond the data as given, and the chosen
-        blocks; prints as a sentence.
+        blocks; prints as a sentence. Class labels are kept as small integers besides, one byte an
+        example, which the plan of a training counts.
 
     Raises
     ------
@@ -84,12 +86,13 @@ def plan(
         size = min(whole("block_size", block_size, at_least=1), at_once)
     # Mini-batches are gathered from a copy with each example's features side by side; a device gets
     # a copy of all.
-    copied = (source is None or source.in_memory) and (
-        backend.library != "numpy" if source is None else not resides(source, backend)
-    )
-    copied = copied or (
-        batch_size is not None and examples == "columns" and backend.library == "numpy"
-    )
+    in_memory = source is None or source.in_memory
+    elsewhere = backend.library != "numpy" if source is None else not resides(source, backend)
+    across = batch_size is not None and examples == "columns" and backend.library == "numpy"
+    copied = in_memory and (elsewhere or across)
+    held = 0
+    if batch_size is not None:
+        held = shuffle_bytes(m, itemsize * (n_x + sizes[-1]), at_once, in_memory=in_memory)
     return make_plan(
         sizes,
         at_once,
@@ -100,4 +103,5 @@ def plan(
         read_ahead=source is not None and not source.in_memory,
         on_device=backend.device_name != "cpu",
         data_bytes=itemsize * (n_x + sizes[-1]) * m if copied else 0,
+        held_bytes=held,
     )

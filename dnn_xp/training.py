@@ -22,7 +22,7 @@ from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Objective, Penalties
 from dnn_xp.options import Steps, build_network, keep_probabilities, optimizer_vectors, steps
-from dnn_xp.placement import source_bytes
+from dnn_xp.placement import held_bytes, source_bytes
 from dnn_xp.planning import auto_block_size, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
@@ -80,8 +80,8 @@ def train(
     X : array (n_x, m), dataset, data frame or path
         Examples as columns; (m, n_x) with ``examples="rows"``, without a copy. NumPy, CuPy,
         PyTorch, JAX or array-api-strict arrays; pandas or polars frames; np.memmap, HDF5, Zarr, or
-        a path: .npy, .h5, .zarr and .parquet are read block by block and may be
-        larger than memory.
+        a path. .npy, .h5, .zarr and .parquet files are read block by block and may be larger than
+        memory; .npz and .csv files are loaded.
     Y : array (m,) or (n_y, m)
         Labels (integers, bool, text) or values (floats); floats that are all 0.0 or 1.0 are labels.
         One label each: two classes (sigmoid) or more (softmax). Columns of 0 and 1: one-hot
@@ -275,6 +275,7 @@ def train(
         ).using(engine)
         training, held_out = intake.placed(backend, for_batches=plan.batch_size is not None)
         theta = backend.from_host(start.astype(intake.dtype))
+        batches = Batches(training, plan.batch_size, rng) if plan.batch_size else None
         at_once = plan.batch_size or training.m
         memory = make_plan(
             network.sizes,
@@ -286,6 +287,7 @@ def train(
             read_ahead=not training.in_memory,
             on_device=backend.device_name != "cpu",
             data_bytes=0 if training.X is intake.X else source_bytes(training.X),
+            held_bytes=held_bytes(intake.targets.source) + (batches.held_bytes if batches else 0),
         )
         record = record._replace(dtype=intake.dtype, threads=memory.threads)
         settings = plan.settings() | {
@@ -321,7 +323,6 @@ def train(
                 settings=settings | stopped,
             )
 
-        batches = Batches(training, plan.batch_size, rng) if plan.batch_size else None
         if batches is not None and batches.shuffle_run < training.m:
             settings["shuffle"] = (
                 f"runs of {batches.shuffle_run} examples, read in random order, shuffled within"

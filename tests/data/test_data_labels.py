@@ -326,7 +326,12 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("Y", "arguments", "error", "text"), REFUSED, ids=lambda v: str(v)[:30])
+def named(value: object) -> str:
+    """A name that is the same in every process: no memory addresses."""
+    return getattr(value, "__name__", str(value))[:30]
+
+
+@pytest.mark.parametrize(("Y", "arguments", "error", "text"), REFUSED, ids=named)
 def test_refused(Y: Any, arguments: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         encode_targets(Y() if callable(Y) else Y, m=4, **arguments)
