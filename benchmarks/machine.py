@@ -46,20 +46,19 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def commit() -> str:
-    """Return the commit that is checked out, marked when tracked files differ from it."""
-    command = [
-        "git",
-        "-C",
-        str(ROOT),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=12",
-        "--exclude=*",
-    ]
+    """Return the commit that is checked out, marked when anything but results differs from it."""
+    changes = ("status", "--porcelain", "--untracked-files=no", "--", ".")
+    results = (":!benchmarks/results", ":!benchmarks/report")
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return _git("rev-parse", "--short=12", "HEAD") + (
+            "-dirty" if _git(*changes, *results) else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

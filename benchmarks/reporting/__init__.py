@@ -16,6 +16,8 @@ SECTIONS = {
     "minibatch": ("One epoch of mini-batches with Adam", tables.minibatch, plots.minibatch),
     "growth": ("Growth with m", tables.growth, plots.growth),
     "sweep": ("Block size", tables.sweep, plots.sweep),
+    "overhead": ("Overhead of small problems", tables.overhead, None),
+    "out_of_core": ("A file larger than memory", tables.out_of_core, None),
     "pytest": ("NumPy and CuPy", tables.suite, plots.suite),
 }
 
@@ -31,7 +33,7 @@ def write(results: Path, report: Path) -> None:
             say(f"{kind}: not measured yet")
             continue
         image = report / f"{kind}.png"
-        plotted = _plot(plot, content, image)
+        plotted = plot is not None and _plot(plot, content, image)
         parts.append(f"## {title}\n\n{table(content)}")
         if plotted:
             parts.append(f"![{title}]({image.name})\n")

@@ -21,6 +21,16 @@ Peak memory is what a process grows by during one gradient, above the data and a
 takes for 64 examples. The slopes are those of the largest m: 1 is growth in proportion to m, 0 is
 none.
 """
+OVERHEAD_NOTE = """\
+One iteration of full-batch gradient descent with its exact cost: `dnn_xp.train` beside a plain loop
+of NumPy expressions, both in turn. `ours / bare` is the median over the rounds. What a training
+takes once, before its first iteration, is `start`.
+"""
+OUT_OF_CORE_NOTE = """\
+One exact full-batch gradient, standardization on the fly, from a file of float32 examples as rows
+under a limit of private writable memory that the kernel enforces; and of as many of them as are
+held in memory, without a limit. The peak is that of anonymous resident memory.
+"""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -165,6 +175,51 @@ def sweep(content: dict[str, Any]) -> str:
         lines.append([row["shape"], f"{row['m']:,}", row["auto"], str(row["best"]), *times])
     head = ["", "m", "auto", "best", "time, auto", "time, best", "auto / best"]
     return table(head, lines)
+
+
+def overhead(content: dict[str, Any]) -> str:
+    """Return one line for each small problem: an iteration of ours against the bare expressions."""
+    lines = [
+        [
+            row["shape"],
+            f"{row['m']:,}",
+            duration(row["bare_seconds"]),
+            duration(row["ours_seconds"]),
+            f"{row['ratio']:.2f}",
+            f"{row['ratio_of_best']:.2f}",
+            duration(row["start_seconds"]),
+        ]
+        for row in content["rows"]
+    ]
+    head = ["", "m", "bare NumPy", "ours", "ours / bare", "best / best", "start, once"]
+    return f"{OVERHEAD_NOTE}\n{table(head, lines)}"
+
+
+def out_of_core(content: dict[str, Any]) -> str:
+    """Return a line for the file and one for memory: time of an example, peak, limit."""
+    parts = []
+    for row in content["rows"]:
+        network = "-".join(map(str, row["network"]))
+        lines = []
+        for mode in ("memory", "file"):
+            found = row[mode]
+            each = found["seconds_per_gradient"] / found["m"] * 1e9
+            limit = found["limit_bytes"]
+            lines.append(
+                [
+                    mode,
+                    f"{found['m']:,}",
+                    f"{each:.0f} ns",
+                    size(found["peak_anonymous_bytes"]),
+                    "none" if limit is None else size(limit),
+                ]
+            )
+        head = ["", "m", "an example", "peak above the start", "limit"]
+        parts.append(
+            f"{network}: from the file at {row['speed_of_memory']:.2f} of the speed of blocks in "
+            f"memory.\n\n{table(head, lines)}"
+        )
+    return "\n".join([OUT_OF_CORE_NOTE, *parts])
 
 
 def suite(content: dict[str, Any]) -> str:
