@@ -12,7 +12,9 @@ from typing import NamedTuple
 from benchmarks.candidate import Work
 
 MIN_ROUNDS = 3
-MIN_SECONDS = 0.02  # one timing repeats a quick candidate until it lasts as long
+# A timing repeats a quick candidate until it lasts as long: a training repeats its step for seconds,
+# and after a rest caches and clock take some 20 ms to be what they are then.
+MIN_SECONDS = 0.1
 # Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
 # for 2^26 cycles, which is some 30 ms.
 REST = 0.1

@@ -34,6 +34,11 @@ Parameters = Sequence[tuple[Array, Array]]
 Gradients = list[tuple[Array, Array]]
 
 
+def parameter_count(sizes: Sequence[int]) -> int:
+    """Entries of all W[l] and b[l]: the sum of n_l (n_{l-1} + 1)."""
+    return sum(n * (n_prev + 1) for n_prev, n in pairwise(sizes))
+
+
 class Network(NamedTuple):
     """What a network is, apart from its parameters.
 
@@ -57,7 +62,7 @@ class Network(NamedTuple):
     @property
     def parameter_count(self) -> int:
         """Entries of all W[l] and b[l]."""
-        return sum(n * (n_prev + 1) for n_prev, n in pairwise(self.sizes))
+        return parameter_count(self.sizes)
 
 
 @cache

@@ -143,7 +143,9 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "error", "text"), REFUSED, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(
+    ("value", "error", "text"), REFUSED, ids=[text[:30] for *_, text in REFUSED]
+)
 def test_refused(value: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         as_source(value() if callable(value) else value)
@@ -249,7 +251,7 @@ def test_unknown_names() -> None:
         ([], "a list of length 0"),
         (object(), "an object"),
     ],
-    ids=str,
+    ids=["array", "string", "bool", "list", "object"],
 )
 def test_describe(obj: Any, words: str) -> None:
     assert describe(obj) == words

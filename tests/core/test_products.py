@@ -1,0 +1,79 @@
+"""The NumPy backend's products: the values of matmul, whatever way they are put to BLAS."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dnn_xp.backends import products
+from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.planning import auto_block_size
+
+# (n, k, p): one for each way, with a rest after whole pieces where there are pieces.
+SHAPES = {
+    "one unit": (32, 1, 8080),
+    "small": (7, 20, 112),
+    "columns": (32, 28, 8080),
+    "columns, no rest": (10, 10, 40_000),
+    "summed": (32, 8081, 28),
+    "summed, few features": (4, 30_000, 8),
+    "wide input": (20, 12288, 112),
+    "wide gradient": (20, 112, 12288),
+    "a little wider than high": (64, 4080, 100),
+    "large": (300, 300, 864),
+    "one row": (1, 8080, 32),
+}
+ORDERS = list(itertools.product("CF", repeat=2))
+
+
+@pytest.mark.parametrize("orders", ORDERS, ids="".join)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_value_order_and_dtype_of_a_product(shape, orders, dtype):
+    n, k, p = shape
+    rng = np.random.default_rng(1)
+    # Small integers: every sum is exact, in whatever order it is taken.
+    x1, x2 = (
+        np.asarray(rng.integers(-3, 4, size), dtype=dtype, order=order)
+        for size, order in zip(((n, k), (k, p)), orders, strict=True)
+    )
+    x1.flags.writeable = x2.flags.writeable = False
+    product = products.matmul(x1, x2)
+    np.testing.assert_array_equal(product, x1 @ x2)
+    assert product.dtype == x1.dtype
+    assert product.flags.c_contiguous
+
+
+def test_columns_of_a_larger_array_are_multiplied_where_they_are():
+    rng = np.random.default_rng(2)
+    X = rng.integers(-3, 4, (28, 20_000)).astype(np.float32)
+    W = rng.integers(-3, 4, (32, 28)).astype(np.float32)
+    some = X[:, 5_000:13_081]
+    np.testing.assert_array_equal(products.matmul(W, some), (W @ X)[:, 5_000:13_081])
+    dZ = rng.integers(-3, 4, (32, 20_000)).astype(np.float32)[:, 5_000:13_081]
+    np.testing.assert_array_equal(products.matmul(dZ, some.T), np.asarray(dZ) @ some.T.copy())
+
+
+def test_nan_and_infinity_go_through_a_cut_product():
+    W, A = np.ones((32, 28), np.float32), np.ones((28, 8081), np.float32)
+    A[3, 8080], A[3, 17] = np.nan, np.inf
+    Z = products.matmul(W, A)
+    assert np.isnan(Z[:, 8080]).all()
+    assert np.isposinf(Z[:, 17]).all()
+    assert (Z[:, 18:8080] == 28).all()
+
+
+@pytest.mark.parametrize("m", [2**16, 2**20, 10**6])
+def test_rows_of_a_block_do_not_lie_whole_half_pages_apart(m):
+    size = auto_block_size((28, 32, 32, 1), m, dtype="float32", backend=numpy_backend())
+    assert size < m
+    assert size % 16 == 0
+    assert size * 4 % 2048
+
+
+def test_many_parameters_make_larger_blocks():
+    def size(*hidden):
+        return auto_block_size((784, *hidden, 10), 10**6, dtype="float32", backend=numpy_backend())
+
+    assert size(512) >= 1.5 * 784 * 512 / 522 > (1 << 20) / (4 * 512)
+    assert size(64) < size(32)
