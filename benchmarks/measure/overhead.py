@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
+from benchmarks.interleave import REST
 from benchmarks.measure import Options, say
 from benchmarks.results import save
 from benchmarks.shapes import Array, Parameters, problem
 
 LEARNING_RATE = 0.01
-SECONDS = 0.15  # of one timing
+SECONDS = 0.3  # of one timing
 # The library's two small problems: cats (12288 pixels) and a set as small as iris.
 PROBLEMS = (((12288, 20, 7, 5, 1), 209), ((4, 8, 3), 150))
 
@@ -74,6 +75,7 @@ def ours(parameters: Parameters, X: Array, Y: Array, iterations: int) -> list[fl
 
 
 def _seconds(function: Any, *arguments: Any) -> float:
+    time.sleep(REST)
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start

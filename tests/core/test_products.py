@@ -23,6 +23,14 @@ SHAPES = {
     "large": (300, 300, 864),
     "one row": (1, 8080, 32),
 }
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["without packing", "packing"])
+def kernels(request, monkeypatch):
+    """Whatever processor the tests run on, both ways are tried."""
+    monkeypatch.setattr(products, "_runs_without_packing", lambda: request.param)
+
+
 ORDERS = list(itertools.product("CF", repeat=2))
 
 
