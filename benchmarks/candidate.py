@@ -22,7 +22,10 @@ class NotAvailable(Exception):  # noqa: N818 - a candidate that is not here is n
 
 
 class Work(NamedTuple):
-    """A function to time, and what has to be open around it, such as a pool of threads."""
+    """A function to time, and what has to be open around it, such as a pool of threads.
+
+    A function that does more than what is to be timed returns the seconds of the part that counts.
+    """
 
     run: Callable[[], Any]
     session: Callable[[], AbstractContextManager[Any]] = nullcontext
@@ -67,7 +70,8 @@ class Epoch:
     Attributes
     ----------
     run
-        Runs one epoch; the first one starts at the given parameters.
+        Runs one epoch, the first one from the given parameters; returns its seconds if it does more
+        than that.
     parameters
         Returns [(W, b), ...] after the last epoch as NumPy arrays; never timed.
     note

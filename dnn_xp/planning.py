@@ -13,7 +13,7 @@ from dnn_xp.backends import Backend
 from dnn_xp.network import parameter_count
 
 # A block below this much arithmetic costs more to hand to a thread than to compute.
-_SMALLEST_BLOCK_FLOPS = 2e7
+_SMALLEST_BLOCK_FLOPS = 5e7
 # Below this many columns matrix products lose their speed.
 _SMALLEST_BLOCK = 96
 

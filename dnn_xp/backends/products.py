@@ -21,8 +21,10 @@ from dnn_xp.formulas.types import Array
 
 # Processors, as OpenBLAS names them, for which it has kernels that do not pack.
 _WITHOUT_PACKING = ("SkylakeX", "Cooperlake", "SapphireRapids")
-# Multiplications of the largest product that OpenBLAS runs without packing.
+# Multiplications of the largest product that OpenBLAS runs without packing, and of the smallest
+# one whose cutting pays for the calls it takes.
 _UNPACKED = 1_000_000
+_WORTH_CUTTING = 4_000_000
 # A side is long when it is so many times the others.
 _LONG = 4
 # Narrower than this, a vector register is hardly filled and packing hardly costs.
@@ -43,7 +45,7 @@ def matmul(x1: Array, x2: Array) -> Array:
     if k == 1:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
-    if n * k * p <= _UNPACKED or not _runs_without_packing():
+    if n * k * p < _WORTH_CUTTING or not _runs_without_packing():
         return np.matmul(x1, x2)
     across = x2.strides[0] < x2.strides[1]  # the transpose of an array that lies in rows
     step = 0

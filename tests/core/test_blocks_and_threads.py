@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
 from dnn_xp.backends import backend_named
+from dnn_xp.backends.numpy import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
 from dnn_xp.engine import Engine, block_ranges, default_threads
 from dnn_xp.formulas import ACTIVATIONS, COSTS
@@ -291,6 +292,25 @@ def test_errstate_holds_on_every_thread():
 
     with np.errstate(over="ignore"), Engine(2) as engine:
         assert engine.fold(overflow, lambda start, stop: (start,), 2, 1) == (np.inf,)
+
+
+def test_the_ufunc_buffer_is_the_engines_on_every_thread_and_the_users_afterwards():
+    barrier = threading.Barrier(2, timeout=20)
+
+    def size(start):
+        barrier.wait()
+        return (np.getbufsize(),)
+
+    before = np.setbufsize(4096)
+    try:
+        with Engine(2) as engine:
+            assert engine.fold(size, lambda start, stop: (start,), 2, 1) == (2 * UFUNC_BUFFER,)
+            with Engine(1):
+                pass
+            assert np.getbufsize() == UFUNC_BUFFER
+        assert np.getbufsize() == 4096
+    finally:
+        np.setbufsize(before)
 
 
 # BLAS is held to one thread, and let go
