@@ -22,10 +22,9 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-from dnn_xp.backends.numpy import UFUNC_BUFFER, keep_freed_memory
+from dnn_xp.backends.numpy import UFUNC_BUFFER, keep_freed_memory, set_ufunc_buffer
 
 Contribution = tuple[Any, ...]
 Read = Callable[[int, int], tuple[Any, ...]]
@@ -210,7 +209,7 @@ class Engine:
     def __enter__(self) -> Self:
         keep_freed_memory()
         # A setting of this thread alone; it goes to the helpers with the context.
-        self._users_buffer = np.setbufsize(UFUNC_BUFFER)
+        self._users_buffer = set_ufunc_buffer(UFUNC_BUFFER)
         _one_blas_thread.acquire()
         return self
 
@@ -223,7 +222,7 @@ class Engine:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-        np.setbufsize(self._users_buffer)
+        set_ufunc_buffer(self._users_buffer)
         _one_blas_thread.release()
 
     def fold(
@@ -306,5 +305,5 @@ class Engine:
     def _submit(self, work: Callable[[], None]) -> Future[None]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="dnn_xp")
-        # With the caller's context, so that np.errstate and np.setbufsize hold on every thread.
+        # With the caller's context, so that np.errstate and the buffer's size hold on every thread.
         return self._pool.submit(copy_context().run, work)

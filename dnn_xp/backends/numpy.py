@@ -43,6 +43,11 @@ def keep_freed_memory() -> None:
 UFUNC_BUFFER = 1024
 
 
+def set_ufunc_buffer(elements: int) -> int:
+    """Set the buffer for this thread, and return what it was."""
+    return np.setbufsize(elements)
+
+
 # Smaller arrays are through before a row or column has been made for them.
 _WORTH_A_ROW = 8192
 
