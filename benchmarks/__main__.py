@@ -61,7 +61,7 @@ def _out_of_core(options: Options) -> None:
 def _report(options: Options) -> None:
     from benchmarks.reporting import write
 
-    write(options.folder, report_folder(options.scale))
+    write(options.folder, options.report)
 
 
 class Command(NamedTuple):
@@ -92,6 +92,11 @@ def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
         default=1.0,
         help="share of the examples, to try things out; results go to a folder of their own",
     )
+    common.add_argument(
+        "--name",
+        default="",
+        help="a folder of their own for the results, such as that of another BLAS",
+    )
     common.add_argument("--seconds", type=float, help="bound of one comparison's rounds")
     common.add_argument("--rounds", type=int, help="rounds of one comparison")
     common.add_argument("--shapes", nargs="*", default=[], choices=[shape.name for shape in SHAPES])
@@ -106,7 +111,8 @@ def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
     if not 0 < found.scale <= 1:
         parser.error("--scale is a share of the examples: more than 0, at most 1")
     options = Options(
-        folder=results_folder(found.scale),
+        folder=results_folder(found.scale, found.name),
+        report=report_folder(found.scale, found.name),
         scale=found.scale,
         busy=None if found.command == "report" else machine.busy_cores(),
         seconds=found.seconds,

@@ -11,14 +11,14 @@ from benchmarks import machine
 HERE = Path(__file__).resolve().parent
 
 
-def results_folder(scale: float) -> Path:
-    """Return where results go; what was measured on a share of the data is kept apart."""
-    return HERE / "results" if scale == 1 else HERE / "results" / "trial"
+def results_folder(scale: float, name: str = "") -> Path:
+    """Return where results go; those of a share of the data, or under a name, are kept apart."""
+    return HERE / "results" / (name if scale == 1 else "trial")
 
 
-def report_folder(scale: float) -> Path:
-    """Return where reports go, trials apart."""
-    return HERE / "report" if scale == 1 else HERE / "report" / "trial"
+def report_folder(scale: float, name: str = "") -> Path:
+    """Return where reports go, in the same way."""
+    return HERE / "report" / (name if scale == 1 else "trial")
 
 
 def save(kind: str, rows: list[dict[str, Any]], *, folder: Path, **settings: Any) -> Path:

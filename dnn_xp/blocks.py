@@ -1,7 +1,9 @@
 """The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
 
 A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
-here, and standardized here, so that neither needs a second copy of the data.
+here, and standardized here, so that neither needs a second copy of the data. Where products are
+computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
+block, are in the working dtype.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class BlockFunctions:
     xp : namespace
         The array library.
     dtype : dtype of that library
-        What is computed in.
+        What parameters, costs and sums are in.
+    narrow : dtype of that library, optional
+        What layers are computed in, where it is not `dtype`.
     moments : pair of arrays (n_0, 1), optional
         Mean and scale of the standardization, in `dtype`.
     wide_moments : pair of arrays (n_0, 1), optional
@@ -42,18 +46,29 @@ class BlockFunctions:
         network: Network,
         xp: Namespace,
         dtype: Any,
+        narrow: Any = None,
         moments: tuple[Array, Array] | None = None,
         wide_moments: tuple[Array, Array] | None = None,
     ) -> None:
         self._network = network
         self._xp = xp
         self._dtype = dtype
+        self._narrow = narrow
         self._moments = moments
         self._wide_moments = wide_moments
         self._rounded = [getattr(xp, name) for name in _WIDER_THAN_FLOAT32 if hasattr(xp, name)]
 
     def _working(self, array: Array) -> Array:
         return self._xp.astype(array, self._dtype, copy=False)
+
+    def _of_layers(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters and standardized X in the dtype that layers are computed in."""
+        X = self._inputs(X)
+        if self._narrow is None:
+            return parameters, X
+        narrow, xp = self._narrow, self._xp
+        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
+        return pairs, xp.astype(X, narrow)
 
     def _inputs(self, X: Array) -> Array:
         xp = self._xp
@@ -66,7 +81,9 @@ class BlockFunctions:
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        return linear_output(self._inputs(X), parameters, self._network.activations, xp=self._xp)[0]
+        parameters, X = self._of_layers(parameters, X)
+        Z, _ = linear_output(X, parameters, self._network.activations, xp=self._xp)
+        return self._working(Z)
 
     def cost(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
@@ -116,8 +133,9 @@ class BlockFunctions:
         seeds: Sequence[int],
     ) -> tuple[tuple[Array, ...], Array]:
         masks = () if numbers is None else self._masks(numbers, seeds)
+        parameters, X = self._of_layers(parameters, X)
         layers, Z = gradients(
-            self._inputs(X),
+            X,
             Y,
             parameters,
             self._network,
@@ -126,7 +144,7 @@ class BlockFunctions:
             masks=masks,
             xp=self._xp,
         )
-        return tuple(array for layer in layers for array in layer), Z
+        return tuple(self._working(array) for layer in layers for array in layer), Z
 
     def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
         network = self._network

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends import OF_FLOAT32, PRECISIONS, Backend
 from dnn_xp.data import (
     Source,
     Targets,
@@ -131,6 +131,22 @@ def dtype_name(dtype: Any) -> str:
     if name not in ("float32", "float64"):
         raise unknown_name("dtype", dtype, ("float32", "float64"))
     return str(name)
+
+
+def dtype_of(precision: Any, dtype: Any) -> str | None:
+    """Name of the dtype that goes with a precision; that of `dtype`, or None, without one."""
+    if precision is None:
+        return None if dtype is None else dtype_name(dtype)
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    needed = "float32" if precision in OF_FLOAT32 else "float64"
+    if dtype is not None and dtype_name(dtype) != needed:
+        msg = (
+            f"precision={precision!r} goes with dtype={needed!r}, got dtype={dtype_name(dtype)!r}. "
+            "Leave one of them out"
+        )
+        raise ValueError(msg)
+    return needed
 
 
 def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:

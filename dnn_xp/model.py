@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, DeviceRecord, backend_named, choose_backend
+from dnn_xp.backends import (
+    Backend,
+    DeviceRecord,
+    backend_named,
+    choose_backend,
+    with_precision,
+)
 from dnn_xp.data import (
     Source,
     as_source,
@@ -270,7 +276,8 @@ class Model:
                 standardization=self.standardization,
             )
         wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
-        with self.backend.active(), Engine(wanted if self.backend.python_threads else 1) as engine:
+        precise = with_precision(self.backend, self.dtype)
+        with precise.active(), Engine(wanted if self.backend.python_threads else 1) as engine:
             yield self._objectives[self.dtype].using(engine)
 
     def _block_size(self, m: int) -> int:

@@ -261,9 +261,12 @@ def gradients(
     Z, caches = linear_output(
         X, parameters, network.activations, xp=xp, masks=masks, keep_probs=network.keep_probs
     )
+    # Where X is narrower than Y, the cost is still that of Y's dtype.
+    Z = xp.astype(Z, Y.dtype, copy=False)
     dZ = output_derivative(Z, Y, network, xp=xp)
     if weights is not None:
         dZ = dZ * weights
+    dZ = xp.astype(dZ, X.dtype, copy=False)
     layers = backward(
         dZ, caches, network.activations, m=m, xp=xp, masks=masks, keep_probs=network.keep_probs
     )

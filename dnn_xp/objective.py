@@ -95,6 +95,8 @@ class Objective:
         "float32" or "float64": what blocks are turned into before anything is computed.
     block_size : callable
         Examples of a block, given the number of examples in all.
+    precision : str
+        "bfloat16" computes layers in it; others are the backend's affair.
     standardization : pair of NumPy arrays (n_0, 1), optional
         Mean and scale.
     penalties : Penalties
@@ -108,6 +110,7 @@ class Objective:
         *,
         dtype: str,
         block_size: Callable[[int], int],
+        precision: str = "",
         standardization: tuple[np.ndarray, np.ndarray] | None = None,
         penalties: Penalties | None = None,
     ) -> None:
@@ -125,7 +128,14 @@ class Objective:
             with suppress(TypeError, ValueError):
                 wide = _placed(standardization, backend, "float64")
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
-        of_block = BlockFunctions(network, backend.xp, getattr(backend.xp, dtype), moments, wide)
+        of_block = BlockFunctions(
+            network,
+            backend.xp,
+            getattr(backend.xp, dtype),
+            getattr(backend.xp, precision) if precision == "bfloat16" else None,
+            moments,
+            wide,
+        )
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, choose_backend, compiled
+from dnn_xp.backends import Backend, choose_backend, compiled, with_precision
 from dnn_xp.batches import Batches
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
@@ -16,7 +16,7 @@ from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.hyperparameters import real, whole
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.updates import Optimizer
-from dnn_xp.intake import Intake, finite_or_standardized, take_in
+from dnn_xp.intake import Intake, dtype_of, finite_or_standardized, take_in
 from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
 from dnn_xp.model import Model
 from dnn_xp.network import Network
@@ -65,6 +65,7 @@ def train(
     device: str | None = None,
     fallback: bool = True,
     dtype: str | None = None,
+    precision: str | None = None,
     block_size: str | int = "auto",
     threads: int | None = None,
     compile: bool = False,
@@ -151,6 +152,10 @@ def train(
         a RuntimeError.
     dtype : {"float32", "float64"}, optional
         What is computed in. Left out: that of X when it is one of these, float32 for anything else.
+    precision : {"float32", "float64", "tf32", "bfloat16"}, optional
+        What layers are computed in; left out, the dtype. tf32 (CUDA GPUs) rounds the operands of
+        products to 10 bits of mantissa, bfloat16 (PyTorch, JAX) all arrays of a block to 7.
+        Parameters, updates, costs and sums stay in float32, and so do predictions.
     block_size : "auto" or int
         Examples of a block.
     threads : int, optional
@@ -200,6 +205,7 @@ def train(
         msg = f"standardize must be True or False, got {describe(standardize)}"
         raise TypeError(msg)
     rng = np.random.default_rng(whole("seed", seed, at_least=0))
+    dtype = dtype_of(precision, dtype)
     intake = take_in(
         X,
         Y,
@@ -236,10 +242,15 @@ def train(
             )
             raise ValueError(msg)
     if plan.is_lbfgs:
-        optional_package("scipy", purpose="optimizer='lbfgs'", extra="lbfgs")
-        if network.keep_probs or clip_norm is not None or learning_rate is not None:
+        optional_package("scipy.optimize", purpose="optimizer='lbfgs'", extra="lbfgs")
+        if (
+            network.keep_probs
+            or clip_norm is not None
+            or learning_rate is not None
+            or precision in ("tf32", "bfloat16")
+        ):
             msg = (
-                "optimizer='lbfgs' takes no keep_prob, clip_norm or learning_rate: "
+                "optimizer='lbfgs' takes no keep_prob, clip_norm, learning_rate or lower precision: "
                 "its line search needs the exact cost"
             )
             raise ValueError(msg)
@@ -256,10 +267,12 @@ def train(
     array = X if is_array(X) else None
     backend, record = choose_backend(device, array, fallback=fallback)
     backend = compiled(backend) if compile else backend
+    precision = precision or intake.dtype
+    precise = with_precision(backend, precision)
     threads = _threads(threads, backend)
     size_of = _block_size(block_size, network, backend, intake.dtype)
 
-    with backend.active(), Engine(threads) as engine:
+    with precise.active(), Engine(threads) as engine:
         standardization = warm_start.standardization if warm_start is not None else None
         found = finite_or_standardized(
             intake.X, engine, standardize=standardize and standardization is None
@@ -270,6 +283,7 @@ def train(
             backend,
             dtype=intake.dtype,
             block_size=size_of,
+            precision=precision,
             standardization=standardization,
             penalties=penalties,
         ).using(engine)
@@ -289,7 +303,11 @@ def train(
             data_bytes=0 if training.X is intake.X else source_bytes(training.X),
             held_bytes=held_bytes(intake.targets.source) + (batches.held_bytes if batches else 0),
         )
-        record = record._replace(dtype=intake.dtype, threads=memory.threads)
+        record = record._replace(
+            dtype=intake.dtype,
+            precision=precision if precision != intake.dtype else "",
+            threads=memory.threads,
+        )
         settings = plan.settings() | {
             "l2": penalties.l2,
             "l1": penalties.l1,

@@ -18,8 +18,8 @@ class Options:
 
     Attributes
     ----------
-    folder
-        Where the results go.
+    folder, report
+        Where the results go, and the page made of them.
     scale
         The share of the examples that is measured.
     busy
@@ -31,6 +31,7 @@ class Options:
     """
 
     folder: Path
+    report: Path
     scale: float = 1.0
     busy: float | None = None
     seconds: float | None = None

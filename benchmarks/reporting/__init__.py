@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import say
-from benchmarks.reporting import plots, tables
+from benchmarks.reporting import plots, readme, tables
 from benchmarks.reporting.suite import load_suite
-from benchmarks.results import load
+from benchmarks.results import HERE, load, results_folder
 
 # What is measured, in the order of the page: title, table and plot of each.
 SECTIONS = {
@@ -41,6 +41,10 @@ def write(results: Path, report: Path) -> None:
     page = report / "report.md"
     page.write_text("\n".join(parts))
     say(f"wrote {page}")
+    of_peers, of_minibatch = load("peers", results), load("minibatch", results)
+    if results == results_folder(1) and of_peers and of_minibatch:
+        readme.update(HERE.parent / "README.md", of_peers, of_minibatch)
+        say("wrote the tables in README.md")
 
 
 def _plot(plot: Any, content: dict[str, Any], image: Path) -> bool:

@@ -8,9 +8,12 @@ from dnn_xp.backends.choice import (
     choose_backend,
     compiled,
 )
+from dnn_xp.backends.precision import OF_FLOAT32, PRECISIONS, with_precision
 from dnn_xp.backends.record import Backend
 
 __all__ = [
+    "OF_FLOAT32",
+    "PRECISIONS",
     "Backend",
     "DeviceFallbackWarning",
     "DeviceRecord",
@@ -18,4 +21,5 @@ __all__ = [
     "backend_named",
     "choose_backend",
     "compiled",
+    "with_precision",
 ]

@@ -35,6 +35,8 @@ class DeviceRecord(NamedTuple):
         What was used.
     reason : str
         Why this device.
+    precision : str
+        What products were computed in; "" where that is `dtype`.
     block_size, blocks, threads : int
         How the engine cut the examples; `block_size` covers the last training data seen.
     """
@@ -48,6 +50,7 @@ class DeviceRecord(NamedTuple):
     block_size: int = 0
     blocks: int = 0
     threads: int = 1
+    precision: str = ""
 
     def __str__(self) -> str:
         blocks = (
@@ -56,7 +59,8 @@ class DeviceRecord(NamedTuple):
         threads = f", {self.threads} thread{'s' if self.threads != 1 else ''}"
         return (
             f"{self.device} with {self.library} {self.version}"
-            f"{', ' + self.dtype if self.dtype else ''}{blocks if self.blocks else ''}{threads}"
+            f"{', ' + self.dtype if self.dtype else ''}"
+            f"{', products in ' + self.precision if self.precision else ''}{blocks if self.blocks else ''}{threads}"
             f" (asked for: {self.requested}; {self.reason})"
         )
 

@@ -46,6 +46,7 @@ TRAIN_OPTIONS = (
     "device",
     "fallback",
     "dtype",
+    "precision",
     "block_size",
     "threads",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from dnn_xp.backends import PRECISIONS
 from dnn_xp.cli.option_types import (
     DATA,
     block_size,
@@ -139,5 +140,11 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         type=names("--dtype", ("float32", "float64")),
         metavar="DTYPE",
         help="float32, float64",
+    )
+    computing.add_argument(
+        "--precision",
+        type=names("--precision", PRECISIONS),
+        metavar="PRECISION",
+        help="of products: that of the dtype, or tf32 (CUDA)",
     )
     computing.add_argument("--block-size", type=block_size, default="auto", metavar="N")

@@ -33,6 +33,7 @@ SHARED_OPTIONS = (
     "learning_rate",
     "optimizer",
     "patience",
+    "precision",
     "report_every",
     "seed",
     "threads",

@@ -74,8 +74,7 @@ def multiclass(
 def _labelled(
     source: Source, classes: npt.NDArray[Any], n_y: int, argument: str, dtype: str
 ) -> Made:
-    codes = encode_labels(source, classes, argument=argument)
-    counts = np.bincount(codes, minlength=len(classes)).astype(np.int64)
+    codes, counts = encode_labels(source, classes, argument=argument)
     return classes, LabelSource(codes, n_y, dtype=dtype), counts
 
 

@@ -92,8 +92,8 @@ def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def encode_labels(
     source: Source, classes: npt.NDArray[Any], *, argument: str
-) -> npt.NDArray[np.signedinteger[Any]]:
-    """The position of each label in `classes`, (m,) small integers.
+) -> tuple[npt.NDArray[np.signedinteger[Any]], npt.NDArray[np.int64]]:
+    """The position of each label in `classes`, (m,) small integers; and how often each occurs.
 
     Raises
     ------
@@ -101,6 +101,7 @@ def encode_labels(
         Naming the labels that are not among the classes.
     """
     codes = np.empty(source.m, dtype=code_dtype(len(classes)))
+    counts = np.zeros(len(classes), dtype=np.int64)
     comparable = (source.dtype.kind == "U") == (classes.dtype.kind == "U")
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
@@ -115,9 +116,11 @@ def encode_labels(
         if strangers.any():
             unknown = np.union1d(unknown, labels[strangers])
         codes[start:stop] = order[places]
+        # Block by block: bincount turns what it counts into int64 first.
+        counts += np.bincount(order[places], minlength=len(classes))
     if len(unknown):
         raise ValueError(
             f"{argument} holds labels that are not among the classes: "
             f"{listing(unknown.tolist())}. The classes are {listing(classes.tolist())}."
         )
-    return codes
+    return codes, counts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -501,3 +503,26 @@ def test_planned_memory_grows_with_threads_not_with_examples():
     few, many = plan((28, 10**6), threads=2), plan((28, 10**9), threads=2)
     assert many.host_peak_bytes < 1.1 * few.host_peak_bytes
     assert plan((28, 10**6), threads=4).host_peak_bytes > 1.7 * few.host_peak_bytes
+
+
+LBFGS = """
+import hashlib, numpy as np, dnn_xp
+X = np.random.default_rng(0).standard_normal((20, 3000)).astype("float32")
+model = dnn_xp.train(X, X[0] * X[1] > 0, hidden=[64], optimizer="lbfgs", iterations=15)
+print(hashlib.sha256(np.asarray(model.theta).tobytes()).hexdigest())
+"""
+
+
+def test_lbfgs_in_processes_with_other_blas_threads():
+    # SciPy brings a BLAS of its own, which is limited like NumPy's only if it is loaded before.
+    def digest(threads):
+        run = subprocess.run(
+            [sys.executable, "-c", LBFGS],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": str(threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return run.stdout
+
+    assert digest(1) == digest(2) == digest(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -366,7 +367,24 @@ def test_survey_counts_labels_only_when_asked() -> None:
     found = survey_targets(source, labels="whole").distinct
     assert found is not None
     assert found.tolist() == [0.0, 1.0, 2.0]
-    assert encode_labels(source, np.asarray([2, 1, 0]), argument="Y").tolist() == [2, 0, 1]
+    codes, counts = encode_labels(source, np.asarray([2, 1, 0]), argument="Y")
+    assert codes.tolist() == [2, 0, 1]
+    assert counts.tolist() == [1, 1, 1]
+
+
+def test_labels_take_no_more_memory_than_their_codes_and_some_blocks() -> None:
+    # As many labels as a file has rows: one byte each, never the eight of an int64.
+    m = 20_000_000
+    labels = (np.arange(m, dtype=np.int32) % 3).astype(np.int8)
+    tracemalloc.start()
+    try:
+        targets = encode_targets(labels, m=m, n_x=5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert targets.counts is not None
+    assert targets.counts.sum() == m
+    assert m <= peak < 3 * m
 
 
 def test_weights(bring: Any) -> None:
