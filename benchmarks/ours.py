@@ -35,7 +35,7 @@ def why_not(device: str) -> str | None:
     return None if device == "cpu" else why_not_cuda(0)
 
 
-def _network(sizes: tuple[int, ...]) -> Network:
+def network(sizes: tuple[int, ...]) -> Network:
     """Return [LINEAR -> RELU] x (L-1) -> LINEAR -> SIGMOID, or SOFTMAX for several outputs."""
     output, cost = (
         ("sigmoid", "binary_cross_entropy")
@@ -68,7 +68,7 @@ def make(
     backend, _ = choose_backend(device, None, fallback=False)
     sizes, m = _sizes(parameters), X.shape[1]
     size = block_size or auto_block_size(sizes, m, dtype="float32", backend=backend)
-    objective = Objective(_network(sizes), backend, dtype="float32", block_size=lambda _: size)
+    objective = Objective(network(sizes), backend, dtype="float32", block_size=lambda _: size)
     theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
     threads = default_threads() if backend.python_threads else 1
 

@@ -1,0 +1,109 @@
+"""Our step on arrays of CuPy, PyTorch and JAX: exact cost and gradient of the full batch by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.candidate import Gradients, NotAvailable
+from benchmarks.ours import network
+from benchmarks.shapes import Problem
+from dnn_xp.backends import backend_named, with_precision
+from dnn_xp.backends.cupy import why_not_cuda
+from dnn_xp.backends.jax import jax_backend
+from dnn_xp.backends.record import Backend
+from dnn_xp.backends.torch import torch_backend
+from dnn_xp.data import ArraySource
+from dnn_xp.engine import Engine, default_threads
+from dnn_xp.network import unflatten
+from dnn_xp.objective import Examples, Objective
+from dnn_xp.planning import auto_block_size
+
+
+class DeviceStep(NamedTuple):
+    """One gradient on a device.
+
+    Attributes
+    ----------
+    run
+        Issues the work and returns its result, not yet waited for.
+    wait
+        Waits for a result.
+    convert
+        (cost, [(dW, db), ...]) in NumPy arrays.
+    session
+        What has to be open meanwhile: the device, the precision, the engine.
+    note
+        What was chosen for it.
+    """
+
+    run: Callable[[], Any]
+    wait: Callable[[Any], None]
+    convert: Callable[[Any], tuple[float, Gradients]]
+    session: Callable[[], AbstractContextManager[Any]]
+    note: str
+
+
+def _backend(library: str, device: str, *, compiled: bool) -> Backend:
+    if library == "cupy":
+        problem = why_not_cuda(0) if device == "cuda" else "it computes on GPUs alone"
+        if problem:
+            raise NotAvailable(problem)
+        return backend_named("cupy", "cuda:0")
+    if library == "torch":
+        return torch_backend(device, compiled=compiled)
+    if library == "numpy":
+        return backend_named("numpy")
+    return jax_backend()
+
+
+def make(
+    library: str, data: Problem, *, device: str, precision: str, compiled: bool = False
+) -> DeviceStep:
+    """Return the step of one library; the data lie on the device."""
+    backend = _backend(library, device, compiled=compiled)
+    try:
+        precise = with_precision(backend, precision)
+    except ValueError as error:
+        raise NotAvailable(str(error)) from error
+    sizes = (data.X.shape[0], *(W.shape[0] for W, _ in data.parameters))
+    m = data.X.shape[1]
+    size = auto_block_size(sizes, m, dtype="float32", backend=backend)
+    objective = Objective(
+        network(sizes), backend, dtype="float32", block_size=lambda _: size, precision=precision
+    )
+    with precise.active():
+        flat = np.concatenate([array.ravel() for pair in data.parameters for array in pair])
+        theta = backend.from_host(flat)
+        X, Y = (ArraySource(backend.from_host(array)) for array in (data.X, data.Y))
+    examples = Examples(X, Y, None)
+    engine = Engine(default_threads() if backend.python_threads else 1)
+    stepping = objective.using(engine)
+
+    @contextmanager
+    def session() -> Iterator[None]:
+        with precise.active(), engine:
+            yield
+
+    def wait(result: Any) -> None:
+        if library == "jax":
+            import jax
+
+            jax.block_until_ready(result)
+        backend.synchronize()
+
+    def convert(result: Any) -> tuple[float, Gradients]:
+        J, gradient = result
+        return float(J), unflatten(backend.to_host(gradient), sizes, xp=np)
+
+    blocks = -(-m // size)
+    return DeviceStep(
+        run=lambda: stepping.cost_and_gradient(theta, examples),
+        wait=wait,
+        convert=convert,
+        session=session,
+        note=f"{blocks} block{'s' if blocks > 1 else ''} of {size}",
+    )
