@@ -116,7 +116,7 @@ def growth(content: dict[str, Any], image: Path) -> None:
 
 def sweep(content: dict[str, Any], image: Path) -> None:
     """Draw the time over the block size, relative to the best, one panel for each network."""
-    rows = content["rows"]
+    rows = [row for row in content["rows"] if len(row["median"]) > 3]
     figure, axes = _panels(len(rows))
     for ax, row in zip(axes, rows, strict=False):
         best = row["median"][str(row["best"])]
@@ -129,17 +129,8 @@ def sweep(content: dict[str, Any], image: Path) -> None:
             markersize=4,
         )
         auto = row["median"]["auto"] / best
-        ax.axhline(auto, color=BLUE, linewidth=1.5)
-        ax.text(
-            0.98,
-            auto,
-            f"auto: {auto:.2f}",
-            color=BLUE,
-            fontsize=8,
-            ha="right",
-            va="bottom",
-            transform=ax.get_yaxis_transform(),
-        )
+        ax.axhline(auto, color=BLUE, linewidth=1.5, label=f"auto: {auto:.2f}")
+        ax.legend(fontsize=8, frameon=False, loc="upper center")
         ax.set_xscale("log", base=2)
         ax.set_ylim(0, 1.15 * max(row["median"].values()) / best)
         ax.set_xlabel("block size (examples)", fontsize=8)
