@@ -1,4 +1,4 @@
-"""Mini-batches: a new shuffle of the examples for every epoch, a batch as one gather."""
+"""Mini-batches: a new shuffle of the examples for every epoch, a block of a batch as one gather."""
 
 from __future__ import annotations
 
@@ -15,18 +15,27 @@ from dnn_xp.objective import Examples
 
 
 class Batch(NamedTuple):
-    """X (n_0, k), Y (n_L, k), weights (1, k) or None, and the number k of examples."""
+    """The chosen ones of all examples; each block is gathered by the thread that computes it."""
 
-    X: Array
-    Y: Array
-    weights: Array | None
-    m: int
-    in_memory: bool = True
+    examples: Examples
+    chosen: np.ndarray
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return len(self.chosen)
+
+    @property
+    def in_memory(self) -> bool:
+        """A gather is quick, and is done where its result is used."""
+        return True
 
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of examples start to stop of this batch."""
-        weights = None if self.weights is None else self.weights[:, start:stop]
-        return self.X[:, start:stop], self.Y[:, start:stop], weights
+        X, Y, weights = self.examples
+        chosen = self.chosen[start:stop]
+        w = None if weights is None else weights.gather(chosen)
+        return X.gather(chosen), Y.gather(chosen), w
 
 
 # Examples read at once from a file whose rows are shuffled: large enough to read in long runs and
@@ -90,12 +99,9 @@ class Batches:
         return self._shuffled(self._examples) if self._examples.in_memory else self._from_file()
 
     def _shuffled(self, examples: Examples) -> Iterator[Batch]:
-        X, Y, weights = examples
         order = self._rng.permutation(examples.m)
         for start in range(0, examples.m, self._batch_size):
-            chosen = order[start : start + self._batch_size]
-            w = None if weights is None else weights.gather(chosen)
-            yield Batch(X.gather(chosen), Y.gather(chosen), w, len(chosen))
+            yield Batch(examples, order[start : start + self._batch_size])
 
     def _from_file(self) -> Iterator[Batch]:
         starts = np.arange(0, self._examples.m, self.shuffle_run)
