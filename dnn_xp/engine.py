@@ -51,8 +51,8 @@ def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
 
 
 def add(left: Contribution, right: Contribution) -> Contribution:
-    """Entry by entry sum of two contributions."""
-    return tuple(map(operator.add, left, right))
+    """Entry by entry sum of two contributions, into the left one where its library can."""
+    return tuple(map(operator.iadd, left, right))
 
 
 class _OneBlasThread:
@@ -235,7 +235,10 @@ class Engine:
         combine: Callable[[Contribution, Contribution], Contribution] = add,
         read_ahead: bool = False,
     ) -> Contribution:
-        """Sum of function(*read(start, stop)) over the blocks of [0, m), along a fixed tree."""
+        """Sum of function(*read(start, stop)) over the blocks of [0, m), along a fixed tree.
+
+        What `function` returns is the engine's from then on: sums are taken into it.
+        """
         if block_size >= m and not read_ahead:
             return function(*read(0, m))
         tree = _Tree(combine)
