@@ -40,7 +40,11 @@ _STEP = 16
 
 
 def matmul(x1: Array, x2: Array) -> Array:
-    """x1 (n, k) times x2 (k, p), in C order."""
+    """x1 (n, k) times x2 (k, p), in C order; other shapes as in NumPy."""
+    if x1.ndim != 2 or x2.ndim != 2 or x1.shape[1] != len(x2):
+        return np.matmul(
+            x1, x2
+        )  # an activation or optimizer of the user's may multiply what it likes
     (n, k), p = x1.shape, x2.shape[1]
     if k == 1:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
@@ -48,7 +52,6 @@ def matmul(x1: Array, x2: Array) -> Array:
     if n * k * p < _WORTH_CUTTING or not _runs_without_packing():
         return np.matmul(x1, x2)
     across = x2.strides[0] < x2.strides[1]  # the transpose of an array that lies in rows
-    step = 0
     if k >= _LONG * max(n, p):
         step = _step(n, p, _SHORTEST_ACROSS if across else _SHORTEST_SUMMED)
         if step:

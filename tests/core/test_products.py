@@ -62,6 +62,14 @@ def test_columns_of_a_larger_array_are_multiplied_where_they_are():
     np.testing.assert_array_equal(products.matmul(dZ, some.T), np.asarray(dZ) @ some.T.copy())
 
 
+def test_other_shapes_are_numpys():
+    vector, stack = np.arange(4.0), np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(products.matmul(stack, vector), stack @ vector)
+    assert products.matmul(vector, vector) == 14.0
+    with pytest.raises(ValueError, match="mismatch in its core dimension"):
+        products.matmul(np.ones((5, 1)), np.ones((2, 5)))
+
+
 def test_nan_and_infinity_go_through_a_cut_product():
     W, A = np.ones((32, 28), np.float32), np.ones((28, 8081), np.float32)
     A[3, 8080], A[3, 17] = np.nan, np.inf
