@@ -35,7 +35,7 @@ def why_not(device: str) -> str | None:
     return None if device == "cpu" else why_not_cuda(0)
 
 
-def network(sizes: tuple[int, ...]) -> Network:
+def _network(sizes: tuple[int, ...]) -> Network:
     """Return [LINEAR -> RELU] x (L-1) -> LINEAR -> SIGMOID, or SOFTMAX for several outputs."""
     output, cost = (
         ("sigmoid", "binary_cross_entropy")
@@ -46,8 +46,27 @@ def network(sizes: tuple[int, ...]) -> Network:
     return Network(sizes, tuple(ACTIVATIONS[name] for name in names), COSTS[cost])
 
 
-def _sizes(parameters: Parameters) -> tuple[int, ...]:
+def sizes_of(parameters: Parameters) -> tuple[int, ...]:
+    """Return n_0, n_1, ..., n_L."""
     return (parameters[0][0].shape[1], *(W.shape[0] for W, _ in parameters))
+
+
+def objective_for(
+    backend: Backend,
+    parameters: Parameters,
+    m: int,
+    *,
+    block_size: int | None = None,
+    precision: str = "",
+) -> tuple[Objective, Any, int]:
+    """Return the objective of the network, theta on the backend's device, and the block size."""
+    sizes = sizes_of(parameters)
+    size = block_size or auto_block_size(sizes, m, dtype="float32", backend=backend)
+    objective = Objective(
+        _network(sizes), backend, dtype="float32", block_size=lambda _: size, precision=precision
+    )
+    theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
+    return objective, theta, size
 
 
 def make(
@@ -66,10 +85,8 @@ def make(
     library chooses it.
     """
     backend, _ = choose_backend(device, None, fallback=False)
-    sizes, m = _sizes(parameters), X.shape[1]
-    size = block_size or auto_block_size(sizes, m, dtype="float32", backend=backend)
-    objective = Objective(network(sizes), backend, dtype="float32", block_size=lambda _: size)
-    theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
+    sizes, m = sizes_of(parameters), X.shape[1]
+    objective, theta, size = objective_for(backend, parameters, m, block_size=block_size)
     threads = default_threads() if backend.python_threads else 1
 
     def layout(name: str) -> tuple[Engine, Callable[[], Any]]:
@@ -122,7 +139,7 @@ def make_epoch(parameters: Parameters, X: Array, Y: Array, *, batch_size: int, s
             rows,
             labels,
             examples="rows",
-            hidden=_sizes(parameters)[1:-1],
+            hidden=sizes_of(parameters)[1:-1],
             initialization=parameters,
             batch_size=batch_size,
             epochs=1,
@@ -146,7 +163,7 @@ def train(data: Problem, *, iterations: int, device: str) -> Parameters:
     model = dnn_xp.train(
         data.X,
         data.Y,
-        hidden=_sizes(data.parameters)[1:-1],
+        hidden=sizes_of(data.parameters)[1:-1],
         initialization=data.parameters,
         iterations=iterations,
         learning_rate=1e-3,

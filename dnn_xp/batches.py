@@ -32,10 +32,7 @@ class Batch(NamedTuple):
 
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of examples start to stop of this batch."""
-        X, Y, weights = self.examples
-        chosen = self.chosen[start:stop]
-        w = None if weights is None else weights.gather(chosen)
-        return X.gather(chosen), Y.gather(chosen), w
+        return self.examples.gather(self.chosen[start:stop])
 
 
 # Examples read at once from a file whose rows are shuffled: large enough to read in long runs and
@@ -77,16 +74,15 @@ class Batches:
         self._examples = examples
         self._batch_size = batch_size
         self._rng = rng
-        each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
-        run = examples.m if examples.in_memory else _run_of_a_file(each, batch_size)
+        self._each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
+        run = examples.m if examples.in_memory else _run_of_a_file(self._each, batch_size)
         self.shuffle_run = min(run, examples.m)
 
     @property
     def held_bytes(self) -> int:
         """Bytes that shuffling holds on the host."""
-        m, X, Y = self._examples.m, self._examples.X, self._examples.Y
-        each = (X.n + Y.n) * X.dtype.itemsize
-        return shuffle_bytes(m, each, self._batch_size, in_memory=self._examples.in_memory)
+        m, in_memory = self._examples.m, self._examples.in_memory
+        return shuffle_bytes(m, self._each, self._batch_size, in_memory=in_memory)
 
     @property
     def per_epoch(self) -> int:

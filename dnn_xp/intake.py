@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import OF_FLOAT32, PRECISIONS, Backend
+from dnn_xp.backends import PRECISIONS, Backend
 from dnn_xp.data import (
     Source,
     Targets,
@@ -139,7 +139,7 @@ def dtype_of(precision: Any, dtype: Any) -> str | None:
         return None if dtype is None else dtype_name(dtype)
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
-    needed = "float32" if precision in OF_FLOAT32 else "float64"
+    needed = "float64" if precision == "float64" else "float32"
     if dtype is not None and dtype_name(dtype) != needed:
         msg = (
             f"precision={precision!r} goes with dtype={needed!r}, got dtype={dtype_name(dtype)!r}. "

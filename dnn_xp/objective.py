@@ -62,6 +62,11 @@ class Examples(NamedTuple):
         weights = None if self.weights is None else self.weights.block(start, stop)
         return self.X.block(start, stop), self.Y.block(start, stop), weights
 
+    def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of the examples at these positions."""
+        weights = None if self.weights is None else self.weights.gather(indices)
+        return self.X.gather(indices), self.Y.gather(indices), weights
+
 
 class Penalties(NamedTuple):
     """Penalties on W: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.candidate import Gradients, NotAvailable
-from benchmarks.ours import network
+from benchmarks.ours import objective_for, sizes_of
 from benchmarks.shapes import Problem
 from dnn_xp.backends import backend_named, with_precision
 from dnn_xp.backends.cupy import why_not_cuda
@@ -19,8 +19,7 @@ from dnn_xp.backends.torch import torch_backend
 from dnn_xp.data import ArraySource
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.network import unflatten
-from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import auto_block_size
+from dnn_xp.objective import Examples
 
 
 class DeviceStep(NamedTuple):
@@ -69,15 +68,9 @@ def make(
         precise = with_precision(backend, precision)
     except ValueError as error:
         raise NotAvailable(str(error)) from error
-    sizes = (data.X.shape[0], *(W.shape[0] for W, _ in data.parameters))
-    m = data.X.shape[1]
-    size = auto_block_size(sizes, m, dtype="float32", backend=backend)
-    objective = Objective(
-        network(sizes), backend, dtype="float32", block_size=lambda _: size, precision=precision
-    )
+    sizes, m = sizes_of(data.parameters), data.X.shape[1]
     with precise.active():
-        flat = np.concatenate([array.ravel() for pair in data.parameters for array in pair])
-        theta = backend.from_host(flat)
+        objective, theta, size = objective_for(backend, data.parameters, m, precision=precision)
         X, Y = (ArraySource(backend.from_host(array)) for array in (data.X, data.Y))
     examples = Examples(X, Y, None)
     engine = Engine(default_threads() if backend.python_threads else 1)

@@ -57,27 +57,20 @@ def jax_step(data: Problem, *, device: str, precision: str) -> DeviceStep:
     import jax
     import jax.numpy as jnp
 
+    # Not from jax_jit, which keeps JAX on the CPU.
+    from benchmarks.peers.jax_network import convert, cross_entropy, rows_output
+
     def cost(parameters: Any, X: Any, Y: Any) -> Any:
         if precision == "bfloat16":
             parameters = jax.tree_util.tree_map(lambda a: a.astype(jnp.bfloat16), parameters)
             X = X.astype(jnp.bfloat16)
-        A = X
-        for W, b in parameters[:-1]:
-            A = jax.nn.relu(A @ W.T + b.T)
-        W, b = parameters[-1]
-        Z = (A @ W.T + b.T).astype(jnp.float32)
-        if Z.shape[1] == 1:
-            return jnp.mean(jax.nn.softplus(Z) - Z * Y)
-        return -jnp.mean(jnp.sum(Y * jax.nn.log_softmax(Z, axis=1), axis=1))
+        Z = rows_output(parameters, X).astype(jnp.float32)
+        return cross_entropy(Z, Y, axis=1)
 
     step = jax.jit(jax.value_and_grad(cost))
     weights = [(jnp.asarray(W), jnp.asarray(b)) for W, b in data.parameters]
     rows, labels = (jnp.asarray(np.ascontiguousarray(array.T)) for array in (data.X, data.Y))
     name = "tensorfloat32" if precision == "tf32" else "float32"
-
-    def convert(result: Any) -> Any:
-        J, gradients = result
-        return float(J), [(np.asarray(dW), np.asarray(db)) for dW, db in gradients]
 
     return DeviceStep(
         run=lambda: step(weights, rows, labels),

@@ -8,11 +8,10 @@ from dnn_xp.backends.choice import (
     choose_backend,
     compiled,
 )
-from dnn_xp.backends.precision import OF_FLOAT32, PRECISIONS, with_precision
+from dnn_xp.backends.precision import PRECISIONS, with_precision
 from dnn_xp.backends.record import Backend
 
 __all__ = [
-    "OF_FLOAT32",
     "PRECISIONS",
     "Backend",
     "DeviceFallbackWarning",

@@ -11,13 +11,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 from dnn_xp.backends.record import Backend
 
 PRECISIONS = ("float32", "float64", "tf32", "bfloat16")
-# float32 arrays hold what these compute with.
-OF_FLOAT32 = ("float32", "tf32", "bfloat16")
 
 
 def with_precision(backend: Backend, precision: str) -> Backend:
@@ -28,8 +25,8 @@ def with_precision(backend: Backend, precision: str) -> Backend:
     ValueError
         Where the library or device has no such products.
     """
-    on_gpu = backend.device_name != "cpu"
-    if precision == "tf32" and not (on_gpu and backend.library in _TF32):
+    switch = _TF32.get(backend.library) if backend.device_name != "cpu" else None
+    if precision == "tf32" and switch is None:
         msg = (
             "precision='tf32' is a mode of CUDA GPUs, and this training computes on "
             f"{backend.device_name} with {backend.library}. Leave it out, or bring device='cuda'"
@@ -41,23 +38,15 @@ def with_precision(backend: Backend, precision: str) -> Backend:
             "with. Leave it out, or pass X and Y as PyTorch tensors or JAX arrays"
         )
         raise ValueError(msg)
-    if not (on_gpu and backend.library in _TF32):
+    if switch is None:
         return backend
-    return backend._replace(
-        active=_both(backend.active, lambda: _TF32[backend.library](precision == "tf32"))
-    )
 
-
-def _both(
-    outer: Callable[[], AbstractContextManager[Any]],
-    inner: Callable[[], AbstractContextManager[Any]],
-) -> Callable[[], AbstractContextManager[Any]]:
     @contextmanager
     def active() -> Iterator[None]:
-        with outer(), inner():
+        with backend.active(), switch(precision == "tf32"):
             yield
 
-    return active
+    return backend._replace(active=active)
 
 
 @contextmanager

@@ -42,9 +42,8 @@ _STEP = 16
 def matmul(x1: Array, x2: Array) -> Array:
     """x1 (n, k) times x2 (k, p), in C order; other shapes as in NumPy."""
     if x1.ndim != 2 or x2.ndim != 2 or x1.shape[1] != len(x2):
-        return np.matmul(
-            x1, x2
-        )  # an activation or optimizer of the user's may multiply what it likes
+        # An activation or optimizer of the user's may multiply what it likes.
+        return np.matmul(x1, x2)
     (n, k), p = x1.shape, x2.shape[1]
     if k == 1:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.

@@ -115,9 +115,10 @@ def encode_labels(
         strangers = ordered[places] != labels
         if strangers.any():
             unknown = np.union1d(unknown, labels[strangers])
-        codes[start:stop] = order[places]
+        of_block = order[places]
+        codes[start:stop] = of_block
         # Block by block: bincount turns what it counts into int64 first.
-        counts += np.bincount(order[places], minlength=len(classes))
+        counts += np.bincount(of_block, minlength=len(classes))
     if len(unknown):
         raise ValueError(
             f"{argument} holds labels that are not among the classes: "
