@@ -40,6 +40,14 @@ def tests_torch(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_cupy(session: nox.Session) -> None:
+    """Trace every formula with CuPy, which needs no GPU."""
+    session.install(".", *group("test-cupy"))
+    env = {"DNN_XP_REQUIRE": "cupy,ml_dtypes,nvmath"}
+    session.run("pytest", "tests/core/test_fusing.py", *session.posargs, env=env)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))

@@ -14,6 +14,7 @@ from typing import Any
 from dnn_xp.data.standardize import standardize
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.network import Network, Parameters, gradients, linear_output, output_cost
@@ -39,6 +40,8 @@ class BlockFunctions:
     wide_moments : pair of arrays (n_0, 1), optional
         The same in float64, for blocks whose values `dtype` would round before the mean is taken
         away: of a time in seconds since 1970 float32 keeps no more than two minutes.
+    layers : Layers
+        How the steps of a layer are run.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class BlockFunctions:
         narrow: Any = None,
         moments: tuple[Array, Array] | None = None,
         wide_moments: tuple[Array, Array] | None = None,
+        layers: Layers = AS_WRITTEN,
     ) -> None:
         self._network = network
+        self._layers = layers
         self._xp = xp
         self._dtype = dtype
         self._narrow = narrow
@@ -82,7 +87,9 @@ class BlockFunctions:
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
         parameters, X = self._of_layers(parameters, X)
-        Z, _ = linear_output(X, parameters, self._network.activations, xp=self._xp)
+        Z, _ = linear_output(
+            X, parameters, self._network.activations, xp=self._xp, layers=self._layers
+        )
         return self._working(Z)
 
     def cost(
@@ -142,6 +149,7 @@ class BlockFunctions:
             m=m,
             weights=weights,
             masks=masks,
+            layers=self._layers,
             xp=self._xp,
         )
         return tuple(self._working(array) for layer in layers for array in layer), Z

@@ -20,14 +20,7 @@ from typing import NamedTuple
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
-from dnn_xp.formulas.layers import (
-    LayerCache,
-    linear_activation_backward,
-    linear_activation_forward,
-    linear_backward,
-    linear_forward,
-    linear_gradients,
-)
+from dnn_xp.formulas.layers import AS_WRITTEN, LayerCache, Layers, linear_derivative
 from dnn_xp.formulas.types import Array, Namespace
 
 Parameters = Sequence[tuple[Array, Array]]
@@ -97,17 +90,18 @@ def linear_output(
     xp: Namespace,
     masks: Sequence[Array | None] = (),
     keep_probs: Sequence[float] = (),
+    layers: Layers = AS_WRITTEN,
 ) -> tuple[Array, list[LayerCache]]:
     """Z[L] (n_L, m) and the caches of all layers; `masks` holds the dropout mask of each hidden layer, or None."""
     A, caches = X, []
     for layer, ((W, b), activation) in enumerate(
         zip(parameters[:-1], activations[:-1], strict=True)
     ):
-        A, cache = linear_activation_forward(A, W, b, activation, xp=xp)
+        A, cache = layers.linear_activation_forward(A, W, b, activation, xp=xp)
         if masks and masks[layer] is not None:
             A = dropout_forward(A, masks[layer], keep_prob=keep_probs[layer], xp=xp)
         caches.append(cache)
-    Z, linear_cache = linear_forward(A, *parameters[-1], xp=xp)
+    Z, linear_cache = layers.linear_forward(A, *parameters[-1], xp=xp)
     caches.append((linear_cache, Z))
     return Z, caches
 
@@ -158,6 +152,7 @@ def backward(
     xp: Namespace,
     masks: Sequence[Array | None] = (),
     keep_probs: Sequence[float] = (),
+    layers: Layers = AS_WRITTEN,
 ) -> Gradients:
     """The L-layer backward: [(dW[1], db[1]), ..., (dW[L], db[L])] from dZ[L] and any caches.
 
@@ -176,6 +171,8 @@ def backward(
     masks, keep_probs : sequences
         Dropout masks of the forward, one for each hidden layer, and the probabilities they were
         drawn with.
+    layers : Layers
+        How a layer's steps are run; the same as in the forward.
 
     Examples
     --------
@@ -188,20 +185,20 @@ def backward(
     """
     gradients: Gradients = []
     for layer in range(len(caches) - 1, 0, -1):
-        if layer == len(caches) - 1:
-            dA, dW, db = linear_backward(dZ, caches[layer][0], m=m, xp=xp)
-        else:
-            dA, dW, db = linear_activation_backward(
-                dA, caches[layer], activations[layer], m=m, xp=xp
-            )
-        gradients.append((dW, db))
+        (A_prev, W, _), _ = caches[layer]
+        gradients.append(layers.linear_gradients(dZ, A_prev, m=m, xp=xp))
+        _, Z_prev = caches[layer - 1]
+        activation = activations[layer - 1]
         if masks and masks[layer - 1] is not None:
+            dA = linear_derivative(dZ, W, xp=xp)
             dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
+            dZ = activation.backward(dA, Z_prev, xp=xp)
+        else:
+            dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
     # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest
     # product of all.
-    (X, _, _), Z = caches[0]
-    dZ = activations[0].backward(dA, Z, xp=xp) if len(caches) > 1 else dZ
-    gradients.append(linear_gradients(dZ, X, m=m, xp=xp))
+    (X, _, _), _ = caches[0]
+    gradients.append(layers.linear_gradients(dZ, X, m=m, xp=xp))
     return gradients[::-1]
 
 
@@ -238,6 +235,7 @@ def gradients(
     xp: Namespace,
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
+    layers: Layers = AS_WRITTEN,
 ) -> tuple[Gradients, Array]:
     """What these examples contribute to every dW[l] and db[l]; and Z[L], from which their cost can be had.
 
@@ -257,9 +255,12 @@ def gradients(
         Weights of these examples, of mean 1 over the whole batch.
     masks : sequence, optional
         Dropout masks, one for each hidden layer.
+    layers : Layers
+        How a layer's steps are run.
     """
+    g, keep_probs = network.activations, network.keep_probs
     Z, caches = linear_output(
-        X, parameters, network.activations, xp=xp, masks=masks, keep_probs=network.keep_probs
+        X, parameters, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
     )
     # Where X is narrower than Y, the cost is still that of Y's dtype.
     Z = xp.astype(Z, Y.dtype, copy=False)
@@ -267,7 +268,7 @@ def gradients(
     if weights is not None:
         dZ = dZ * weights
     dZ = xp.astype(dZ, X.dtype, copy=False)
-    layers = backward(
-        dZ, caches, network.activations, m=m, xp=xp, masks=masks, keep_probs=network.keep_probs
+    return (
+        backward(dZ, caches, g, m=m, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers),
+        Z,
     )
-    return layers, Z

@@ -133,13 +133,15 @@ class Objective:
             with suppress(TypeError, ValueError):
                 wide = _placed(standardization, backend, "float64")
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
+        lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
-            network,
+            lowered,
             backend.xp,
             getattr(backend.xp, dtype),
             getattr(backend.xp, precision) if precision == "bfloat16" else None,
             moments,
             wide,
+            layers,
         )
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)

@@ -128,6 +128,8 @@ def choose_backend(
         backend, reason = numpy_backend(), "as asked"
     else:
         backend, reason = _cuda_or_cpu(device, fallback=fallback)
+    if backend.note:
+        reason = f"{reason}; {backend.note}"
     return backend, DeviceRecord(
         requested, backend.device_name, backend.library, backend.version, reason
     )

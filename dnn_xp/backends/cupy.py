@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dnn_xp.backends.cuda_layers import cuda_layers
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array
 
@@ -56,7 +57,7 @@ def _why_not_device(cupy: ModuleType, index: int) -> str | None:
 
 def cupy_backend(index: int = 0) -> Backend:
     """The record of this library on one device."""
-    import array_api_compat.cupy as xp
+    import array_api_compat.cupy
     import cupy
 
     def active() -> AbstractContextManager[Any]:
@@ -75,6 +76,14 @@ def cupy_backend(index: int = 0) -> Backend:
             free = int(cupy.cuda.runtime.memGetInfo()[0])
             return free + int(cupy.get_default_memory_pool().free_bytes())
 
+    with active():
+        layers = cuda_layers(index)
+    xp = ModuleType("array_api_compat.cupy")
+    xp.__dict__.update(vars(array_api_compat.cupy), matmul=layers.matmul)
+    narrow = _bfloat16() if layers.by_cublaslt else None
+    if narrow is not None:
+        xp.__dict__["bfloat16"] = narrow
+
     return Backend(
         library="cupy",
         version=cupy.__version__,
@@ -87,5 +96,18 @@ def cupy_backend(index: int = 0) -> Backend:
         memory_available=memory_available,
         block_bytes=1 << 30,
         largest_block=1 << 20,
+        lower=layers.lower,
+        bfloat16=narrow is not None,
+        note=layers.note,
         active=active,
     )
+
+
+def _bfloat16() -> np.dtype[Any] | None:
+    """NumPy's name for bfloat16, which the package ml_dtypes brings."""
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return None
+    narrow: np.dtype[Any] = np.dtype(bfloat16)
+    return narrow

@@ -44,6 +44,7 @@ def jax_backend(device: Any = None) -> Backend:
         to_host=np.asarray,
         compile=jax.jit,
         memory_available=memory_available,
+        bfloat16=True,
         block_bytes=1 << 22,
         largest_block=1 << 16,
     )

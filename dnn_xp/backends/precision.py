@@ -32,10 +32,15 @@ def with_precision(backend: Backend, precision: str) -> Backend:
             f"{backend.device_name} with {backend.library}. Leave it out, or bring device='cuda'"
         )
         raise ValueError(msg)
-    if precision == "bfloat16" and backend.library not in _BFLOAT16:
+    if precision == "bfloat16" and not backend.bfloat16:
+        way_out = (
+            "install nvmath-python and ml_dtypes, which do that for it"
+            if backend.library == "cupy"
+            else "pass X and Y as PyTorch tensors or JAX arrays, or bring device='cuda'"
+        )
         msg = (
-            f"precision='bfloat16' needs arrays of bfloat16, which {backend.library} cannot compute "
-            "with. Leave it out, or pass X and Y as PyTorch tensors or JAX arrays"
+            f"precision='bfloat16' needs arrays of bfloat16, which {backend.library} alone cannot "
+            f"compute with. Leave it out, or {way_out}"
         )
         raise ValueError(msg)
     if switch is None:
@@ -92,4 +97,3 @@ _TF32: dict[str, Callable[[bool], AbstractContextManager[None]]] = {
     "torch": _torch_tf32,
     "jax": _jax_tf32,
 }
-_BFLOAT16 = ("torch", "jax")

@@ -8,14 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.types import Array, Namespace
+from dnn_xp.network import Network
 
 Function = Callable[..., Any]
 
 
 def unchanged(function: Function) -> Function:
-    """Fuse or compile of a library that runs formulas as they are written."""
+    """Compile of a library that runs formulas as they are written."""
     return function
+
+
+def as_written(network: Network) -> tuple[Network, Layers]:
+    """Lowering of a library that has no way of its own to run a layer."""
+    return network, AS_WRITTEN
 
 
 def nothing() -> None:
@@ -35,6 +42,9 @@ class Backend(NamedTuple):
         The array-API namespace the formulas are called with.
     from_host, to_host : callable
         A NumPy array to this device (own dtype kept) and back.
+    lower : callable
+        The same network with formulas that the library has fused, and the library's ways to run the
+        steps of a layer; formulas as written where there are none.
     compile : callable
         Turns the function of one block into a faster one of the same value (jit); the identity
         where there is none.
@@ -46,6 +56,10 @@ class Backend(NamedTuple):
         Free bytes on the device, or None when unknown.
     python_threads : bool
         Whether blocks of examples may be computed on several Python threads at once.
+    bfloat16 : bool
+        Whether blocks may be computed in arrays of bfloat16.
+    note : str
+        What a user may want to know of how this library computes here.
     active : callable
         Context in which the library computes on this device.
     largest_block : int
@@ -61,6 +75,7 @@ class Backend(NamedTuple):
     xp: Namespace
     from_host: Callable[[np.ndarray], Array]
     to_host: Callable[[Array], np.ndarray]
+    lower: Callable[[Network], tuple[Network, Layers]] = as_written
     compile: Callable[[Function], Function] = unchanged
     synchronize: Callable[[], None] = nothing
     release_memory: Callable[[], None] = nothing
@@ -68,4 +83,6 @@ class Backend(NamedTuple):
     python_threads: bool = False
     block_bytes: int = 1 << 20
     largest_block: int = 1 << 14
+    bfloat16: bool = False
+    note: str = ""
     active: Callable[[], AbstractContextManager[Any]] = nullcontext

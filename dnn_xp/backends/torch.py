@@ -42,6 +42,7 @@ def torch_backend(device: Any = "cpu", *, compiled: bool = False) -> Backend:
         compile=torch.compile if compiled else unchanged,
         synchronize=synchronize,
         memory_available=memory_available,
+        bfloat16=True,
         block_bytes=1 << 30 if on_cuda else 1 << 22,
         largest_block=1 << 20 if on_cuda else 1 << 16,
     )

@@ -7,7 +7,8 @@ it; m is always the number of examples in the whole batch, so that the dW and db
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.types import Array, Namespace
@@ -47,6 +48,18 @@ def linear_gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tu
     return xp.matmul(dZ, A_prev.T) / m, xp.sum(dZ, axis=1, keepdims=True) / m
 
 
+def linear_derivative(dZ: Array, W: Array, *, xp: Namespace) -> Array:
+    """Derivative of a layer's input: ``dA_prev = W^T dZ``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> linear_derivative(np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), xp=np)
+    array([[2., 6.]])
+    """
+    return xp.matmul(W.T, dZ)
+
+
 def linear_backward(
     dZ: Array, linear_cache: LinearCache, *, m: float, xp: Namespace
 ) -> tuple[Array, Array, Array]:
@@ -62,7 +75,23 @@ def linear_backward(
     """
     A_prev, W, _ = linear_cache
     dW, db = linear_gradients(dZ, A_prev, m=m, xp=xp)
-    return xp.matmul(W.T, dZ), dW, db
+    return linear_derivative(dZ, W, xp=xp), dW, db
+
+
+def activated(P: Array, b: Array, activation: Activation, *, xp: Namespace) -> tuple[Array, Array]:
+    """All of a layer but its product P = W A_prev: ``Z = P + b``, ``A = g(Z)``; A and Z.
+
+    Elementwise where g is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> activated(np.asarray([[3.0, -9.0]]), np.asarray([[1.0]]), ACTIVATIONS["relu"], xp=np)
+    (array([[4., 0.]]), array([[ 4., -8.]]))
+    """
+    Z = P + b
+    return activation.forward(Z, xp=xp), Z
 
 
 def linear_activation_forward(
@@ -81,8 +110,8 @@ def linear_activation_forward(
     array([[2.],
            [0.]])
     """
-    Z, linear_cache = linear_forward(A_prev, W, b, xp=xp)
-    return activation.forward(Z, xp=xp), (linear_cache, Z)
+    A, Z = activated(xp.matmul(W, A_prev), b, activation, xp=xp)
+    return A, ((A_prev, W, b), Z)
 
 
 def linear_activation_backward(
@@ -103,3 +132,40 @@ def linear_activation_backward(
     """
     linear_cache, Z = cache
     return linear_backward(activation.backward(dA, Z, xp=xp), linear_cache, m=m, xp=xp)
+
+
+def linear_activation_derivative(
+    dZ: Array, W: Array, Z_prev: Array, activation: Activation, *, xp: Namespace
+) -> Array:
+    """From one layer's dZ to that of the layer before: ``dZ_prev = (W^T dZ) * g'(Z_prev)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> dZ, W, Z_prev = np.asarray([[1.0, 3.0]]), np.asarray([[2.0]]), np.asarray([[-2.0, 2.0]])
+    >>> linear_activation_derivative(dZ, W, Z_prev, ACTIVATIONS["relu"], xp=np)
+    array([[0., 6.]])
+    """
+    return activation.backward(linear_derivative(dZ, W, xp=xp), Z_prev, xp=xp)
+
+
+class Layers(NamedTuple):
+    """The steps that a network is made of, as a backend runs them.
+
+    Each has the arguments and the value of the formula it stands for. The Z in a cache may be
+    whatever `linear_activation_derivative` of the same record takes for it.
+
+    Attributes
+    ----------
+    linear_forward, linear_activation_forward, linear_gradients, linear_activation_derivative : callable
+        See the formulas of these names.
+    """
+
+    linear_forward: Callable[..., tuple[Array, LinearCache]] = linear_forward
+    linear_activation_forward: Callable[..., tuple[Array, LayerCache]] = linear_activation_forward
+    linear_gradients: Callable[..., tuple[Array, Array]] = linear_gradients
+    linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
+
+
+AS_WRITTEN = Layers()

@@ -19,9 +19,9 @@ ROOT = Path(dnn_xp.__file__).parent
 # From the lowest to the highest; a module imports from its own place and from below it.
 LAYERS = (
     "formulas",
+    "network",
     "backends",
     "engine",
-    "network",
     "data",
     "planning",
     "placement",
