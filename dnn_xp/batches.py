@@ -72,7 +72,7 @@ class Batches:
 
     def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
         self._examples = examples
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._rng = rng
         self._each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
         run = examples.m if examples.in_memory else _run_of_a_file(self._each, batch_size)
@@ -82,13 +82,13 @@ class Batches:
     def held_bytes(self) -> int:
         """Bytes that shuffling holds on the host."""
         m, in_memory = self._examples.m, self._examples.in_memory
-        return shuffle_bytes(m, self._each, self._batch_size, in_memory=in_memory)
+        return shuffle_bytes(m, self._each, self.batch_size, in_memory=in_memory)
 
     @property
     def per_epoch(self) -> int:
         """Batches of one epoch."""
         full_runs, rest = divmod(self._examples.m, self.shuffle_run)
-        return full_runs * -(-self.shuffle_run // self._batch_size) + -(-rest // self._batch_size)
+        return full_runs * -(-self.shuffle_run // self.batch_size) + -(-rest // self.batch_size)
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch, every example once."""
@@ -96,8 +96,8 @@ class Batches:
 
     def _shuffled(self, examples: Examples) -> Iterator[Batch]:
         order = self._rng.permutation(examples.m)
-        for start in range(0, examples.m, self._batch_size):
-            yield Batch(examples, order[start : start + self._batch_size])
+        for start in range(0, examples.m, self.batch_size):
+            yield Batch(examples, order[start : start + self.batch_size])
 
     def _from_file(self) -> Iterator[Batch]:
         starts = np.arange(0, self._examples.m, self.shuffle_run)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dnn_xp.batches import Batches
-from dnn_xp.formulas.types import Array
+from dnn_xp.backends.graphs import Arrays, Replay, Step
+from dnn_xp.batches import Batch, Batches
+from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.formulas.updates import Optimizer, clip_by_global_norm
 from dnn_xp.objective import Examples, Objective
+from dnn_xp.planning import gradient_flops
 from dnn_xp.recorder import Recorder
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 Schedule = Callable[[int], float]
+
+# Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
+_LARGE = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Descent:
         Draws dropout seeds.
     report_every : int
         Iterations (full batch) or epochs (mini-batches) between reports.
+    replays : list of Replay
+        What was made of the steps that are issued at once.
     """
 
     objective: Objective
@@ -44,6 +51,7 @@ class Descent:
     recorder: Recorder
     rng: np.random.Generator
     report_every: int
+    replays: list[Replay] = field(default_factory=list)
 
     @property
     def drops_out(self) -> bool:
@@ -61,7 +69,21 @@ class Descent:
         """Report the exact cost at theta; J is that cost where it is known already."""
         if J is None:
             J = self.objective.cost(theta, self.examples)
-        return self.recorder.report(iteration, theta, float(J), learning_rate)
+        return self.recorder.note(iteration, theta, J, learning_rate)
+
+    def repeated(self, step: Step, at_once: int) -> Step:
+        """The same step of `at_once` examples, issued at once where the backend can and it pays."""
+        objective = self.objective
+        if (
+            objective.backend.replay is None
+            or self.drops_out
+            or not self.examples.in_memory
+            or gradient_flops(objective.network.sizes, at_once) > _LARGE
+        ):
+            return step
+        replay = objective.backend.replay(step)
+        self.replays.append(replay)
+        return replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +106,47 @@ class Updates:
             raise ValueError(msg)
         return rate
 
-    def apply(
+    def numbers(self, iteration: int) -> dict[str, float]:
+        """What the update with number `iteration`, counted from 0, takes besides arrays."""
+        return self.optimizer.numbers(learning_rate=self.rate(iteration), step=iteration + 1)
+
+    def move(
         self,
         theta: Array,
         gradient: Array,
-        state: tuple[Array, ...],
-        iteration: int,
-        objective: Objective,
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """The update with number `iteration`, counted from 0."""
-        xp = objective.backend.xp
+        state: Arrays,
+        numbers: dict[str, Any],
+        *,
+        xp: Namespace,
+    ) -> Arrays:
+        """The new theta and, after it, the new state."""
         if self.clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
-        return self.optimizer.update(
-            theta,
-            gradient,
-            state,
-            learning_rate=self.rate(iteration),
-            step=iteration + 1,
-            xp=xp,
-        )
+        theta, state = self.optimizer.move(theta, gradient, state, **numbers, xp=xp)
+        return theta, *state
 
 
 def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int) -> Array:
     """`iterations` exact full-batch updates."""
-    objective = descent.objective
-    state = updates.optimizer.init(theta, xp=objective.backend.xp)
+    objective, examples = descent.objective, descent.examples
+    xp = objective.backend.xp
+
+    def step(arrays: Arrays, numbers: dict[str, Any]) -> Arrays:
+        theta, *state = arrays
+        J, gradient = objective.cost_and_gradient(theta, examples, descent.seeds())
+        return J, *updates.move(theta, gradient, tuple(state), numbers, xp=xp)
+
+    advance = descent.repeated(step, examples.m)
+    state = updates.optimizer.init(theta, xp=xp)
     for iteration in range(iterations):
-        J, gradient = objective.cost_and_gradient(theta, descent.examples, descent.seeds())
+        J, moved, *rest = advance((theta, *state), updates.numbers(iteration))
         if iteration % descent.report_every == 0:
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
             # own.
             exact = None if descent.drops_out else J
             if descent.report(iteration, theta, exact, updates.rate(iteration)):
                 return theta
-        theta, state = updates.apply(theta, gradient, state, iteration, objective)
+        theta, state = moved, tuple(rest)
     descent.report(iterations, theta, None, updates.rate(iterations))
     return theta
 
@@ -128,14 +156,27 @@ def mini_batches(
 ) -> Array:
     """`epochs` passes over the examples, reshuffled before each, one update a batch."""
     objective = descent.objective
-    state = updates.optimizer.init(theta, xp=objective.backend.xp)
+    xp = objective.backend.xp
+
+    def step_on(examples: Examples) -> Step:
+        def step(arrays: Arrays, numbers: dict[str, Any]) -> Arrays:
+            chosen, theta, *state = arrays
+            gradient = objective.gradient(theta, Batch(examples, chosen), descent.seeds())
+            return updates.move(theta, gradient, tuple(state), numbers, xp=xp)
+
+        return step
+
+    advance = descent.repeated(step_on(descent.examples), batches.batch_size)
+    state = updates.optimizer.init(theta, xp=xp)
     iteration = 0
     if descent.report(0, theta, None, updates.rate(0)):
         return theta
     for epoch in range(1, epochs + 1):
-        for batch in batches.epoch():
-            gradient = objective.gradient(theta, batch, descent.seeds())
-            theta, state = updates.apply(theta, gradient, state, iteration, objective)
+        for examples, chosen in batches.epoch():
+            # Runs of a file are examples of their own.
+            step = advance if examples is descent.examples else step_on(examples)
+            theta, *rest = step((chosen, theta, *state), updates.numbers(iteration))
+            state = tuple(rest)
             iteration += 1
         due = epoch % descent.report_every == 0 or epoch == epochs
         if due and descent.report(iteration, theta, None, updates.rate(iteration)):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from dnn_xp.model import Model
     from dnn_xp.scoring import Evaluation
 
+# Costs fetched together, at most, and numbers that the parameters kept meanwhile may hold.
+_AT_ONCE = 32
+_HELD = 1 << 24
+
 Callback = Callable[[int, float, "Model"], Any]
 
 
@@ -48,6 +52,10 @@ class Recorder:
         Called with (iteration, cost, model); a true answer stops the training.
     progress : Progress
         What is printed meanwhile.
+    fetch : callable, optional
+        Costs on a device -> numbers. With it, the costs of several reports are fetched together,
+        since the device would be waited for each time; without it, and wherever a report may stop
+        the training or is looked at, they are fetched one by one.
     """
 
     def __init__(
@@ -58,8 +66,12 @@ class Recorder:
         patience: int | None,
         callbacks: Sequence[Callback],
         progress: Progress,
+        fetch: Callable[[list[Array]], list[float]] | None = None,
     ) -> None:
         self._make_model = make_model
+        watched = validate is not None or patience is not None or callbacks
+        self._fetch = None if watched else fetch
+        self._waiting: list[tuple[int, Array, Array, float, float]] = []
         self._validate = validate
         self._patience = patience
         self._callbacks = callbacks
@@ -78,7 +90,33 @@ class Recorder:
         self.last_theta: Array | None = None
         self.stopped_because = ""
 
-    def report(self, iteration: int, theta: Array, cost: float, learning_rate: float) -> bool:
+    def note(self, iteration: int, theta: Array, J: Array, learning_rate: float) -> bool:
+        """`report` of a cost that is an array, now or with the next ones."""
+        if self._fetch is None:
+            return self.report(iteration, theta, float(J), learning_rate)
+        self._waiting.append((iteration, theta, J, learning_rate, self._elapsed()))
+        if len(self._waiting) * theta.shape[0] >= min(_HELD, _AT_ONCE * theta.shape[0]):
+            self.flush()
+        return False
+
+    def flush(self) -> None:
+        """Fetch and report the costs that wait."""
+        waiting, self._waiting = self._waiting, []
+        if self._fetch is None or not waiting:
+            return
+        costs = self._fetch([J for _, _, J, _, _ in waiting])
+        for (iteration, theta, _, learning_rate, seconds), cost in zip(waiting, costs, strict=True):
+            self.report(iteration, theta, float(cost), learning_rate, seconds=seconds)
+
+    def report(
+        self,
+        iteration: int,
+        theta: Array,
+        cost: float,
+        learning_rate: float,
+        *,
+        seconds: float | None = None,
+    ) -> bool:
         """Note the figures at `theta`; True when the training should stop here."""
         if not math.isfinite(cost):
             self._diverged(iteration, cost, learning_rate)
@@ -86,7 +124,7 @@ class Recorder:
         self._iterations.append(iteration)
         self._costs.append(cost)
         self._learning_rates.append(learning_rate)
-        self._seconds.append(time.perf_counter() - self._start)
+        self._seconds.append(self._elapsed() if seconds is None else seconds)
         watched = cost
         if validation is not None:
             watched = validation.cost
@@ -111,6 +149,9 @@ class Recorder:
             learning_rates=tuple(self._learning_rates),
             seconds=tuple(self._seconds),
         )
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._start
 
     def _out_of_patience(self, iteration: int, watched: float, theta: Array) -> bool:
         if watched < self._best_cost:

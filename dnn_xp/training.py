@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -357,18 +357,23 @@ def train(
             patience=patience,
             callbacks=callbacks,
             progress=progress,
+            fetch=_fetching(backend) if backend.asynchronous and not verbose else None,
         )
         descent = Descent(objective, training, recorder, rng, report_every)
         try:
             # An overflow is no news: the next report finds it in the cost and says what to do.
             with np.errstate(over="ignore", invalid="ignore"):
                 theta = _descend(descent, theta, plan, batches, clip_norm)
+                recorder.flush()
         except KeyboardInterrupt:
+            recorder.flush()
             if recorder.last_theta is None:
                 raise
             theta, recorder.stopped_because = recorder.last_theta, INTERRUPTED
         finally:
             progress.close()
+        for replay in descent.replays:
+            settings["steps"] = replay.problem or "replayed as a CUDA graph"
         if patience is not None and recorder.best_theta is not None:
             theta = recorder.best_theta
             settings["kept_iteration"] = recorder.best_iteration
@@ -394,6 +399,14 @@ def _check_callbacks(callbacks: Sequence[Callback]) -> None:
         if not callable(callback):
             msg = f"callbacks[{number}] must be callable, got {describe(callback)}"
             raise TypeError(msg)
+
+
+def _fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
+    def fetch(costs: list[Array]) -> list[float]:
+        fetched: list[float] = backend.to_host(backend.xp.stack(costs)).tolist()
+        return fetched
+
+    return fetch
 
 
 def _threads(threads: int | None, backend: Backend) -> int:

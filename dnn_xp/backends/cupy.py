@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 
 from dnn_xp.backends.cuda_layers import cuda_layers
+from dnn_xp.backends.graphs import Replay, graph_runtime, joined
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array
 
@@ -79,7 +81,14 @@ def cupy_backend(index: int = 0) -> Backend:
     with active():
         layers = cuda_layers(index)
     xp = ModuleType("array_api_compat.cupy")
-    xp.__dict__.update(vars(array_api_compat.cupy), matmul=layers.matmul)
+
+    def concat(arrays: list[Array], *, axis: int = 0) -> Array:
+        if arrays[0].ndim == 1:
+            length = sum(array.shape[0] for array in arrays)
+            return joined(arrays, cupy.empty((length,), dtype=arrays[0].dtype))
+        return cupy.concatenate(arrays, axis=axis)
+
+    xp.__dict__.update(vars(array_api_compat.cupy), matmul=layers.matmul, concat=concat)
     narrow = _bfloat16() if layers.by_cublaslt else None
     if narrow is not None:
         xp.__dict__["bfloat16"] = narrow
@@ -97,6 +106,8 @@ def cupy_backend(index: int = 0) -> Backend:
         block_bytes=1 << 30,
         largest_block=1 << 20,
         lower=layers.lower,
+        replay=partial(Replay, runtime=graph_runtime(cupy)) if layers.by_cublaslt else None,
+        asynchronous=True,
         bfloat16=narrow is not None,
         note=layers.note,
         active=active,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnn_xp.backends.graphs import Replay, Step
 from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.network import Network
@@ -48,6 +49,10 @@ class Backend(NamedTuple):
     compile : callable
         Turns the function of one block into a faster one of the same value (jit); the identity
         where there is none.
+    replay : callable, optional
+        Turns a step ``(arrays, numbers) -> arrays`` into one that is issued at once.
+    asynchronous : bool
+        Whether asking for a value means waiting for all work issued before it.
     synchronize : callable
         Waits for the work issued so far; used where time is taken.
     release_memory : callable
@@ -77,6 +82,8 @@ class Backend(NamedTuple):
     to_host: Callable[[Array], np.ndarray]
     lower: Callable[[Network], tuple[Network, Layers]] = as_written
     compile: Callable[[Function], Function] = unchanged
+    replay: Callable[[Step], Replay] | None = None
+    asynchronous: bool = False
     synchronize: Callable[[], None] = nothing
     release_memory: Callable[[], None] = nothing
     memory_available: Callable[[], int | None] = lambda: None

@@ -1,11 +1,13 @@
 """Updates: how a gradient changes the parameters, on all of them as one flat vector.
 
-An optimizer is a record of two functions. ``init(theta, *, xp)`` gives its state, a tuple of arrays
-like theta (perhaps none). ``update(theta, gradient, state, *, learning_rate, step, xp)`` gives the
-new theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step = 1,
-2, ... are Python numbers (or 0-d arrays of theta's dtype), so the arrays keep their dtype.
+An optimizer is a record of functions. ``init(theta, *, xp)`` gives its state, a tuple of arrays like
+theta (perhaps none). ``move(theta, gradient, state, *, learning_rate, step, xp)`` gives the new
+theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step = 1, 2,
+... are Python numbers, or 0-d arrays of theta's dtype, so the arrays keep their dtype. Where more
+than the two numbers themselves is wanted, as in `adam`, ``numbers(*, learning_rate, step)`` gives
+what ``move`` takes in their place, worked out in Python's double precision.
 
-To add one, write its update, its factory and one entry of `OPTIMIZERS`.
+To add one, write its move, its factory and one entry of `OPTIMIZERS`.
 """
 
 from __future__ import annotations
@@ -28,13 +30,29 @@ class Optimizer(NamedTuple):
     name : its key in `OPTIMIZERS`.
     hyperparameters : what its factory was given, by name.
     init : ``init(theta, *, xp) -> state``.
-    update : ``update(theta, gradient, state, *, learning_rate, step, xp) -> (theta, state)``.
+    move : ``move(theta, gradient, state, *, xp, **numbers) -> (theta, state)``.
+    numbers : ``numbers(*, learning_rate, step)``, the numbers that ``move`` takes, by name.
     """
 
     name: str
     hyperparameters: dict[str, float]
     init: Callable[..., State]
-    update: Callable[..., tuple[Array, State]]
+    move: Callable[..., tuple[Array, State]]
+    numbers: Callable[..., dict[str, float]] = dict
+
+    def update(
+        self,
+        theta: Array,
+        gradient: Array,
+        state: State,
+        *,
+        learning_rate: float,
+        step: int,
+        xp: Namespace,
+    ) -> tuple[Array, State]:
+        """The new theta and state after update number `step`, counted from 1."""
+        numbers = self.numbers(learning_rate=learning_rate, step=step)
+        return self.move(theta, gradient, state, **numbers, xp=xp)
 
 
 def gradient_descent() -> Optimizer:
@@ -47,7 +65,7 @@ def gradient_descent() -> Optimizer:
     >>> gradient_descent().update(theta, gradient, (), learning_rate=0.5, step=1, xp=np)
     (array([0.5, 2.5]), ())
     """
-    return Optimizer("gradient_descent", {}, partial(_zeros, count=0), _gradient_descent_update)
+    return Optimizer("gradient_descent", {}, partial(_zeros, count=0), _gradient_descent_move)
 
 
 def momentum(beta: float = 0.9) -> Optimizer:
@@ -70,7 +88,7 @@ def momentum(beta: float = 0.9) -> Optimizer:
     (array([0.]), (array([2.]),))
     """
     chosen = {"beta": real("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("momentum", chosen, count=1, update=_momentum_update)
+    return _optimizer("momentum", chosen, count=1, move=_momentum_move)
 
 
 def nesterov(beta: float = 0.9) -> Optimizer:
@@ -93,7 +111,7 @@ def nesterov(beta: float = 0.9) -> Optimizer:
     (array([0.]), (array([2.]),))
     """
     chosen = {"beta": real("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("nesterov", chosen, count=1, update=_nesterov_update)
+    return _optimizer("nesterov", chosen, count=1, move=_nesterov_move)
 
 
 def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
@@ -123,7 +141,7 @@ def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
         "rho": real("rho", rho, at_least=0.0, below=1.0),
         "epsilon": real("epsilon", epsilon, above=0.0),
     }
-    return _optimizer("rmsprop", chosen, count=1, update=_rmsprop_update)
+    return _optimizer("rmsprop", chosen, count=1, move=_rmsprop_move)
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
@@ -150,7 +168,9 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
     array([0.5, 1.5])
     """
     chosen = _adam_hyperparameters(beta1, beta2, epsilon)
-    return _optimizer("adam", chosen, count=2, update=_adam_update)
+    return _optimizer("adam", chosen, count=2, move=_adam_move)._replace(
+        numbers=partial(_adam_numbers, beta1=beta1, beta2=beta2)
+    )
 
 
 def adamw(
@@ -182,7 +202,9 @@ def adamw(
     """
     chosen = _adam_hyperparameters(beta1, beta2, epsilon)
     chosen["weight_decay"] = real("weight_decay", weight_decay, at_least=0.0)
-    return _optimizer("adamw", chosen, count=2, update=_adamw_update)
+    return _optimizer("adamw", chosen, count=2, move=_adamw_move)._replace(
+        numbers=partial(_adamw_numbers, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
+    )
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -221,10 +243,10 @@ def _optimizer(
     chosen: dict[str, float],
     *,
     count: int,
-    update: Callable[..., tuple[Array, State]],
+    move: Callable[..., tuple[Array, State]],
 ) -> Optimizer:
     # partial rather than a closure, because a closure cannot be pickled.
-    return Optimizer(name, chosen, partial(_zeros, count=count), partial(update, **chosen))
+    return Optimizer(name, chosen, partial(_zeros, count=count), partial(move, **chosen))
 
 
 def _adam_hyperparameters(beta1: float, beta2: float, epsilon: float) -> dict[str, float]:
@@ -239,13 +261,13 @@ def _zeros(theta: Array, *, count: int, xp: Namespace) -> State:
     return tuple(xp.zeros_like(theta) for _ in range(count))
 
 
-def _gradient_descent_update(
+def _gradient_descent_move(
     theta: Array, gradient: Array, state: State, *, learning_rate: float, step: int, xp: Namespace
 ) -> tuple[Array, State]:
     return theta - learning_rate * gradient, state
 
 
-def _momentum_update(
+def _momentum_move(
     theta: Array,
     gradient: Array,
     state: State,
@@ -260,7 +282,7 @@ def _momentum_update(
     return theta - learning_rate * v, (v,)
 
 
-def _nesterov_update(
+def _nesterov_move(
     theta: Array,
     gradient: Array,
     state: State,
@@ -275,7 +297,7 @@ def _nesterov_update(
     return theta - learning_rate * (gradient + beta * v), (v,)
 
 
-def _rmsprop_update(
+def _rmsprop_move(
     theta: Array,
     gradient: Array,
     state: State,
@@ -291,13 +313,23 @@ def _rmsprop_update(
     return theta - learning_rate * gradient / (xp.sqrt(nu) + epsilon), (nu,)
 
 
-def _adam_update(
+def _adam_numbers(
+    *, learning_rate: float, step: int, beta1: float, beta2: float
+) -> dict[str, float]:
+    """The rate of mu with its correction, and the correction of nu."""
+    return {
+        "rate": learning_rate / (1.0 - beta1**step),
+        "correction": 1.0 - beta2**step,
+    }
+
+
+def _adam_move(
     theta: Array,
     gradient: Array,
     state: State,
     *,
-    learning_rate: float,
-    step: int,
+    rate: float,
+    correction: float,
     xp: Namespace,
     beta1: float,
     beta2: float,
@@ -306,30 +338,38 @@ def _adam_update(
     mu, nu = state
     mu = beta1 * mu + (1.0 - beta1) * gradient
     nu = beta2 * nu + (1.0 - beta2) * (gradient * gradient)
-    rate = learning_rate / (1.0 - beta1**step)
-    root = xp.sqrt(nu / (1.0 - beta2**step))
+    root = xp.sqrt(nu / correction)
     return theta - rate * mu / (root + epsilon), (mu, nu)
 
 
-def _adamw_update(
+def _adamw_numbers(
+    *, learning_rate: float, step: int, beta1: float, beta2: float, weight_decay: float
+) -> dict[str, float]:
+    """Those of Adam, and what is left of theta."""
+    numbers = _adam_numbers(learning_rate=learning_rate, step=step, beta1=beta1, beta2=beta2)
+    return numbers | {"kept": 1.0 - learning_rate * weight_decay}
+
+
+def _adamw_move(
     theta: Array,
     gradient: Array,
     state: State,
     *,
-    learning_rate: float,
-    step: int,
+    rate: float,
+    correction: float,
+    kept: float,
     xp: Namespace,
     beta1: float,
     beta2: float,
     epsilon: float,
     weight_decay: float,
 ) -> tuple[Array, State]:
-    return _adam_update(
-        theta * (1.0 - learning_rate * weight_decay),
+    return _adam_move(
+        theta * kept,
         gradient,
         state,
-        learning_rate=learning_rate,
-        step=step,
+        rate=rate,
+        correction=correction,
         xp=xp,
         beta1=beta1,
         beta2=beta2,

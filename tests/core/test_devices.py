@@ -296,3 +296,45 @@ def test_arrays_of_cupy_are_computed_where_they_are(cupy):
     model = dnn_xp.train(cupy.asarray(X), cupy.asarray(Y), hidden=[3], iterations=2)
     assert model.record.device == "cuda:0"
     np.testing.assert_allclose(cupy.asnumpy(model.theta), train().theta, rtol=0, atol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize("hidden", [[3], [32, 32], [300, 20]])
+def test_cuda_and_cpu_agree_after_100_steps(cupy, dtype, tolerance, hidden):
+    X = rng.standard_normal((28, 5000)).astype(dtype)
+    how = {"hidden": hidden, "iterations": 100, "optimizer": "gradient_descent", "dtype": dtype}
+    theta = dnn_xp.train(X, X[0] * X[1] > 0, **how).theta
+    found = dnn_xp.train(X, X[0] * X[1] > 0, device="cuda", **how)
+    assert found.settings["steps"] == "replayed as a CUDA graph"
+    apart = np.linalg.norm(cupy.asnumpy(found.theta) - theta) / np.linalg.norm(theta)
+    assert apart < tolerance
+
+
+@pytest.mark.gpu
+def test_no_memory_is_kept_from_step_to_step(cupy):
+    pool = cupy.get_default_memory_pool()
+
+    def used_after(iterations):
+        train(device="cuda", iterations=iterations, block_size=16)
+        return pool.total_bytes()
+
+    used_after(10)
+    assert used_after(1000) == used_after(100)
+
+
+@pytest.mark.gpu
+def test_every_epilogue_of_cublaslt_works(cupy):
+    note = train(device="cuda").record.reason
+    assert note == "as asked; layers by cublasLt"
+
+
+@pytest.mark.gpu
+def test_lower_precision_on_cuda(cupy):
+    X = rng.standard_normal((28, 5000)).astype("float32")
+    plain = dnn_xp.train(X, X[0] * X[1] > 0, device="cuda", iterations=100)
+    for precision, tolerance in {"tf32": 0.02, "bfloat16": 0.05}.items():
+        model = dnn_xp.train(X, X[0] * X[1] > 0, device="cuda", iterations=100, precision=precision)
+        assert model.record.precision == precision
+        assert model.history.costs != plain.history.costs
+        np.testing.assert_allclose(model.history.costs, plain.history.costs, rtol=tolerance)

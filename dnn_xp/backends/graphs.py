@@ -1,0 +1,168 @@
+"""A step issued once and replayed as a CUDA graph: one launch in the place of some hundred.
+
+What is captured is the work on the device, at fixed addresses. So the arrays that change from step
+to step are copied to arrays of their own before a replay, and what comes out is copied to new ones
+afterwards; outside, the step stays a pure function. Numbers become 0-d arrays. Everything that the
+captured work writes lies in memory of its own, which lives as long as the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dnn_xp.formulas.types import Array
+
+Arrays = tuple[Array, ...]
+# Numbers by name: Python's, or 0-d arrays while a step is captured.
+Step = Callable[[Arrays, dict[str, Any]], Arrays]
+
+
+class GraphRuntime(NamedTuple):
+    """What replaying needs of the device.
+
+    Attributes
+    ----------
+    empty : ``empty(shape, dtype)``.
+    copy : ``copy(target, source)``, from the device or from the host.
+    concat : several flat arrays, one after the other, written to a given one.
+    capture : ``capture(work)`` issues the work of a function without doing it, and returns a
+        function that does it and holds the memory it needs.
+    """
+
+    empty: Callable[..., Array]
+    copy: Callable[[Array, Any], None]
+    concat: Callable[[list[Array], Array], Array]
+    capture: Callable[[Callable[[], None]], Callable[[], None]]
+
+
+class _Captured(NamedTuple):
+    inputs: Arrays
+    numbers: Array
+    packed: Array
+    shapes: tuple[tuple[int, ...], ...]
+    launch: Callable[[], None]
+
+
+class Replay:
+    """A step ``(arrays, numbers) -> arrays``: run as it is at first, then captured, then replayed.
+
+    Arrays may be given on the host. The first run loads kernels and decides products, which a
+    capture cannot do. Arguments of other shapes than those of the first run, such as a smaller last
+    batch, are run as they are. All arrays that come out have one dtype.
+
+    Attributes
+    ----------
+    problem : str
+        Why nothing is replayed, if so.
+    """
+
+    def __init__(self, step: Step, runtime: GraphRuntime) -> None:
+        self._step = step
+        self._runtime = runtime
+        self._signature: Any = None
+        self._captured: _Captured | None = None
+        self.problem = ""
+
+    def __call__(self, arrays: Arrays, numbers: dict[str, float]) -> Arrays:
+        """What the step gives, in new arrays."""
+        signature = [(array.shape, str(array.dtype)) for array in arrays]
+        if self._signature is None:
+            self._signature = signature
+            return self._step(arrays, numbers)
+        if self.problem or signature != self._signature:
+            return self._step(arrays, numbers)
+        if self._captured is None:
+            try:
+                self._captured = self._capture(arrays, numbers)
+            except Exception as error:  # whatever it is, the step can be run as it is
+                self.problem = f"the step could not be captured: {error}"
+                return self._step(arrays, numbers)
+        return self._replay(self._captured, arrays, numbers)
+
+    def _capture(self, arrays: Arrays, numbers: dict[str, float]) -> _Captured:
+        runtime = self._runtime
+        inputs = tuple(runtime.empty(array.shape, array.dtype) for array in arrays)
+        for target, source in zip(inputs, arrays, strict=True):
+            runtime.copy(target, source)
+        floating = next(array.dtype for array in arrays if array.dtype.kind == "f")
+        given = runtime.empty((len(numbers),), floating)
+        scalars = {name: given[index, ...] for index, name in enumerate(numbers)}
+        results: list[Array] = []
+        packed: list[Array] = []
+
+        def work() -> None:
+            results[:] = self._step(inputs, scalars)
+            flat = [result.reshape(-1) for result in results]
+            packed.append(runtime.empty((sum(each.shape[0] for each in flat),), flat[0].dtype))
+            runtime.concat(flat, packed[0])
+
+        launch = runtime.capture(work)
+        shapes = tuple(result.shape for result in results)
+        return _Captured(inputs, given, packed[0], shapes, launch)
+
+    def _replay(self, captured: _Captured, arrays: Arrays, numbers: dict[str, float]) -> Arrays:
+        runtime = self._runtime
+        for target, source in zip(captured.inputs, arrays, strict=True):
+            runtime.copy(target, source)
+        runtime.copy(captured.numbers, np.asarray(list(numbers.values()), dtype=np.float64))
+        captured.launch()
+        fresh = runtime.empty(captured.packed.shape, captured.packed.dtype)
+        runtime.copy(fresh, captured.packed)
+        parts, start = [], 0
+        for shape in captured.shapes:
+            stop = start + math.prod(shape)
+            parts.append(fresh[start:stop].reshape(shape))
+            start = stop
+        return tuple(parts)
+
+
+def joined(arrays: list[Array], out: Array) -> Array:
+    """Flat arrays one after the other in `out`, by copies alone.
+
+    CuPy's own concatenate sends a table of addresses to the device where there are more than eight,
+    which waits for the device and cannot be captured.
+    """
+    start = 0
+    for array in arrays:
+        stop = start + array.shape[0]
+        out[start:stop] = array
+        start = stop
+    return out
+
+
+def graph_runtime(cupy: Any) -> GraphRuntime:
+    """Replaying by CuPy."""
+
+    def copy(target: Array, source: Any) -> None:
+        if isinstance(source, np.ndarray):
+            target.set(source.astype(target.dtype))
+        else:
+            target[...] = source
+
+    def capture(work: Callable[[], None]) -> Callable[[], None]:
+        # What the captured work will read must be there, and what it allocates must not be
+        # anybody else's: hence a stream and a pool of its own.
+        cupy.cuda.get_current_stream().synchronize()
+        stream, pool = cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
+        with stream, cupy.cuda.using_allocator(pool.malloc):
+            stream.begin_capture()
+            try:
+                work()
+            except BaseException:
+                with suppress(Exception):  # the capture is spoilt already
+                    stream.end_capture()
+                raise
+            graph = stream.end_capture()
+        kept = (stream, pool)
+
+        def launch(kept: Any = kept) -> None:
+            graph.launch()
+
+        return launch
+
+    return GraphRuntime(cupy.empty, copy, joined, capture)
