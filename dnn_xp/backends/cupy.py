@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from dnn_xp.backends.cupy_transfers import transfers
 from dnn_xp.backends.record import Backend
+from dnn_xp.backends.staging import Stage
 from dnn_xp.formulas.types import Array
 
 INSTALL = (
@@ -72,8 +74,18 @@ def cupy_backend(index: int = 0) -> Backend:
 
     def memory_available() -> int:
         with active():
-            free = int(cupy.cuda.runtime.memGetInfo()[0])
-            return free + int(cupy.get_default_memory_pool().free_bytes())
+            pool = cupy.get_default_memory_pool()
+            free = int(cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
+            limit = int(pool.get_limit())
+            return min(free, max(0, limit - int(pool.used_bytes()))) if limit else free
+
+    stage = Stage(lambda: transfers(index))
+
+    def release_memory() -> None:
+        stage.forget()
+        with active():
+            cupy.get_default_memory_pool().free_all_blocks()
+            cupy.get_default_pinned_memory_pool().free_all_blocks()
 
     return Backend(
         library="cupy",
@@ -83,9 +95,10 @@ def cupy_backend(index: int = 0) -> Backend:
         from_host=from_host,
         to_host=to_host,
         synchronize=cupy.cuda.Device(index).synchronize,
-        release_memory=cupy.get_default_memory_pool().free_all_blocks,
+        release_memory=release_memory,
         memory_available=memory_available,
         block_bytes=1 << 30,
         largest_block=1 << 20,
         active=active,
+        stage=stage,
     )

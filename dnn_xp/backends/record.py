@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnn_xp.backends.staging import Staging
 from dnn_xp.formulas.types import Array, Namespace
 
 Function = Callable[..., Any]
@@ -48,6 +49,9 @@ class Backend(NamedTuple):
         Whether blocks of examples may be computed on several Python threads at once.
     active : callable
         Context in which the library computes on this device.
+    stage : callable, optional
+        Makes what puts the blocks of one source on the device while earlier ones are computed,
+        given how many are on their way at once; where there is none, `from_host` does.
     largest_block : int
         Examples of a block at most.
     block_bytes : int
@@ -69,3 +73,4 @@ class Backend(NamedTuple):
     block_bytes: int = 1 << 20
     largest_block: int = 1 << 14
     active: Callable[[], AbstractContextManager[Any]] = nullcontext
+    stage: Callable[[int], Staging] | None = None
