@@ -50,6 +50,11 @@ def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
     return [(start, min(start + block_size, m)) for start in range(0, m, block_size)]
 
 
+def blocks_in_flight(threads: int) -> int:
+    """Blocks at once where they are read ahead: those being computed, and one more waiting."""
+    return 2 * threads + 1
+
+
 def add(left: Contribution, right: Contribution) -> Contribution:
     """Entry by entry sum of two contributions, into the left one where its library can."""
     return tuple(map(operator.iadd, left, right))

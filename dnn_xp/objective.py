@@ -17,12 +17,14 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.backends.staging import receiving
 from dnn_xp.blocks import BlockFunctions
 from dnn_xp.data import Source
 from dnn_xp.engine import Engine
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
 from dnn_xp.network import Network, flatten, unflatten
+from dnn_xp.placement import block_ahead
 
 
 class Blocks(Protocol):
@@ -61,6 +63,11 @@ class Examples(NamedTuple):
         """X, Y and weights of examples start to stop."""
         weights = None if self.weights is None else self.weights.block(start, stop)
         return self.X.block(start, stop), self.Y.block(start, stop), weights
+
+    def block_ahead(self, start: int, stop: int) -> tuple[Any, Any, Any]:
+        """The same block, parts of it on their way to the device."""
+        weights = None if self.weights is None else block_ahead(self.weights, start, stop)
+        return block_ahead(self.X, start, stop), block_ahead(self.Y, start, stop), weights
 
     def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of the examples at these positions."""
@@ -196,9 +203,13 @@ class Objective:
     def decision_values(self, theta: Array, X: Source) -> Array:
         """Z[L] (n_L, m) of all examples."""
         parameters = self._parameters(theta)
+
+        def output(block: Array) -> Array:
+            return self._output(parameters, block)
+
         blocks = self.engine.map(
-            lambda block: self._output(parameters, block),
-            lambda start, stop: (X.block(start, stop),),
+            output if X.in_memory else receiving(output),
+            lambda start, stop: (block_ahead(X, start, stop),),
             X.m,
             self.block_size(X.m),
             read_ahead=not X.in_memory,
@@ -214,7 +225,7 @@ class Objective:
         parameters, m = self._parameters(theta), float(examples.m)
         return self._sum(
             lambda X, Y, weights: function(parameters, X, Y, weights, m, *more),
-            examples.block,
+            _reader(examples),
             examples,
         )
 
@@ -225,10 +236,10 @@ class Objective:
         # without it nothing is numbered.
         if not seeds:
             return self._fold(function, theta, examples, None, ())
-        parameters, m = self._parameters(theta), float(examples.m)
+        parameters, m, blocks = self._parameters(theta), float(examples.m), _reader(examples)
 
         def read(start: int, stop: int) -> tuple[Any, ...]:
-            return *examples.block(start, stop), self._numbers(start, stop)
+            return *blocks(start, stop), self._numbers(start, stop)
 
         return self._sum(
             lambda X, Y, weights, numbers: function(parameters, X, Y, weights, m, numbers, seeds),
@@ -240,12 +251,12 @@ class Objective:
         self, function: Callable[..., Any], read: Callable[..., Any], examples: Blocks
     ) -> tuple[Any, ...]:
         """The engine's sum; where memory does not hold a block, blocks are halved from then on."""
+        ahead = not examples.in_memory
+        function = receiving(function) if ahead else function
         while True:
             size = self.block_size_used(examples.m)
             try:
-                return self.engine.fold(
-                    function, read, examples.m, size, read_ahead=not examples.in_memory
-                )
+                return self.engine.fold(function, read, examples.m, size, read_ahead=ahead)
             except MemoryError:
                 if size == 1:
                     raise
@@ -280,6 +291,13 @@ class Objective:
         if l1:
             gradient = gradient + l1_gradient(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return gradient
+
+
+def _reader(examples: Blocks) -> Callable[[int, int], tuple[Any, Any, Any]]:
+    """How blocks are read: ahead of their use where that takes time."""
+    if isinstance(examples, Examples) and not examples.in_memory:
+        return examples.block_ahead
+    return examples.block
 
 
 def _placed(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends import Backend, backend_for_array
+from dnn_xp.backends.staging import Arriving
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
+from dnn_xp.engine import blocks_in_flight
 from dnn_xp.formulas.types import Array
 
 # Room left on the device for blocks, gradients and the library itself.
@@ -26,14 +29,29 @@ class StreamedSource:
         self._source = source
         self._backend = backend
         self.n, self.m, self.dtype = source.n, source.m, source.dtype
+        # Libraries with copies beside arithmetic get one block after the other: one thread.
+        self._staging = None if backend.stage is None else backend.stage(blocks_in_flight(1))
 
     def block(self, start: int, stop: int) -> Array:
         """Examples start to stop - 1 on the device: (n, stop - start)."""
         return self._backend.from_host(self._source.block(start, stop))
 
+    def block_ahead(self, start: int, stop: int) -> Array | Arriving:
+        """The same block, on its way where the library can copy while it computes."""
+        if self._staging is None:
+            return self.block(start, stop)
+        return self._staging(self._source.block(start, stop))
+
     def gather(self, indices: np.ndarray) -> Array:
         """The examples at these positions, on the device: (n, len(indices))."""
         return self._backend.from_host(self._source.gather(indices))
+
+
+def block_ahead(source: Source, start: int, stop: int) -> Array | Arriving:
+    """A block that is computed later: on its way where it can be, see `receiving`."""
+    if isinstance(source, StreamedSource):
+        return source.block_ahead(start, stop)
+    return source.block(start, stop)
 
 
 def source_bytes(source: Source) -> int:
@@ -41,8 +59,27 @@ def source_bytes(source: Source) -> int:
     return source.n * source.m * np.dtype(source.dtype).itemsize
 
 
+def placed_bytes(placed: Source, given: Source) -> int:
+    """Bytes that a source takes where it was placed: none where it stayed or comes block by block."""
+    if placed is given or not placed.in_memory:
+        return 0
+    return held_bytes(placed) or source_bytes(placed)
+
+
+def example_bytes_ahead(sources: Iterable[Source | None]) -> int:
+    """Bytes of one example in those sources that are read ahead."""
+    ahead = (each for each in sources if each is not None and not each.in_memory)
+    return sum(each.n * np.dtype(each.dtype).itemsize for each in ahead)
+
+
+def fits(nbytes: int, backend: Backend) -> bool:
+    """Whether data of that size may be held where the backend computes."""
+    free = backend.memory_available()
+    return free is None or nbytes <= _SHARE_FOR_DATA * free
+
+
 def held_bytes(targets: Source) -> int:
-    """Bytes that targets keep on the host whatever the blocks: the codes of class labels."""
+    """Bytes that targets keep whatever the blocks: the codes of class labels."""
     return int(targets.codes.nbytes) if isinstance(targets, LabelSource) else 0
 
 
@@ -78,8 +115,7 @@ def place(source: Source, backend: Backend) -> Source:
             return source
     if not source.in_memory:
         return StreamedSource(source, backend)
-    free = backend.memory_available()
-    if free is not None and source_bytes(source) > _SHARE_FOR_DATA * free:
+    if not fits(source_bytes(source), backend):
         return StreamedSource(source, backend)
     return ArraySource(backend.from_host(source.block(0, source.m)), rows=False)
 

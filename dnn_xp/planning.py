@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.engine import blocks_in_flight
 from dnn_xp.network import parameter_count
 
 # A block below this much arithmetic costs more to hand to a thread than to compute.
@@ -69,7 +70,7 @@ class Plan:
         update.
     data_bytes : int
         X and Y in the working library, when they have to be placed there (0 when they are used
-        where they are).
+        where they are, or come block by block).
     host_peak_bytes, device_peak_bytes : int
         Peak on the host and on the GPU, `data_bytes` included where it lies.
     """
@@ -116,12 +117,16 @@ def make_plan(
     block_size: int,
     threads: int,
     optimizer_vectors: int = 2,
-    read_ahead: bool = False,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
+    ahead_bytes: int = 0,
 ) -> Plan:
-    """Memory of one step, from the shapes alone; `held_bytes` stay on the host besides."""
+    """Memory of one step, from the shapes alone.
+
+    `held_bytes` stay on the host besides; `ahead_bytes` are those of one example in what is read
+    ahead.
+    """
     blocks = math.ceil(m / block_size)
     threads = min(threads, blocks)
     hidden = sum(sizes[1:])
@@ -132,10 +137,10 @@ def make_plan(
     theta = itemsize * parameter_count(sizes)
     waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
-    # As many as are computed, and one more than that read ahead.
-    in_flight = 2 * threads + 1
-    ahead = itemsize * (sizes[0] + sizes[-1]) * block_size * in_flight if read_ahead else 0
+    ahead = ahead_bytes * block_size * blocks_in_flight(threads)
     working = block_bytes * threads + parameter_bytes + data_bytes
+    # On the way to a device a block is in page-locked memory and there, and one more is being read.
+    reading = ahead + ahead_bytes * block_size if on_device else ahead
     return Plan(
         block_size=block_size,
         blocks=blocks,
@@ -143,6 +148,6 @@ def make_plan(
         block_bytes=block_bytes,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
-        host_peak_bytes=ahead + held_bytes + (0 if on_device else working),
-        device_peak_bytes=working if on_device else 0,
+        host_peak_bytes=reading + held_bytes + (0 if on_device else working),
+        device_peak_bytes=working + ahead if on_device else 0,
     )

@@ -15,7 +15,7 @@ from dnn_xp.data.messages import unknown_name
 from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.options import hidden_sizes, optimizer_vectors
-from dnn_xp.placement import resides
+from dnn_xp.placement import fits, resides
 from dnn_xp.planning import Plan, auto_block_size, make_plan
 
 
@@ -85,9 +85,11 @@ def plan(
     else:
         size = min(whole("block_size", block_size, at_least=1), at_once)
     # Mini-batches are gathered from a copy with each example's features side by side; a device gets
-    # a copy of all.
-    in_memory = source is None or source.in_memory
+    # a copy of all that fits there.
+    x_bytes = n_x * np.dtype(dtype if source is None else source.dtype).itemsize
     elsewhere = backend.library != "numpy" if source is None else not resides(source, backend)
+    too_large = elsewhere and backend.library != "numpy" and not fits(x_bytes * m, backend)
+    in_memory = not too_large and (source is None or source.in_memory)
     across = batch_size is not None and examples == "columns" and backend.library == "numpy"
     copied = in_memory and (elsewhere or across)
     held = 0
@@ -100,8 +102,8 @@ def plan(
         block_size=size,
         threads=wanted if backend.python_threads else 1,
         optimizer_vectors=optimizer_vectors(optimizer),
-        read_ahead=source is not None and not source.in_memory,
         on_device=backend.device_name != "cpu",
         data_bytes=itemsize * (n_x + sizes[-1]) * m if copied else 0,
         held_bytes=held,
+        ahead_bytes=0 if in_memory else x_bytes,
     )

@@ -20,9 +20,9 @@ from dnn_xp.intake import Intake, dtype_of, finite_or_standardized, take_in
 from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
 from dnn_xp.model import Model
 from dnn_xp.network import Network
-from dnn_xp.objective import Objective, Penalties
+from dnn_xp.objective import Examples, Objective, Penalties
 from dnn_xp.options import Steps, build_network, keep_probabilities, optimizer_vectors, steps
-from dnn_xp.placement import held_bytes, source_bytes
+from dnn_xp.placement import example_bytes_ahead, held_bytes, placed_bytes
 from dnn_xp.planning import auto_block_size, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
@@ -298,9 +298,9 @@ def train(
             block_size=objective.block_size_used(at_once),
             threads=threads,
             optimizer_vectors=optimizer_vectors(plan.optimizer),
-            read_ahead=not training.in_memory,
             on_device=backend.device_name != "cpu",
-            data_bytes=0 if training.X is intake.X else source_bytes(training.X),
+            data_bytes=_data_bytes(intake, training, backend),
+            ahead_bytes=0 if training.in_memory else example_bytes_ahead(training),
             held_bytes=held_bytes(intake.targets.source) + (batches.held_bytes if batches else 0),
         )
         record = record._replace(
@@ -378,6 +378,17 @@ def train(
             theta = recorder.best_theta
             settings["kept_iteration"] = recorder.best_iteration
         return make_model(theta, recorder)
+
+
+def _data_bytes(intake: Intake, training: Examples, backend: Backend) -> int:
+    """Bytes of the examples that were placed; columns of Y are counted where memory is a device's."""
+    X = placed_bytes(training.X, intake.X)
+    if backend.device_name == "cpu":
+        return X
+    weights = 0
+    if training.weights is not None and intake.weights is not None:
+        weights = placed_bytes(training.weights, intake.weights)
+    return X + placed_bytes(training.Y, intake.targets.source) + weights
 
 
 def _descend(

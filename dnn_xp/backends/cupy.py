@@ -10,8 +10,10 @@ from typing import Any, cast
 import numpy as np
 
 from dnn_xp.backends.cuda_layers import cuda_layers
+from dnn_xp.backends.cupy_transfers import transfers
 from dnn_xp.backends.graphs import Replay, graph_runtime, joined
 from dnn_xp.backends.record import Backend
+from dnn_xp.backends.staging import Stage
 from dnn_xp.formulas.types import Array
 
 INSTALL = (
@@ -75,8 +77,18 @@ def cupy_backend(index: int = 0) -> Backend:
 
     def memory_available() -> int:
         with active():
-            free = int(cupy.cuda.runtime.memGetInfo()[0])
-            return free + int(cupy.get_default_memory_pool().free_bytes())
+            pool = cupy.get_default_memory_pool()
+            free = int(cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
+            limit = int(pool.get_limit())
+            return min(free, max(0, limit - int(pool.used_bytes()))) if limit else free
+
+    stage = Stage(lambda: transfers(index))
+
+    def release_memory() -> None:
+        stage.forget()
+        with active():
+            cupy.get_default_memory_pool().free_all_blocks()
+            cupy.get_default_pinned_memory_pool().free_all_blocks()
 
     with active():
         layers = cuda_layers(index)
@@ -101,7 +113,7 @@ def cupy_backend(index: int = 0) -> Backend:
         from_host=from_host,
         to_host=to_host,
         synchronize=cupy.cuda.Device(index).synchronize,
-        release_memory=cupy.get_default_memory_pool().free_all_blocks,
+        release_memory=release_memory,
         memory_available=memory_available,
         block_bytes=1 << 30,
         largest_block=1 << 20,
@@ -111,6 +123,7 @@ def cupy_backend(index: int = 0) -> Backend:
         bfloat16=narrow is not None,
         note=layers.note,
         active=active,
+        stage=stage,
     )
 
 

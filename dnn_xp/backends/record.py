@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnn_xp.backends.graphs import Replay, Step
+from dnn_xp.backends.staging import Staging
 from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.network import Network
@@ -67,6 +68,9 @@ class Backend(NamedTuple):
         What a user may want to know of how this library computes here.
     active : callable
         Context in which the library computes on this device.
+    stage : callable, optional
+        Makes what puts the blocks of one source on the device while earlier ones are computed,
+        given how many are on their way at once; where there is none, `from_host` does.
     largest_block : int
         Examples of a block at most.
     block_bytes : int
@@ -93,3 +97,4 @@ class Backend(NamedTuple):
     bfloat16: bool = False
     note: str = ""
     active: Callable[[], AbstractContextManager[Any]] = nullcontext
+    stage: Callable[[int], Staging] | None = None
