@@ -11,6 +11,7 @@ from typing import Any
 import array_api_compat.numpy
 import numpy as np
 
+from dnn_xp.backends.numpy_layers import lower
 from dnn_xp.backends.products import matmul
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array, Namespace
@@ -59,10 +60,10 @@ def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
     memory: against a number they took 90 us for a (32, 8192) float32 array, against a row 28 us.
     """
 
-    def of_matrix(x1: Array, x2: Array) -> Array:
+    def of_matrix(x1: Array, x2: Array, *, out: Array | None = None) -> Array:
         if type(x2) is float and x1.size > _WORTH_A_ROW and x1.ndim == 2:
             x2 = np.full((1, x1.shape[1]), x2, dtype=x1.dtype)
-        return function(x1, x2)
+        return function(x1, x2, out=out)
 
     return of_matrix
 
@@ -131,5 +132,6 @@ def numpy_backend() -> Backend:
         from_host=np.asarray,
         to_host=np.asarray,
         memory_available=memory_available,
+        lower=lower,
         python_threads=True,
     )
