@@ -13,8 +13,8 @@ class Crossover(NamedTuple):
     operations : float
         Arithmetic of one gradient step, as `planning.gradient_flops` counts it, from which CUDA was
         faster on every network that was measured.
-    device : str
-        The GPU and the processor that were compared.
+    device, against : str
+        The GPU, and the processor that it was compared with.
     versions, commit : str
         What it was measured with.
     results : str
@@ -23,6 +23,7 @@ class Crossover(NamedTuple):
 
     operations: float
     device: str
+    against: str
     versions: str
     commit: str
     results: str

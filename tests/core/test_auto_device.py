@@ -45,7 +45,9 @@ def machine(monkeypatch):
 
     def make(operations, problem=None):
         probe = Probe(problem)
-        measured = Crossover(operations, "a GPU", "versions", "commit", "gpu-crossover.json")
+        measured = Crossover(
+            operations, "a GPU", "a CPU", "versions", "commit", "gpu-crossover.json"
+        )
         monkeypatch.setattr("dnn_xp.backends.crossover.MEASURED", measured)
         monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", probe)
         monkeypatch.setattr(
@@ -196,7 +198,7 @@ def disagreement(measured, folder):
     if measured is None:
         if not path.exists():
             return None
-        figure = json.loads(path.read_text())["crossover"]
+        figure = json.loads(path.read_text())["figures"]["crossover"]
         return None if figure is None else f"{figure:.3g} was measured and is not used"
     if not path.is_file():
         return f"{measured.results} is not in {folder.name}"
@@ -205,7 +207,7 @@ def disagreement(measured, folder):
         return f"{measured.results} is a trial, not a measurement"
     if found["machine"]["commit"] != measured.commit:
         return "commits differ"
-    figure = found["crossover"]
+    figure = found["figures"]["crossover"]
     if figure is None or not 0.99 < measured.operations / figure < 1.01:
         return f"{measured.operations} is not the {figure} that was measured"
     return None
@@ -217,13 +219,13 @@ def test_the_crossover_is_the_one_that_was_measured():
 
 
 def test_a_crossover_that_was_not_measured_is_found_out(tmp_path):
-    measured = Crossover(3e9, "a GPU", "versions", "abc", "gpu-crossover.json")
+    measured = Crossover(3e9, "a GPU", "a CPU", "versions", "abc", "gpu-crossover.json")
     assert disagreement(None, tmp_path) is None
     assert re.search("is not in", disagreement(measured, tmp_path))
     content = {
         "settings": {"device": "cuda", "scale": 1.0},
         "machine": {"commit": "abc"},
-        "crossover": 3.01e9,
+        "figures": {"crossover": 3.01e9},
     }
 
     def write(**changes):
@@ -232,10 +234,10 @@ def test_a_crossover_that_was_not_measured_is_found_out(tmp_path):
     write()
     assert disagreement(measured, tmp_path) is None
     assert re.search("is not used", disagreement(None, tmp_path))
-    write(crossover=None)
+    write(figures={"crossover": None})
     assert disagreement(None, tmp_path) is None
     assert re.search("is not the None", disagreement(measured, tmp_path))
-    write(crossover=4e9)
+    write(figures={"crossover": 4e9})
     assert re.search("is not the 4", disagreement(measured, tmp_path))
     write(settings={"device": "cpu", "scale": 1.0})
     assert re.search("trial", disagreement(measured, tmp_path))
