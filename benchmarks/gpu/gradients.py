@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from benchmarks import verify
 from benchmarks.gpu import ceilings, ours, peers
@@ -54,7 +54,8 @@ def _error(make: Make, data: Problem, how: dict[str, str]) -> float:
     return size
 
 
-def _row(make: Make, data: Problem, how: dict[str, str], seconds: float) -> Row:
+def _row(make: Make, drawn: Callable[[], Problem], how: dict[str, str], seconds: float) -> Row:
+    data = drawn()
     error = _error(make, data, how)
     step = make(data, **how)
     found = times(step, seconds)
@@ -91,7 +92,8 @@ def measure(task: Task) -> None:
         m = scaled(shape.m, task.scale)
         if task.library == "numpy":
             m = min(m, scaled(shape.m, task.host_share))
-        data = problem(shape.sizes, m)
+        # Drawn for the first row that has the time for it.
+        drawn = cache(partial(problem, shape.sizes, m))
         for precision in task.precisions:
             if task.library == "numpy" and precision != "float32":
                 continue  # the tolerances are those of float32
@@ -100,7 +102,7 @@ def measure(task: Task) -> None:
                 how = {"device": task.device, "precision": precision}
                 facts = {"shape": shape.name, "m": m, "precision": precision, "candidate": name}
                 row = task.sheet.add(
-                    facts | {"floor": floor}, partial(_row, make, data, how, task.seconds)
+                    facts | {"floor": floor}, partial(_row, make, drawn, how, task.seconds)
                 )
                 if "median" in row:
                     above = f"{row['median'] / floor:6.2f} x floor" if floor else "no floor"

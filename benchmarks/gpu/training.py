@@ -6,7 +6,8 @@ loops as their users write them, which read no cost meanwhile.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.candidate import NotAvailable
@@ -14,7 +15,7 @@ from benchmarks.gpu import agreement, loops, trained
 from benchmarks.gpu.loops import Job
 from benchmarks.gpu.sheet import Row, Task
 from benchmarks.measure import say
-from benchmarks.shapes import named, problem, scaled
+from benchmarks.shapes import Problem, named, problem, scaled
 
 _CATS, _SMALL = named("12288-20-7-5-1"), named("28-32-32-1")
 _BATCHES = (28, 64, 64, 1)
@@ -54,13 +55,18 @@ def _say(facts: Row, row: Row) -> None:
         )
 
 
+def _timed(make: trained.Make, drawn: Callable[[], Problem], job: Job, seconds: float) -> Row:
+    return make(drawn(), job, seconds)
+
+
 def _times(task: Task) -> None:
     for job in JOBS:
         used = job._replace(m=max(scaled(job.m, task.scale), min(job.m, LEAST)))
-        data = problem(used.sizes, used.m)
+        # Drawn for the first row that has the time for it.
+        drawn = cache(partial(problem, used.sizes, used.m))
         for name, make in _candidates(task.library, task.device).items():
             facts = {"what": "time", "candidate": name, **used._asdict()}
-            _say(facts, task.sheet.add(facts, partial(make, data, used, task.seconds)))
+            _say(facts, task.sheet.add(facts, partial(_timed, make, drawn, used, task.seconds)))
 
 
 def _pool() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,6 +92,16 @@ def test_other_bits_are_seen(fake, monkeypatch):
     row = streaming.compare(SHAPE, ALLOWED, fake.limit, fake.held)
     assert not row["same_bits"]
     assert row["largest_difference"] == pytest.approx(0.5)
+
+
+def test_the_start_and_the_last_report_do_not_count(monkeypatch):
+    model = SimpleNamespace(
+        history=SimpleNamespace(seconds=(50.0, 51.0, 53.0, 55.0, 56.0, 99.0)),
+        record=SimpleNamespace(block_size=7),
+    )
+    monkeypatch.setattr(streaming.dnn_xp, "train", lambda X, Y, **how: model)
+    _, row = streaming._train(SHAPE, None, None, held=lambda: 0)
+    assert (row["seconds"], row["best"], row["block_size"]) == (1.5, 1.0, 7)
 
 
 def test_examples_are_as_large_as_they_should_be():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_ours_is_timed_with_and_without_reports(optimizer):
     batches = trained.ours("numpy", "cpu", problem(SIZES, 96), job(optimizer, 32), 0.01)
     assert 0 < batches["seconds"] < 0.1
     assert "seconds_reporting" not in batches
+
+
+def test_an_update_is_timed_between_reports(monkeypatch):
+    def fit(library, device, data, optimizer, *, iterations, report_every=1, **how):
+        # 10 ms an update, after a slow start and before a slow last report.
+        reports = range(iterations // report_every)
+        seconds = [5.0 + 0.01 * report_every * each for each in reports] + [99.0]
+        return SimpleNamespace(history=SimpleNamespace(seconds=seconds), parameters=[])
+
+    monkeypatch.setattr(trained, "fit", fit)
+    monkeypatch.setattr(trained, "_check", lambda *_: 0.5)
+    row = trained.ours("numpy", "cpu", problem(SIZES, 96), job("adam"), 3.0)
+    assert row == pytest.approx(
+        {"seconds": 0.01, "best": 0.01, "seconds_reporting": 0.01, "cost": 0.5}
+    )
 
 
 def test_the_rates_are_those_of_the_peers():
