@@ -1,146 +1,63 @@
 """One command for a short time with a GPU: `python -m benchmarks.gpu_report`.
 
-Ceilings of the device; then one exact full-batch gradient of every network at every precision, by
-ours on arrays of CuPy, PyTorch and JAX, and by PyTorch eager, torch.compile and JAX jit. Every row
-carries its error against float64 on a few thousand examples and the floor that no candidate can
-beat, and is saved as soon as it is there. Each library has a process of its own, since each keeps
-the device's memory to itself. `--device cpu --scale 0.001` tries all of it without a GPU.
+Four parts, each with a file of its own that is saved after every row:
+crossover: from which size on the GPU beats the CPU; what device="auto" goes by.
+streaming: examples that the GPU's memory does not hold.
+training: small problems and mini-batches, memory over many steps, agreement with the CPU.
+gradients: one exact gradient of four networks at each precision, ours beside the peers, above the
+floor that the device's own ceilings set.
+
+What fails is left out and named. Each library has a process of its own, since each keeps the
+device's memory to itself. `--minutes` bounds the whole, shared among the parts; rows that find no
+time are named too. `--device cpu --scale 0.001` tries all of it without a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from benchmarks import machine, verify
-from benchmarks.candidate import NotAvailable
-from benchmarks.gpu import ceilings as ceiling
-from benchmarks.gpu import ours, peers
-from benchmarks.gpu.cases import CASES, PRECISIONS, Ceilings, floor_seconds
-from benchmarks.gpu.ours import DeviceStep
-from benchmarks.measure import reason, say
+from benchmarks.gpu.cases import CASES, PRECISIONS
+from benchmarks.gpu.sheet import Sheet, Task
+from benchmarks.measure import say
 from benchmarks.results import results_folder
-from benchmarks.shapes import Problem, Shape, problem, scaled
 
-CHECKED = 4096  # examples of the comparison with float64
-# Relative errors of the gradient above which a candidate computes something else.
-TOLERANCES = {"float32": 1e-4, "tf32": 5e-3, "bfloat16": 5e-2}
 LIBRARIES = ("cupy", "torch", "jax", "numpy")
-
-Make = Callable[..., DeviceStep]
-
-
-def candidates(library: str) -> dict[str, Make]:
-    """Return what one process measures, by name."""
-    found: dict[str, Make] = {f"dnn_xp, {library}": partial(ours.make, library)}
-    if library == "torch":
-        found["dnn_xp, torch compiled"] = partial(ours.make, library, compiled=True)
-        found["torch eager"] = peers.torch_step
-        found["torch.compile"] = partial(peers.torch_step, compiled=True)
-    if library == "jax":
-        found["JAX jit"] = peers.jax_step
-    return found
+GRACE = 45.0  # seconds for the row that was begun last
 
 
-def _times(step: DeviceStep, seconds: float) -> list[float]:
-    """Seconds of one step, at least three; many in a row where one is short."""
-    with step.session():
-        for _ in range(2):
-            step.wait(step.run())
-        start = time.perf_counter()
-        step.wait(step.run())
-        number = max(1, int(0.05 / (time.perf_counter() - start)))
-        times: list[float] = []
-        began = time.perf_counter()
-        while len(times) < 3 or time.perf_counter() - began < seconds:
-            start = time.perf_counter()
-            for _ in range(number):
-                result = step.run()
-            step.wait(result)
-            times.append((time.perf_counter() - start) / number)
-    return times
+class Part(NamedTuple):
+    """A module with `measure(task)`, and the processes that it takes, "" for a single one."""
+
+    module: str
+    processes: tuple[str, ...]
 
 
-def _error(make: Make, data: Problem, how: dict[str, str]) -> float:
-    few = Problem(data.parameters, data.X[:, :CHECKED].copy(), data.Y[:, :CHECKED].copy())
-    step = make(few, **how)
-    with step.session():
-        result = step.run()
-        step.wait(result)
-        found = step.convert(result)
-    size = verify.error(found, verify.reference(*few))
-    if not size <= TOLERANCES[how["precision"]]:
-        raise verify.Mismatch(f"relative error {size:.1e}")
-    return size
-
-
-def _row(make: Make, shape: Shape, data: Problem, how: dict[str, str], seconds: float) -> Any:
-    try:
-        error = _error(make, data, how)
-        step = make(data, **how)
-        times = _times(step, seconds)
-    except NotAvailable as missing:
-        return {"left_out": str(missing)}
-    except Exception as failure:  # such as a peer that the device's memory does not hold
-        return {"left_out": reason(failure)}
-    return {
-        "median": statistics.median(times),
-        "best": min(times),
-        "runs": len(times),
-        "error": error,
-        "note": step.note,
-    }
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def _child(arguments: argparse.Namespace) -> None:
-    """Measure one library; the device's ceilings come with the call."""
-    limits = Ceilings(**json.loads(arguments.ceilings))
-    rows: list[dict[str, Any]] = []
-    path = arguments.folder / f"gpu-{arguments.library}.json"
-    for shape in CASES:
-        if arguments.cases and shape.name not in arguments.cases:
-            continue
-        m = scaled(shape.m, arguments.scale)
-        if arguments.library == "numpy":
-            m = min(m, scaled(shape.m, arguments.host_share))
-        data = problem(shape.sizes, m)
-        for precision in arguments.precisions:
-            if arguments.library == "numpy" and precision != "float32":
-                continue  # NumPy has no other
-            floor = floor_seconds(shape, m, precision, limits)
-            for name, make in candidates(arguments.library).items():
-                how = {"device": arguments.device, "precision": precision}
-                row = _row(make, shape, data, how, arguments.seconds)
-                facts = {"shape": shape.name, "m": m, "precision": precision, "candidate": name}
-                rows.append(facts | {"floor": floor} | row)
-                what = (
-                    f"{row['median'] * 1e3:10.3f} ms, {row['median'] / floor:6.2f} x floor, error {row['error']:.0e}"
-                    if "median" in row
-                    else f"left out: {row['left_out']}"
-                )
-                say(f"{shape.name:16s} m={m:<9,} {precision:9s} {name:24s} {what}")
-                machine_facts = machine.describe() | {"device": arguments.device}
-                _save(path, {"kind": "gpu", "machine": machine_facts, "rows": rows})
+# The longest comes last, when the others have said what they need.
+PARTS = {
+    "crossover": Part("benchmarks.gpu.crossover", ("",)),
+    "streaming": Part("benchmarks.gpu.streaming", ("",)),
+    "training": Part("benchmarks.gpu.training", LIBRARIES),
+    "gradients": Part("benchmarks.gpu.gradients", ("ceilings", *LIBRARIES)),
+}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_report", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu_report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--minutes", type=float, default=9.0, help="for all parts together")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the examples")
     parser.add_argument(
         "--host-share", type=float, default=0.02, help="share of the examples that NumPy gets"
@@ -150,38 +67,81 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="*", default=[], choices=[shape.name for shape in CASES])
     parser.add_argument("--precisions", nargs="*", default=PRECISIONS, choices=PRECISIONS)
     parser.add_argument("--folder", type=Path, help="where the results go; such as $OUT")
-    parser.add_argument("--library", help=argparse.SUPPRESS)
-    parser.add_argument("--ceilings", help=argparse.SUPPRESS)
+    parser.add_argument("--commit", default="", help="what is measured, where there is no git")
+    parser.add_argument("--process", help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
-    found.folder = found.folder or results_folder(found.scale)
+    if not 0 < found.scale <= 1:
+        parser.error("--scale is a share of the examples: more than 0, at most 1")
+    if found.folder is None:
+        # Without a GPU all of it is a trial, whatever the scale.
+        found.folder = results_folder(found.scale if found.device == "cuda" else 0.0)
     return found
 
 
+def share(end: float, left: int, now: float) -> float:
+    """Return until when the next of so many may go on, if the others get as much.
+
+    >>> share(end=100.0, left=4, now=20.0), share(end=10.0, left=1, now=20.0)
+    (40.0, 20.0)
+    """
+    return now + max(0.0, end - now) / left
+
+
+def _child(found: argparse.Namespace) -> None:
+    """Measure in this process."""
+    (part,) = found.parts
+    settings = {"device": found.device, "scale": found.scale, "seconds": found.seconds}
+    task = Task(
+        library=found.process,
+        device=found.device,
+        scale=found.scale,
+        seconds=found.seconds,
+        host_share=found.host_share,
+        cases=tuple(found.cases),
+        precisions=tuple(found.precisions),
+        sheet=Sheet(part, found.folder, until=found.until, settings=settings, commit=found.commit),
+    )
+    importlib.import_module(PARTS[part].module).measure(task)
+
+
+def _spawn(given: list[str], part: str, process: str, until: float) -> bool:
+    """Measure in a process of its own; whether that went to its end."""
+    command = [sys.executable, "-m", "benchmarks.gpu_report", *given]
+    # argparse takes the last of an option that comes twice.
+    command += ["--parts", part, f"--process={process}", "--until", str(until)]
+    # JAX would take three quarters of the device's memory, needed or not.
+    env = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    try:
+        left = until - time.time() + GRACE
+        return subprocess.run(command, check=False, env=env, timeout=left).returncode == 0
+    except subprocess.TimeoutExpired:
+        say(f"{part} {process}: stopped, its time was over")
+        return False
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Measure the ceilings, then every library in a process of its own."""
+    """Measure the parts, one process after the other."""
     found = parse(arguments)
-    if found.library:
+    if found.process is not None:
         _child(found)
         return 0
-    limits, from_host = ceiling.measure(found.device, min(1.0, found.scale * 10))
-    say(f"copy on the device {limits.bytes_per_second / 1e9:,.0f} GB/s, read and written")
-    for name, rate in from_host.items():
-        say(f"copy from the host, {name} memory: {rate / 1e9:,.1f} GB/s")
-    for name, rate in limits.flops.items():
-        say(f"product in {name}: {rate / 1e12:,.1f} TFLOP/s")
-    _save(
-        found.folder / "gpu-ceilings.json",
-        {"machine": machine.describe(), **limits._asdict(), "from_host": from_host},
-    )
     given = list(sys.argv[1:] if arguments is None else arguments)
-    failed = 0
-    for library in found.libraries:
-        child = [sys.executable, "-m", "benchmarks.gpu_report", *given, "--library", library]
-        child += ["--ceilings", json.dumps(limits._asdict())]
-        # JAX would take three quarters of the device's memory, needed or not.
-        env = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        failed |= subprocess.run(child, check=False, env=env).returncode
-    return int(failed != 0)
+    end = time.time() + 60 * found.minutes
+    went_well = True
+    for i, part in enumerate(found.parts):
+        until = share(end, len(found.parts) - i, time.time())
+        (found.folder / f"gpu-{part}.json").unlink(missing_ok=True)
+        processes = [
+            each
+            for each in PARTS[part].processes
+            if each not in set(LIBRARIES) - {*found.libraries}
+        ]
+        for j, process in enumerate(processes):
+            say(f"--- {part} {process}")
+            at = share(until, len(processes) - j, time.time())
+            went_well &= _spawn(given, part, process, at)
+    return int(not went_well)
 
 
 if __name__ == "__main__":

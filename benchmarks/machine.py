@@ -109,6 +109,17 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(PREFIXES)}
 
 
+def gpu() -> str:
+    """Return the name of the first CUDA device and its driver; "" where there is none."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    name, _, driver = done.stdout.splitlines()[0].partition(", ")
+    return f"{name}, driver {driver}"
+
+
 def describe() -> dict[str, Any]:
     """Return all of it, ready for JSON."""
     return {
@@ -116,6 +127,7 @@ def describe() -> dict[str, Any]:
         "commit": commit(),
         "cpu": cpu_model(),
         "cores": cores(),
+        "gpu": gpu(),
         "system": f"{platform.system()} {platform.machine()}",
         "blas": blas(),
         "environment": environment(),

@@ -58,14 +58,16 @@ def objective_for(
     *,
     block_size: int | None = None,
     precision: str = "",
+    dtype: str = "float32",
 ) -> tuple[Objective, Any, int]:
     """Return the objective of the network, theta on the backend's device, and the block size."""
     sizes = sizes_of(parameters)
-    size = block_size or auto_block_size(sizes, m, dtype="float32", backend=backend)
+    size = block_size or auto_block_size(sizes, m, dtype=dtype, backend=backend)
     objective = Objective(
-        _network(sizes), backend, dtype="float32", block_size=lambda _: size, precision=precision
+        _network(sizes), backend, dtype=dtype, block_size=lambda _: size, precision=precision
     )
-    theta = backend.from_host(np.concatenate([a.ravel() for pair in parameters for a in pair]))
+    flat = np.concatenate([a.ravel() for pair in parameters for a in pair])
+    theta = backend.from_host(flat.astype(dtype, copy=False))
     return objective, theta, size
 
 

@@ -20,7 +20,7 @@ from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective, Penalties, weight_mask
 from dnn_xp.options import build_network, keep_probabilities
-from dnn_xp.planning import auto_block_size
+from dnn_xp.planning import auto_block_size, gradient_flops
 from dnn_xp.start import given_layers, initial_parameters
 
 # Small on purpose: every entry takes two costs.
@@ -245,7 +245,13 @@ def gradient_check(
             start[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
         else:
             start = initial_parameters(network, parameters, rng=rng, argument="parameters")
-    backend, _ = choose_backend(device, X if is_array(X) else None, fallback=fallback)
+    # Where a full-batch training of this network would compute, since that is what is checked.
+    backend, _ = choose_backend(
+        device,
+        X if is_array(X) else None,
+        fallback=fallback,
+        step_operations=gradient_flops(network.sizes, intake.X.m),
+    )
     wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
     size = None if block_size == "auto" else whole("block_size", block_size, at_least=1)
     with Engine(wanted if backend.python_threads else 1) as engine:

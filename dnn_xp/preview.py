@@ -16,7 +16,7 @@ from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.options import hidden_sizes, optimizer_vectors
 from dnn_xp.placement import fits, resides
-from dnn_xp.planning import Plan, auto_block_size, make_plan
+from dnn_xp.planning import Plan, auto_block_size, gradient_flops, make_plan
 
 
 def plan(
@@ -75,11 +75,16 @@ def plan(
         dtype = "float32" if source is None else working_dtype(source.dtype)
     elif dtype not in ("float32", "float64"):
         raise unknown_name("dtype", dtype, ("float32", "float64"))
-    backend, _ = choose_backend(device, X if is_array(X) else None, fallback=fallback)
     sizes = (n_x, *hidden_sizes(hidden), whole("outputs", outputs, at_least=1))
+    at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
+    backend, _ = choose_backend(
+        device,
+        X if is_array(X) else None,
+        fallback=fallback,
+        step_operations=gradient_flops(sizes, at_once),
+    )
     wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
     itemsize = np.dtype(dtype).itemsize
-    at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
     if block_size == "auto":
         size = auto_block_size(sizes, at_once, dtype=dtype, backend=backend)
     else:

@@ -23,7 +23,7 @@ from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective, Penalties
 from dnn_xp.options import Steps, build_network, keep_probabilities, optimizer_vectors, steps
 from dnn_xp.placement import example_bytes_ahead, held_bytes, placed_bytes
-from dnn_xp.planning import auto_block_size, make_plan
+from dnn_xp.planning import auto_block_size, gradient_flops, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
 from dnn_xp.scoring import score
@@ -146,7 +146,8 @@ def train(
     verbose : bool
         A progress bar (tqdm where installed, else plain lines); nothing is printed otherwise.
     device : None, "auto", "cpu", "cuda" or "cuda:N"
-        Where to compute. None and "auto": where the arrays are, and the CPU for host arrays.
+        Where to compute. None and "auto": where the arrays are; host arrays and files on the CPU,
+        or with CUDA from the size on where that was measured to be faster, see docs/devices.md.
     fallback : bool
         When CUDA cannot be used: True goes on with the CPU after a DeviceFallbackWarning, False is
         a RuntimeError.
@@ -265,7 +266,10 @@ def train(
     else:
         start = warm_start.backend.to_host(warm_start.theta)
     array = X if is_array(X) else None
-    backend, record = choose_backend(device, array, fallback=fallback)
+    at_once = plan.batch_size or intake.X.m
+    backend, record = choose_backend(
+        device, array, fallback=fallback, step_operations=gradient_flops(network.sizes, at_once)
+    )
     backend = compiled(backend) if compile else backend
     precision = precision or intake.dtype
     precise = with_precision(backend, precision)
@@ -290,7 +294,6 @@ def train(
         training, held_out = intake.placed(backend, for_batches=plan.batch_size is not None)
         theta = backend.from_host(start.astype(intake.dtype))
         batches = Batches(training, plan.batch_size, rng) if plan.batch_size else None
-        at_once = plan.batch_size or training.m
         memory = make_plan(
             network.sizes,
             at_once,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.candidate import Epoch
-from benchmarks.epochs import BETA1, BETA2, EPSILON, LEARNING_RATE
+from benchmarks.epochs.jax_adam import adam, zeros
 from benchmarks.peers.jax_network import rows_cost
 from benchmarks.shapes import Array, Parameters
 
@@ -17,29 +17,18 @@ from benchmarks.shapes import Array, Parameters
 jax.config.update("jax_platforms", "cpu")
 
 
-def _adam(theta: Any, state: Any, t: Any, X: Any, Y: Any, indices: Any) -> tuple[Any, Any]:
+def _step(theta: Any, state: Any, t: Any, X: Any, Y: Any, indices: Any) -> tuple[Any, Any]:
     """Return parameters and moments after step t on the rows at `indices`."""
-    gradient = jax.grad(rows_cost)(theta, X[indices], Y[indices])
-    mu, nu = state
-    tree = jax.tree_util.tree_map
-    mu = tree(lambda m, g: BETA1 * m + (1 - BETA1) * g, mu, gradient)
-    nu = tree(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, nu, gradient)
-    unbiased1, unbiased2 = 1 - BETA1**t, 1 - BETA2**t
-
-    def update(W: Any, m: Any, v: Any) -> Any:
-        return W - LEARNING_RATE * (m / unbiased1) / (jnp.sqrt(v / unbiased2) + EPSILON)
-
-    return tree(update, theta, mu, nu), (mu, nu)
+    return adam(theta, state, t, jax.grad(rows_cost)(theta, X[indices], Y[indices]))
 
 
 def make(parameters: Parameters, X: Array, Y: Array, *, batch_size: int, seed: int) -> Epoch:
     """Return the epoch."""
-    step = jax.jit(_adam, donate_argnums=(0, 1))
+    step = jax.jit(_step, donate_argnums=(0, 1))
     rows, labels = (jnp.asarray(np.ascontiguousarray(array.T)) for array in (X, Y))
     # Copies, since a donated buffer must not be the caller's memory.
     theta = [(jnp.array(W), jnp.array(b)) for W, b in parameters]
-    zeros = jax.tree_util.tree_map(jnp.zeros_like, theta)
-    state = (zeros, jax.tree_util.tree_map(jnp.zeros_like, theta))
+    state = zeros(theta)
     rng = np.random.default_rng(seed)
     t = 0
 

@@ -69,9 +69,15 @@ def make(
     except ValueError as error:
         raise NotAvailable(str(error)) from error
     sizes, m = sizes_of(data.parameters), data.X.shape[1]
+    dtype = "float64" if precision == "float64" else "float32"
     with precise.active():
-        objective, theta, size = objective_for(backend, data.parameters, m, precision=precision)
-        X, Y = (ArraySource(backend.from_host(array)) for array in (data.X, data.Y))
+        objective, theta, size = objective_for(
+            backend, data.parameters, m, precision=precision, dtype=dtype
+        )
+        X, Y = (
+            ArraySource(backend.from_host(array.astype(dtype, copy=False)))
+            for array in (data.X, data.Y)
+        )
     examples = Examples(X, Y, None)
     engine = Engine(default_threads() if backend.python_threads else 1)
     stepping = objective.using(engine)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import say
-from benchmarks.reporting import plots, readme, tables
+from benchmarks.reporting import gpu, plots, readme, tables
+from benchmarks.reporting.markdown import conditions
 from benchmarks.reporting.suite import load_suite
 from benchmarks.results import HERE, load, results_folder
 
@@ -19,6 +20,10 @@ SECTIONS = {
     "overhead": ("Overhead of small problems", tables.overhead, None),
     "out_of_core": ("A file larger than memory", tables.out_of_core, None),
     "pytest": ("NumPy and CuPy", tables.suite, plots.suite),
+    "gpu-crossover": ("From which size on a GPU pays", gpu.crossover, gpu.crossover_plot),
+    "gpu-streaming": ("Examples larger than a GPU's memory", gpu.streaming, None),
+    "gpu-training": ("Whole trainings on a GPU", gpu.training, None),
+    "gpu-gradients": ("One exact full-batch gradient on a GPU", gpu.gradients, None),
 }
 
 
@@ -37,7 +42,7 @@ def write(results: Path, report: Path) -> None:
         parts.append(f"## {title}\n\n{table(content)}")
         if plotted:
             parts.append(f"![{title}]({image.name})\n")
-        parts.append(tables.conditions(content["machine"], content["settings"]))
+        parts.append(conditions(content["machine"], content["settings"]))
     page = report / "report.md"
     page.write_text("\n".join(parts))
     say(f"wrote {page}")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import OURS
+from benchmarks.reporting.markdown import duration
 from benchmarks.reporting.suite import CPU, GPU, crossover, series
-from benchmarks.reporting.tables import duration
 
 BLUE, GREY, ORANGE = "#1f6fb4", "#9aa0a6", "#d9661f"
 # Told apart by lightness and marker too, not by colour alone.
@@ -22,7 +22,7 @@ LINES = (
 )
 
 
-def _figure(
+def figure_of(
     columns: int, width: float, height: float, rows: int = 1, **options: Any
 ) -> tuple[Any, Any]:
     """Return figure and axes, drawn without a display."""
@@ -37,7 +37,8 @@ def _figure(
     return figure, list(axes.flat)
 
 
-def _save(figure: Any, image: Path) -> None:
+def save(figure: Any, image: Path) -> None:
+    """Write the picture."""
     figure.savefig(image, dpi=150)
 
 
@@ -64,7 +65,7 @@ def _bars(ax: Any, candidates: dict[str, Any], title: str) -> None:
 def _panels(count: int) -> tuple[Any, list[Any]]:
     columns = min(3, count)
     rows = -(-count // columns)
-    figure, axes = _figure(columns, max(6.0, 4.3 * columns), 2.5 * rows, rows)
+    figure, axes = figure_of(columns, max(6.0, 4.3 * columns), 2.5 * rows, rows)
     for ax in axes[count:]:
         ax.set_visible(False)
     return figure, axes
@@ -77,7 +78,7 @@ def peers(content: dict[str, Any], image: Path) -> None:
     for ax, row in zip(axes, rows, strict=False):
         _bars(ax, row["candidates"], f"{row['shape']}, m = {row['m']:,}")
     figure.suptitle("One exact full-batch gradient, float32: median time (times ours)", fontsize=11)
-    _save(figure, image)
+    save(figure, image)
 
 
 def minibatch(content: dict[str, Any], image: Path) -> None:
@@ -88,13 +89,13 @@ def minibatch(content: dict[str, Any], image: Path) -> None:
         _bars(ax, row["candidates"], f"m = {row['m']:,}, batches of {row['batch_size']}")
     network = "-".join(map(str, rows[0]["sizes"])) if rows else ""
     figure.suptitle(f"One epoch of Adam, {network}, float32: median time (times ours)", fontsize=11)
-    _save(figure, image)
+    save(figure, image)
 
 
 def growth(content: dict[str, Any], image: Path) -> None:
     """Draw time and peak memory over m, on logarithmic scales, one row for each network."""
     rows = content["rows"]
-    figure, axes = _figure(2, 10, 3.8 * len(rows), len(rows))
+    figure, axes = figure_of(2, 10, 3.8 * len(rows), len(rows))
     for row, (left, right) in zip(rows, zip(axes[::2], axes[1::2], strict=True), strict=True):
         for (name, of), (colour, marker) in zip(row["candidates"].items(), LINES, strict=False):
             style = {
@@ -111,7 +112,7 @@ def growth(content: dict[str, Any], image: Path) -> None:
             ax.grid(alpha=0.25, linewidth=0.5)
         left.set_title(f"{row['shape']}: one exact full-batch gradient", fontsize=10, loc="left")
         left.legend(fontsize=8, frameon=False)
-    _save(figure, image)
+    save(figure, image)
 
 
 def sweep(content: dict[str, Any], image: Path) -> None:
@@ -136,13 +137,13 @@ def sweep(content: dict[str, Any], image: Path) -> None:
         ax.set_xlabel("block size (examples)", fontsize=8)
         ax.set_ylabel("time / best", fontsize=8)
         ax.set_title(f"{row['shape']}, m = {row['m']:,}", fontsize=10, loc="left")
-    _save(figure, image)
+    save(figure, image)
 
 
 def suite(content: dict[str, Any], image: Path) -> None:
     """Draw one step and whole training over m on CPU and GPU, with the crossover."""
     rows = content["rows"]
-    figure, axes = _figure(2, 10, 3.8)
+    figure, axes = figure_of(2, 10, 3.8)
     for ax, kind in zip(axes, ("one step", "training"), strict=True):
         for device, label, colour, marker in (
             (CPU, "NumPy", BLUE, "o"),
@@ -159,4 +160,4 @@ def suite(content: dict[str, Any], image: Path) -> None:
         ax.grid(alpha=0.25, linewidth=0.5)
         if ax.has_data():
             ax.legend(fontsize=8, frameon=False)
-    _save(figure, image)
+    save(figure, image)

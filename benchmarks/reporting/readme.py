@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import CANDIDATES, OURS
-from benchmarks.reporting.tables import conditions, duration, table
+from benchmarks.reporting.markdown import conditions, duration, table
 
 START, END = "<!-- benchmark table: start -->", "<!-- benchmark table: end -->"
 

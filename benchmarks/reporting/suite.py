@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
+
+from benchmarks.crossing import crossing
 
 CPU, GPU = "cpu", "cuda"
 
@@ -45,12 +46,4 @@ def crossover(rows: list[dict[str, Any]], kind: str) -> float | None:
     """
     m, cpu = series(rows, kind, CPU)
     m_gpu, gpu = series(rows, kind, GPU)
-    if not m or m != m_gpu or gpu[-1] >= cpu[-1]:
-        return None
-    # The advantage is log(cpu / gpu); the last crossing counts, so that noise at small m does not.
-    advantage = [math.log(a / b) for a, b in zip(cpu, gpu, strict=True)]
-    for i in range(len(m) - 1, 0, -1):
-        if advantage[i - 1] <= 0:
-            share = -advantage[i - 1] / (advantage[i] - advantage[i - 1])
-            return float(m[i - 1] * (m[i] / m[i - 1]) ** share)
-    return float(m[0])
+    return crossing(m, cpu, gpu) if m == m_gpu else None

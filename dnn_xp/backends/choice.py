@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import array_api_compat as compat
 
+from dnn_xp.backends.crossover import gpu_pays
 from dnn_xp.backends.cupy import cupy_backend, why_not_cuda
 from dnn_xp.backends.jax import jax_backend
 from dnn_xp.backends.numpy import numpy_backend
@@ -111,17 +112,22 @@ def compiled(backend: Backend) -> Backend:
 
 
 def choose_backend(
-    device: str | None, array: Array | None, *, fallback: bool = True
+    device: str | None,
+    array: Array | None,
+    *,
+    fallback: bool = True,
+    step_operations: float = 0.0,
 ) -> tuple[Backend, DeviceRecord]:
-    """Backend for the `device` argument of the public functions, given the array X (None for files)."""
+    """Backend for the `device` argument of the public functions, given the array X (None for files).
+
+    `step_operations` is the arithmetic of one gradient step, by which "auto" decides over host
+    arrays; who has no step to take leaves it out and stays on the CPU.
+    """
     requested = str(device)
     if device is None or device == "auto":
         backend = numpy_backend() if array is None else backend_for_array(array)
         if backend.library == "numpy":
-            reason = (
-                "host arrays stay on the CPU unless device='cuda' is given, "
-                "because the size above which a GPU pays has not been measured yet"
-            )
+            backend, reason = _cuda_where_it_pays(step_operations)
         else:
             reason = "the arrays were already there"
     elif device == "cpu":
@@ -133,6 +139,18 @@ def choose_backend(
     return backend, DeviceRecord(
         requested, backend.device_name, backend.library, backend.version, reason
     )
+
+
+def _cuda_where_it_pays(step_operations: float) -> tuple[Backend, str]:
+    pays, reason = gpu_pays(step_operations)
+    if not pays:
+        return numpy_backend(), reason
+    # Only now: importing CuPy takes seconds, which a small training does not have.
+    problem = why_not_cuda(0)
+    if problem is None:
+        return cupy_backend(0), reason
+    # No warning: nobody asked for CUDA.
+    return numpy_backend(), f"{reason}, but CUDA cannot be used: {problem}"
 
 
 def _level_of_user() -> int:
