@@ -152,7 +152,8 @@ class BlockFunctions:
             layers=self._layers,
             xp=self._xp,
         )
-        return tuple(self._working(array) for layer in layers for array in layer), Z
+        flat = tuple(array for layer in layers for array in layer)
+        return flat if self._narrow is None else tuple(map(self._working, flat)), Z
 
     def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
         network = self._network

@@ -53,6 +53,12 @@ def set_ufunc_buffer(elements: int) -> int:
 _WORTH_A_ROW = 8192
 
 
+@lru_cache(maxsize=16)
+def _row(value: float, length: int, dtype: np.dtype[Any]) -> Array:
+    """(1, length) of one value, kept: a training asks for one or two lengths again and again."""
+    return np.full((1, length), value, dtype=dtype)
+
+
 def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
     """The same function, a Python number spread to one row before it meets a matrix.
 
@@ -62,7 +68,7 @@ def _with_a_row(function: Callable[..., Array]) -> Callable[..., Array]:
 
     def of_matrix(x1: Array, x2: Array, *, out: Array | None = None) -> Array:
         if type(x2) is float and x1.size > _WORTH_A_ROW and x1.ndim == 2:
-            x2 = np.full((1, x1.shape[1]), x2, dtype=x1.dtype)
+            x2 = _row(x2, x1.shape[1], x1.dtype)
         return function(x1, x2, out=out)
 
     return of_matrix
@@ -75,7 +81,7 @@ _maximum_reduce: Any = np.maximum.reduce
 
 @lru_cache(maxsize=16)
 def _ones(length: int, dtype: np.dtype[Any]) -> Array:
-    """(length, 1) of ones, kept: a training asks for one or two lengths again and again."""
+    """(length, 1) of ones, kept likewise."""
     return np.ones((length, 1), dtype=dtype)
 
 
