@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
-from benchmarks.candidate import Epoch, Gradients, Step, Work, fastest
+from benchmarks.candidate import Gradients, Step, Work, fastest
 from benchmarks.shapes import Array, Parameters, Problem
 from dnn_xp.backends import Backend, choose_backend
 from dnn_xp.backends.cupy import why_not_cuda
@@ -127,37 +127,6 @@ def make(
     blocks = math.ceil(m / size)
     note = f"examples as {best}; blocks: {blocks} of {size}; threads: {min(threads, blocks)}"
     return Step(run=run, convert=convert, note=note, session=lambda: engine)
-
-
-def make_epoch(parameters: Parameters, X: Array, Y: Array, *, batch_size: int, seed: int) -> Epoch:
-    """Return one epoch of `dnn_xp.train`, with the exact cost on all examples that follows it."""
-    # Examples lie as rows in memory, as in the peers; the library takes them without a copy.
-    rows, labels = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
-    trained: Any = None
-
-    def run() -> float:
-        nonlocal trained
-        trained = dnn_xp.train(
-            rows,
-            labels,
-            examples="rows",
-            hidden=sizes_of(parameters)[1:-1],
-            initialization=parameters,
-            batch_size=batch_size,
-            epochs=1,
-            optimizer="adam",
-            learning_rate=1e-3,
-            seed=seed,
-            device="cpu",
-        )
-        before, after = trained.history.seconds
-        return float(after - before)
-
-    return Epoch(
-        run=run,
-        parameters=lambda: [(np.asarray(W), np.asarray(b)) for W, b in trained.parameters],
-        note="with the exact cost on all examples after the epoch",
-    )
 
 
 def train(data: Problem, *, iterations: int, device: str) -> Parameters:

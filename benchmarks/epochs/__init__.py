@@ -13,7 +13,8 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 LOADER = "torch DataLoader"
 CANDIDATES = {
-    OURS: "benchmarks.ours:make_epoch",
+    OURS: "benchmarks.epochs.ours:make",
+    f"{OURS}, updates alone": "benchmarks.epochs.ours:make_updates",
     "scikit-learn": "benchmarks.epochs.sklearn_partial_fit:make",
     "torch indexing": "benchmarks.epochs.torch_indexing:make",
     LOADER: "benchmarks.epochs.torch_loader:make",
