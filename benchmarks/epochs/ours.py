@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
-from benchmarks.candidate import Array, Epoch, Parameters
+from benchmarks.candidate import Epoch
 from benchmarks.ours import sizes_of
+from benchmarks.shapes import Array, Parameters
 
 
 def make(
