@@ -125,6 +125,13 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
 }
 
 
+def usable(name: str) -> Any:
+    """The namespace that users of a library import; an error where it cannot compute."""
+    if name == "cupy":
+        _cupy()
+    return importlib.import_module({"jax": "jax.numpy"}.get(name, name))
+
+
 def require(name: str, load: Callable[[], Any]) -> Any:
     """What load returns; where it fails, a skip, or a failure if DNN_XP_REQUIRE lists the name."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
@@ -10,19 +9,18 @@ import sys
 import array_api_compat
 import numpy as np
 import pytest
-from namespaces import STRICT_DEVICES, require
+from namespaces import STRICT_DEVICES, require, usable
 
 import dnn_xp
 from dnn_xp.data.host import library as library_of
 from dnn_xp.data.host import to_host
 
-LIBRARIES = ("array_api_strict", "torch", "jax")
+LIBRARIES = ("array_api_strict", "torch", "jax", "cupy")
 
 
 def namespace(name):
     """The namespace of a library, or a skip where it is missing."""
-    require(name, lambda: importlib.import_module(name))
-    return importlib.import_module({"jax": "jax.numpy"}.get(name, name))
+    return require(name, lambda: usable(name))
 
 
 @pytest.fixture(name="X")
@@ -130,7 +128,7 @@ def test_a_model_goes_there_and_back(X, library, tmp_path):
     back = there.to("cpu")
     assert np.array_equal(back.theta, model.theta)
     assert back.backend.library == "numpy"
-    assert f"{library} on cpu" in repr(there)
+    assert f"{library} on {'cuda:0' if library == 'cupy' else 'cpu'}" in repr(there)
     there.save(tmp_path / "model")
     assert np.array_equal(dnn_xp.load(tmp_path / "model").theta, model.theta)
 

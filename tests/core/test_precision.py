@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import pytest
-from namespaces import require
+from namespaces import require, usable
 
 import dnn_xp
 from dnn_xp.backends import backend_named, precision, with_precision
@@ -27,15 +27,15 @@ X = np.random.default_rng(5).standard_normal((6, 400)).astype(np.float32)
 Y = (X[:1] * X[1:2] > 0).astype(np.float32)
 
 
-@pytest.fixture(params=["torch", "jax"])
+@pytest.fixture(params=["torch", "jax", "cupy"])
 def library(request):
-    require(request.param, lambda: importlib.import_module(request.param))
+    require(request.param, lambda: usable(request.param))
     return request.param
 
 
 @pytest.fixture
 def asarray(library):
-    return importlib.import_module({"jax": "jax.numpy"}.get(library, library)).asarray
+    return usable(library).asarray
 
 
 def gradient(library, dtype, precision=""):
