@@ -39,8 +39,8 @@ _SHORTEST_ACROSS = 880
 _STEP = 16
 
 
-def matmul(x1: Array, x2: Array) -> Array:
-    """x1 (n, k) times x2 (k, p), in C order; other shapes as in NumPy."""
+def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
+    """x1 (n, k) times x2 (k, p), in C order unless any will do; other shapes as in NumPy."""
     if x1.ndim != 2 or x2.ndim != 2 or x1.shape[1] != len(x2):
         # An activation or optimizer of the user's may multiply what it likes.
         return np.matmul(x1, x2)
@@ -60,7 +60,8 @@ def matmul(x1: Array, x2: Array) -> Array:
         if step:
             return _side_by_side(x1, x2, step)
     if across and n < p and n <= _WIDEST and k >= _LONG * n:
-        return np.ascontiguousarray(np.matmul(x2.T, x1.T).T)
+        product = np.matmul(x2.T, x1.T).T
+        return product if any_order else np.ascontiguousarray(product)
     return np.matmul(x1, x2)
 
 
