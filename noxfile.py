@@ -41,9 +41,9 @@ def tests_torch(session: nox.Session) -> None:
 
 @nox.session
 def tests_cupy(session: nox.Session) -> None:
-    """Trace every formula with CuPy, which needs no GPU."""
+    """Trace every formula with CuPy and compile it for GPUs, which needs none."""
     session.install(".", *group("test-cupy"))
-    env = {"DNN_XP_REQUIRE": "cupy,ml_dtypes,nvmath"}
+    env = {"DNN_XP_REQUIRE": "cupy,ml_dtypes,nvmath,nvrtc"}
     session.run("pytest", "tests/core/test_fusing.py", *session.posargs, env=env)
 
 

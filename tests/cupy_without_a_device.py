@@ -1,7 +1,8 @@
 """What can be had of CuPy on a machine without a GPU: arrays on host memory, and the kernels that `fuse` writes.
 
 CuPy traces a formula and writes the kernel's source without a device. The source of an elementwise
-kernel is plain C, so a C++ compiler can make a function of it that runs here.
+kernel is plain C, so a C++ compiler can make a function of it that runs here; and NVRTC makes
+machine code of it for any GPU.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import subprocess
+from pathlib import Path
 
 # What the sources expect of CUDA. bfloat16 as in its hardware: rounded to nearest, ties to even.
 PRELUDE = """
@@ -64,6 +66,47 @@ def source(traced, name):
         }}
     }}
     """
+
+
+def cuda_source(traced, name):
+    """The kernel itself, in CUDA, with the names that CuPy gives to its parameters."""
+    preamble = traced.preamble.replace('#include "cupy/float16.cuh"', "")
+    parameters = ", ".join(
+        f"CArray<{each.ctype}, 2, 1, 1> raw_{each.name}" for each in traced.in_params
+    )
+    names = "\n".join(
+        f"{'const ' if each.is_const else ''}{each.ctype} &{each.name}(raw_{each.name}[_ind.get()]);"
+        for each in traced.in_params
+    )
+    return f"""namespace in_{name} {{ {preamble}
+        extern "C" __global__ void {name}({parameters}, CIndexer<2> _ind) {{
+            CUPY_FOR(i, _ind.size()) {{
+                _ind.set(i); {names}
+                {traced.operation};
+            }}
+        }}
+    }}
+    """
+
+
+def machine_code(cupy, sources, architecture):
+    """What NVRTC makes of kernels, for a GPU that need not be there."""
+    nvrtc = importlib.import_module("cupy_backends.cuda.libs.nvrtc")
+    ours = Path(cupy.__file__).parent / "_core" / "include"
+    theirs = [
+        Path(importlib.import_module(f"nvidia.{name}").__path__[0]) / "include"
+        for name in ("cuda_runtime", "cuda_cccl")
+    ]
+    folders = [ours, ours / "cupy" / "_cccl" / "libcudacxx", *theirs]
+    headers = ("float16", "bfloat16", "carray")
+    text = "\n".join([*(f'#include "cupy/{name}.cuh"' for name in headers), *sources])
+    program = nvrtc.createProgram(text, "kernels.cu", [], [])
+    options = ("-std=c++17", f"-arch={architecture}", *(f"-I{folder}" for folder in folders))
+    try:
+        nvrtc.compileProgram(program, options)
+    except Exception as error:
+        raise AssertionError(nvrtc.getProgramLog(program)) from error
+    return nvrtc.getCUBIN(program)
 
 
 def compiled(sources, folder):

@@ -51,9 +51,9 @@ class _Captured(NamedTuple):
 class Replay:
     """A step ``(arrays, numbers) -> arrays``: run as it is at first, then captured, then replayed.
 
-    Arrays may be given on the host. The first run loads kernels and decides products, which a
-    capture cannot do. Arguments of other shapes than those of the first run, such as a smaller last
-    batch, are run as they are. All arrays that come out have one dtype.
+    Arrays may be given on the host. The first run decides products. Arguments of other shapes than
+    its own, such as a smaller last batch, are run as they are. All arrays that come out have one
+    dtype.
 
     Attributes
     ----------
@@ -92,6 +92,10 @@ class Replay:
         floating = next(array.dtype for array in arrays if array.dtype.kind == "f")
         given = runtime.empty((len(numbers),), floating)
         scalars = {name: given[index, ...] for index, name in enumerate(numbers)}
+        runtime.copy(given, np.asarray(list(numbers.values()), dtype=np.float64))
+        # Once as it will be captured: arrays in the place of numbers need kernels of their own,
+        # and a capture is no time to load them.
+        self._step(inputs, scalars)
         results: list[Array] = []
         packed: list[Array] = []
 

@@ -112,6 +112,17 @@ def test_kernels_give_the_numbers_of_the_formulas(cupy, bfloat16, tmp_path, rng)
             )
 
 
+@pytest.mark.parametrize("architecture", ["sm_90", "sm_100"])
+def test_kernels_compile_for_a_gpu(cupy, bfloat16, architecture):
+    require("nvrtc", lambda: importlib.import_module("nvidia.cuda_nvrtc"))
+    sources = [
+        without.cuda_source(traced(cupy, case, dtype), f"k{number}_{dtype.name}")
+        for number, case in enumerate(CASES.values())
+        for dtype in (np.dtype("float32"), np.dtype("float64"), bfloat16)
+    ]
+    assert len(without.machine_code(cupy, sources, architecture)) > 1000 * len(sources)
+
+
 def test_the_numbers_of_cublaslt_are_those_of_nvmath():
     lt = require("nvmath", lambda: importlib.import_module("nvmath.bindings.cublasLt"))
     types = importlib.import_module("nvmath").CudaDataType

@@ -90,6 +90,21 @@ def test_replayed_steps_give_what_steps_give(rng):
     assert (device.captures, device.launches, replay.problem) == (1, 5, "")
 
 
+def test_a_step_is_run_with_arrays_for_numbers_before_it_is_captured(rng):
+    # On a GPU that loads the kernels which a capture could not load.
+    device, runs = Device(), []
+
+    def watched(arrays, numbers):
+        runs.append((type(numbers["rate"]), device.capturing))
+        return step(arrays, numbers)
+
+    replay = Replay(watched, device.runtime())
+    arrays = tuple(rng.standard_normal((2, 5)))
+    for _ in range(2):
+        replay(arrays, {"rate": 0.5, "decay": 0.5})
+    assert runs[:3] == [(float, False), (np.ndarray, False), (np.ndarray, True)]
+
+
 def test_other_shapes_are_run_as_they_are(rng):
     device = Device()
     replay = Replay(step, device.runtime())
