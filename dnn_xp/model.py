@@ -22,6 +22,7 @@ from dnn_xp.data import (
     as_source,
     check_features,
     check_finite,
+    check_range,
     encode_targets,
     encode_weights,
 )
@@ -258,6 +259,8 @@ class Model:
         source = as_source(X, examples=examples)
         check_features(source, self.sizes[0], examples=examples)
         check_finite(source, "X")
+        if self.standardization is None:
+            check_range(source, "X", self.dtype)
         return source
 
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:

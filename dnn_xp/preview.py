@@ -11,9 +11,9 @@ from dnn_xp.backends import choose_backend
 from dnn_xp.batches import shuffle_bytes
 from dnn_xp.data import as_source, working_dtype
 from dnn_xp.data.host import is_array
-from dnn_xp.data.messages import unknown_name
 from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
+from dnn_xp.intake import dtype_name
 from dnn_xp.options import hidden_sizes, optimizer_vectors
 from dnn_xp.placement import fits, resides
 from dnn_xp.planning import Plan, auto_block_size, gradient_flops, make_plan
@@ -27,7 +27,7 @@ def plan(
     hidden: str | Sequence[int] = "auto",
     optimizer: str = "adam",
     batch_size: int | None = None,
-    dtype: str | None = None,
+    dtype: Any = None,
     device: str | None = None,
     fallback: bool = True,
     block_size: str | int = "auto",
@@ -71,10 +71,10 @@ def plan(
     else:
         source = as_source(X, examples=examples)
         n_x, m = source.n, source.m
-    if dtype is None:
+    if dtype is not None:
+        dtype = dtype_name(dtype)
+    else:
         dtype = "float32" if source is None else working_dtype(source.dtype)
-    elif dtype not in ("float32", "float64"):
-        raise unknown_name("dtype", dtype, ("float32", "float64"))
     sizes = (n_x, *hidden_sizes(hidden), whole("outputs", outputs, at_least=1))
     at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
     backend, _ = choose_backend(

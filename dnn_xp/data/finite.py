@@ -74,3 +74,29 @@ def check_finite(
         "(counted from 0). Finite numbers are wanted: drop these examples or fill the gaps in "
         "(for instance with sklearn.impute.SimpleImputer)."
     )
+
+
+def check_range(source: Source, argument: str, dtype: str) -> None:
+    """Raise when the source holds finite values that are infinite in the dtype they are computed in.
+
+    Raises
+    ------
+    ValueError
+        With the first such value and its position.
+    """
+    if dtype != "float32" or source.dtype != np.float64:
+        return
+    largest = float(np.finfo(np.float32).max)
+    for start, stop in block_ranges(source):
+        block = source.block(start, stop)
+        xp = namespace(block)
+        if float(xp.max(xp.abs(block))) <= largest:
+            continue
+        values = to_host(block)
+        example, feature = divmod(int(np.argmax(np.abs(values.T) > largest)), source.n)
+        msg = (
+            f"{argument} holds {values[feature, example]:.3g} at example {start + example}, feature "
+            f"{feature} (counted from 0), which float32, the dtype of this model, cannot hold. Scale "
+            "the features, or train with dtype='float64'"
+        )
+        raise ValueError(msg)

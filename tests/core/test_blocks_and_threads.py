@@ -498,6 +498,16 @@ def test_the_plan_is_that_of_the_training(rng):
         )
 
 
+def test_a_plan_takes_dtypes_as_training_does():
+    named = dnn_xp.plan((8, 5000), dtype="float64")
+    assert (
+        dnn_xp.plan((8, 5000), dtype=np.float64)
+        == dnn_xp.plan((8, 5000), dtype=np.dtype("f8"))
+        == named
+    )
+    assert dnn_xp.plan((8, 5000), dtype=np.float32) != named
+
+
 def test_planned_memory_grows_with_threads_not_with_examples():
     plan = partial(dnn_xp.plan, hidden=[32, 32], dtype="float32", block_size=4096)
     few, many = plan((28, 10**6), threads=2), plan((28, 10**9), threads=2)

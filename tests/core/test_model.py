@@ -466,3 +466,21 @@ def test_two_dimensional_targets_of_a_file_predict_all_outputs(X, tmp_path):
     np.save(tmp_path / "Y.npy", Y)
     model = dnn_xp.train(X, tmp_path / "Y.npy", hidden=[3], iterations=2)
     assert model.predict(X).shape == (3, M)
+
+
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_values", "evaluate"])
+def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
+    X = rng.standard_normal((3, 60))
+    model = dnn_xp.train(X.astype("float32"), X[0] > 0, hidden=[4], iterations=3)
+    far = X.copy()
+    far[1, 7] = -1e39
+    expected = (
+        r"^X holds -1e\+39 at example 7, feature 1 \(counted from 0\), which float32, the dtype of this "
+        r"model, cannot hold. Scale the features, or train with dtype='float64'$"
+    )
+    arguments = (far, X[0] > 0) if ask == "evaluate" else (far,)
+    with pytest.raises(ValueError, match=expected):
+        getattr(model, ask)(*arguments)
+    # Standardized in float64 they are ordinary numbers again.
+    wide = dnn_xp.train(far, X[0] > 0, hidden=[4], iterations=3, dtype="float32", standardize=True)
+    assert np.isfinite(wide.predict_proba(far)).all()
