@@ -249,7 +249,7 @@ class Products:
                 return None
         finally:
             lt.matmul_preference_destroy(preference)
-        if count[0] < 1:
+        if count[0] < 1 or found["state"][0] != 0:
             return None
         algorithm = np.ascontiguousarray(found["algo"])
         return _Plan(description, layouts, algorithm, int(found["workspace_size"][0]))

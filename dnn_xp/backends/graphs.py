@@ -1,15 +1,16 @@
 """A step issued once and replayed as a CUDA graph: one launch in the place of some hundred.
 
-What is captured is the work on the device, at fixed addresses. So the arrays that change from step
-to step are copied to arrays of their own before a replay, and what comes out is copied to new ones
-afterwards; outside, the step stays a pure function. Numbers become 0-d arrays. Everything that the
+What is captured is the work on the device, at fixed addresses. So arrays that are new at a step are
+copied to arrays of its own before a replay, and what comes out is copied to new ones afterwards;
+outside, the step stays a pure function. Results that are the next step's arguments, as parameters
+are, were put in their place by the graph already. Numbers become 0-d arrays. Everything that the
 captured work writes lies in memory of its own, which lives as long as the graph.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -42,6 +43,7 @@ class GraphRuntime(NamedTuple):
 
 class _Captured(NamedTuple):
     inputs: Arrays
+    carried: int  # of the last inputs, which are the last results of the step before
     numbers: Array
     packed: Array
     shapes: tuple[tuple[int, ...], ...]
@@ -66,27 +68,47 @@ class Replay:
         self._runtime = runtime
         self._signature: Any = None
         self._captured: _Captured | None = None
+        self._last: Arrays = ()
+        self._in_place = False  # whether the last results lie where the graph reads its inputs
         self.problem = ""
 
     def __call__(self, arrays: Arrays, numbers: dict[str, float]) -> Arrays:
         """What the step gives, in new arrays."""
         signature = [(array.shape, str(array.dtype)) for array in arrays]
-        if self._signature is None:
-            self._signature = signature
-            return self._step(arrays, numbers)
-        if self.problem or signature != self._signature:
-            return self._step(arrays, numbers)
-        if self._captured is None:
+        first, self._signature = self._signature is None, self._signature or signature
+        usual = not first and signature == self._signature
+        if usual and not self.problem and self._captured is None:
             try:
                 self._captured = self._capture(arrays, numbers)
             except Exception as error:  # whatever it is, the step can be run as it is
                 self.problem = f"the step could not be captured: {error}"
-                return self._step(arrays, numbers)
-        return self._replay(self._captured, arrays, numbers)
+        if usual and self._captured is not None:
+            self._last = self._replay(self._captured, arrays, numbers)
+            self._in_place = True
+        else:
+            self._last = self._step(arrays, numbers)
+            self._in_place = False
+        return self._last
+
+    def _carried(self, arrays: Arrays, most: int) -> int:
+        """How many of the last arrays, `most` at most, are what the step before gave last."""
+        count = 0
+        for array, result in zip(reversed(arrays), reversed(self._last), strict=False):
+            if count == most or array is not result:
+                break
+            count += 1
+        return count
 
     def _capture(self, arrays: Arrays, numbers: dict[str, float]) -> _Captured:
         runtime = self._runtime
-        inputs = tuple(runtime.empty(array.shape, array.dtype) for array in arrays)
+        carried = self._carried(arrays, len(arrays))
+        own = len(arrays) - carried
+        sizes = [math.prod(array.shape) for array in arrays[own:]]
+        together = runtime.empty((sum(sizes),), arrays[-1].dtype)
+        inputs = (
+            *(runtime.empty(array.shape, array.dtype) for array in arrays[:own]),
+            *parts(together, [array.shape for array in arrays[own:]]),
+        )
         for target, source in zip(inputs, arrays, strict=True):
             runtime.copy(target, source)
         floating = next(array.dtype for array in arrays if array.dtype.kind == "f")
@@ -104,25 +126,34 @@ class Replay:
             flat = [result.reshape(-1) for result in results]
             packed.append(runtime.empty((sum(each.shape[0] for each in flat),), flat[0].dtype))
             runtime.concat(flat, packed[0])
+            if carried:
+                runtime.copy(together, packed[0][-sum(sizes) :])
 
         launch = runtime.capture(work)
         shapes = tuple(result.shape for result in results)
-        return _Captured(inputs, given, packed[0], shapes, launch)
+        return _Captured(inputs, carried, given, packed[0], shapes, launch)
 
     def _replay(self, captured: _Captured, arrays: Arrays, numbers: dict[str, float]) -> Arrays:
         runtime = self._runtime
-        for target, source in zip(captured.inputs, arrays, strict=True):
+        there = self._in_place and self._carried(arrays, captured.carried) == captured.carried
+        new = len(arrays) - (captured.carried if there else 0)
+        for target, source in zip(captured.inputs[:new], arrays[:new], strict=True):
             runtime.copy(target, source)
         runtime.copy(captured.numbers, np.asarray(list(numbers.values()), dtype=np.float64))
         captured.launch()
         fresh = runtime.empty(captured.packed.shape, captured.packed.dtype)
         runtime.copy(fresh, captured.packed)
-        parts, start = [], 0
-        for shape in captured.shapes:
-            stop = start + math.prod(shape)
-            parts.append(fresh[start:stop].reshape(shape))
-            start = stop
-        return tuple(parts)
+        return parts(fresh, captured.shapes)
+
+
+def parts(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Arrays:
+    """A flat array as arrays of these shapes, one after the other."""
+    found, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        found.append(flat[start:stop].reshape(shape))
+        start = stop
+    return tuple(found)
 
 
 def joined(arrays: list[Array], out: Array) -> Array:
