@@ -6,7 +6,8 @@ import ctypes
 
 import numpy as np
 
-from dnn_xp.backends import cublaslt as numbers
+from dnn_xp.backends import cublaslt_plans as numbers
+from dnn_xp.backends.cublaslt import Runtime
 
 TYPES = {0: "float32", 1: "float64"}
 WIDTHS = {np.int32: ctypes.c_int32, np.int64: ctypes.c_int64}
@@ -161,7 +162,7 @@ def runtime(emulator, *, tf32=False):
         # Poisoned, so that what is not written shows.
         return np.full(shape, 77, dtype=dtype)
 
-    return numbers.Runtime(
+    return Runtime(
         lt=emulator,
         empty=empty,
         pointer=lambda array: array.ctypes.data,

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends.cublaslt import EPILOGUES, Products, Runtime, UnsupportedError
+from dnn_xp.backends.cublaslt import Products, Runtime, UnsupportedError
+from dnn_xp.backends.cublaslt_plans import EPILOGUES
 from dnn_xp.backends.fusing import fused, fuser
 from dnn_xp.backends.lowering import lowered
 from dnn_xp.backends.probing import epilogues_that_fail

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from cublaslt_emulator import Emulator, runtime
 
-from dnn_xp.backends import cublaslt, lowering
+from dnn_xp.backends import lowering
 from dnn_xp.backends.cublaslt import Products, UnsupportedError
+from dnn_xp.backends.cublaslt_plans import EPILOGUES
 from dnn_xp.backends.numpy import numpy_backend
 from dnn_xp.backends.probing import epilogues_that_fail
 from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.network import Network, gradients
 
-EVERY = tuple(name for name in cublaslt.EPILOGUES if name)
+EVERY = tuple(name for name in EPILOGUES if name)
 
 
 def not_fused(formula, results):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from namespaces import require
 
-from dnn_xp.backends import cublaslt
+from dnn_xp.backends import cublaslt_plans as numbers
 from dnn_xp.backends.fusing import kernel_of
 from dnn_xp.backends.lowering import outer_derivative
 from dnn_xp.formulas import ACTIVATIONS, COSTS
@@ -127,31 +127,31 @@ def test_the_numbers_of_cublaslt_are_those_of_nvmath():
     lt = require("nvmath", lambda: importlib.import_module("nvmath.bindings.cublasLt"))
     types = importlib.import_module("nvmath").CudaDataType
     compute = importlib.import_module("nvmath.bindings.cublas").ComputeType
-    for name, number in cublaslt.EPILOGUES.items():
+    for name, number in numbers.EPILOGUES.items():
         assert lt.Epilogue[name or "DEFAULT"] == number
     of_product, of_search = lt.MatmulDescAttribute, lt.MatmulPreferenceAttribute
     names = {
-        of_product.TRANSA: cublaslt.TRANSA,
-        of_product.TRANSB: cublaslt.TRANSB,
-        of_product.EPILOGUE: cublaslt.EPILOGUE,
-        of_product.BIAS_POINTER: cublaslt.BIAS_POINTER,
-        of_product.EPILOGUE_AUX_POINTER: cublaslt.AUX_POINTER,
-        of_product.EPILOGUE_AUX_LD: cublaslt.AUX_LD,
-        of_search.MAX_WORKSPACE_BYTES: cublaslt.MAX_WORKSPACE,
-        of_search.REDUCTION_SCHEME_MASK: cublaslt.REDUCTION_SCHEMES,
-        of_search.MIN_ALIGNMENT_A_BYTES: cublaslt.MIN_ALIGNMENT_A,
-        of_search.MIN_ALIGNMENT_D_BYTES: cublaslt.MIN_ALIGNMENT_A + 3,
-        types.CUDA_R_32F: cublaslt.REAL_TYPES["float32"],
-        types.CUDA_R_64F: cublaslt.REAL_TYPES["float64"],
-        types.CUDA_R_16BF: cublaslt.REAL_TYPES["bfloat16"],
-        compute.COMPUTE_32F: cublaslt.COMPUTE_32F,
-        compute.COMPUTE_32F_FAST_TF32: cublaslt.COMPUTE_TF32,
-        compute.COMPUTE_64F: cublaslt.COMPUTE_64F,
+        of_product.TRANSA: numbers.TRANSA,
+        of_product.TRANSB: numbers.TRANSB,
+        of_product.EPILOGUE: numbers.EPILOGUE,
+        of_product.BIAS_POINTER: numbers.BIAS_POINTER,
+        of_product.EPILOGUE_AUX_POINTER: numbers.AUX_POINTER,
+        of_product.EPILOGUE_AUX_LD: numbers.AUX_LD,
+        of_search.MAX_WORKSPACE_BYTES: numbers.MAX_WORKSPACE,
+        of_search.REDUCTION_SCHEME_MASK: numbers.REDUCTION_SCHEMES,
+        of_search.MIN_ALIGNMENT_A_BYTES: numbers.MIN_ALIGNMENT_A,
+        of_search.MIN_ALIGNMENT_D_BYTES: numbers.MIN_ALIGNMENT_A + 3,
+        types.CUDA_R_32F: numbers.REAL_TYPES["float32"],
+        types.CUDA_R_64F: numbers.REAL_TYPES["float64"],
+        types.CUDA_R_16BF: numbers.REAL_TYPES["bfloat16"],
+        compute.COMPUTE_32F: numbers.COMPUTE_32F,
+        compute.COMPUTE_32F_FAST_TF32: numbers.COMPUTE_TF32,
+        compute.COMPUTE_64F: numbers.COMPUTE_64F,
     }
     for theirs, ours in names.items():
         assert theirs == ours, theirs
     schemes = lt.ReductionScheme
-    assert schemes.COMPUTE_TYPE | schemes.OUTPUT_TYPE == cublaslt._IN_ORDER
+    assert schemes.COMPUTE_TYPE | schemes.OUTPUT_TYPE == numbers._IN_ORDER
     for attribute, size in {
         of_product.TRANSA: 4,
         of_product.EPILOGUE: 4,
