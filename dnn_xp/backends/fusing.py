@@ -9,6 +9,7 @@ then computed in float32, in registers, and only what is written is rounded.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -56,18 +57,32 @@ def fuser(cupy: Any) -> Fuse:
     """Make the function that turns an elementwise formula into one kernel of the same value."""
 
     def fuse(formula: Function, results: int = 1) -> Function:
-        name = f"dnn_xp_{getattr(formula, 'func', formula).__name__}"
+        name = getattr(formula, "func", formula).__name__
         kernels: dict[tuple[int, bool], Function] = {}
+        as_written: set[tuple[int, bool]] = set()
 
         def fused(*arrays: Array, xp: Namespace) -> Any:
             narrow = arrays[0].dtype.itemsize == 2
             key = len(arrays), narrow
+            if key in as_written:
+                return formula(*arrays, xp=xp)
             if key not in kernels:
                 written = kernel_of(formula, cupy, inputs=len(arrays), narrow=narrow)
-                kernels[key] = cupy.fuse(kernel_name=name)(written)
+                kernels[key] = cupy.fuse(kernel_name=f"dnn_xp_{name}")(written)
             shape = np.broadcast_shapes(*(array.shape for array in arrays))
             outs = [cupy.empty(shape[::-1], dtype=arrays[0].dtype) for _ in range(results)]
-            kernels[key](*(array.T for array in arrays), *outs)
+            try:
+                kernels[key](*(array.T for array in arrays), *outs)
+            except MemoryError:
+                raise
+            except Exception as error:  # a formula of the user's may do what tracing cannot follow
+                as_written.add(key)
+                warnings.warn(
+                    f"{name} runs as it is written, one kernel an operation, since CuPy cannot "
+                    f"fuse it: {error}",
+                    stacklevel=2,
+                )
+                return formula(*arrays, xp=xp)
             return outs[0].T if results == 1 else tuple(out.T for out in outs)
 
         return fused

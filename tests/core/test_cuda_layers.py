@@ -92,6 +92,45 @@ def test_elementwise_formulas_are_fused_and_only_once(monkeypatch, data):
     ]
 
 
+def test_a_formula_that_cannot_be_traced_is_run_as_written(monkeypatch, data):
+    cupy = as_cupy()
+    fuse = cupy.fuse
+
+    def picky(kernel_name):
+        def refuse(*arrays):
+            raise TypeError("clip is not supported")
+
+        return (lambda written: refuse) if "tanh_backward" in kernel_name else fuse(kernel_name)
+
+    cupy.fuse = picky
+    with pytest.warns(
+        UserWarning, match=r"^tanh_backward runs as it is written, .* fuse it: clip is not supported$"
+    ) as warned:
+        model, expected = train(monkeypatch, layers_on(cupy, None, ""), data, activation="tanh")
+    assert len(warned) == 1
+    np.testing.assert_allclose(model.theta, expected.theta, rtol=0, atol=1e-9)
+
+
+def test_memory_that_runs_out_in_a_kernel_is_no_reason_to_give_up(monkeypatch, data):
+    cupy, failures = as_cupy(), [MemoryError("no room")]
+
+    def once(kernel_name):
+        def failing(written):
+            def run(*arrays):
+                if failures:
+                    raise failures.pop()
+                return written(*arrays)
+
+            return run
+
+        return failing
+
+    cupy.fuse = once
+    with pytest.warns(dnn_xp.BlockSizeWarning, match="blocks of 128 .* blocks of 64"):
+        model, expected = train(monkeypatch, layers_on(cupy, None, ""), data)
+    np.testing.assert_allclose(model.theta, expected.theta, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("layers", "note"),
     [
