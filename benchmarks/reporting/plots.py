@@ -46,7 +46,7 @@ def _bars(ax: Any, candidates: dict[str, Any], title: str) -> None:
     """Draw one horizontal bar of the median for each candidate, ours on top and in colour."""
     names = list(candidates)
     values = [candidates[name]["median"] for name in names]
-    colours = [BLUE if name == OURS else GREY for name in names]
+    colours = [BLUE if name.startswith(OURS) else GREY for name in names]
     bars = ax.barh(names, values, color=colours, height=0.7)
     labels = []
     for name, value in zip(names, values, strict=True):

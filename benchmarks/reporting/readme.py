@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmarks.epochs import CANDIDATES as EPOCHS
 from benchmarks.peers import CANDIDATES, OURS
 from benchmarks.reporting.markdown import conditions, duration, table
 
@@ -35,7 +36,7 @@ def peers(content: dict[str, Any]) -> str:
 def minibatch(content: dict[str, Any]) -> str:
     """Return one line for each batch size: one epoch of Adam."""
     found = {name for row in content["rows"] for name in row["candidates"]}
-    names = sorted(found - {OURS})
+    names = [name for name in EPOCHS if name in found and name != OURS]
     lines = [
         [f"m = {row['m']:,}, batches of {row['batch_size']:,}", *_cells(row, names)]
         for row in content["rows"]
