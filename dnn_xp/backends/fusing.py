@@ -9,6 +9,7 @@ then computed in float32, in registers, and only what is written is rounded.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -57,7 +58,8 @@ def fuser(cupy: Any) -> Fuse:
     """Make the function that turns an elementwise formula into one kernel of the same value."""
 
     def fuse(formula: Function, results: int = 1) -> Function:
-        name = getattr(formula, "func", formula).__name__
+        name = getattr(getattr(formula, "func", formula), "__name__", "formula")
+        in_c = re.sub(r"\W", "_", name)  # a lambda is called <lambda>
         kernels: dict[tuple[int, bool], Function] = {}
         as_written: set[tuple[int, bool]] = set()
 
@@ -68,7 +70,7 @@ def fuser(cupy: Any) -> Fuse:
                 return formula(*arrays, xp=xp)
             if key not in kernels:
                 written = kernel_of(formula, cupy, inputs=len(arrays), narrow=narrow)
-                kernels[key] = cupy.fuse(kernel_name=f"dnn_xp_{name}")(written)
+                kernels[key] = cupy.fuse(kernel_name=f"dnn_xp_{in_c}")(written)
             shape = np.broadcast_shapes(*(array.shape for array in arrays))
             outs = [cupy.empty(shape[::-1], dtype=arrays[0].dtype) for _ in range(results)]
             try:

@@ -11,6 +11,7 @@ from cublaslt_emulator import Emulator, runtime
 import dnn_xp
 from dnn_xp.backends.cublaslt import Products
 from dnn_xp.backends.cuda_layers import in_columns, layers_on
+from dnn_xp.backends.fusing import fuser
 from dnn_xp.backends.numpy import numpy_backend
 
 
@@ -92,6 +93,13 @@ def test_elementwise_formulas_are_fused_and_only_once(monkeypatch, data):
     ]
 
 
+def test_a_kernel_has_a_name_that_c_accepts():
+    cupy = as_cupy()
+    square = fuser(cupy)(lambda x, *, xp: x * x)
+    assert square(np.asarray([[3.0]]), xp=np).tolist() == [[9.0]]
+    assert all(name.isidentifier() for name in cupy.kernels)
+
+
 def test_a_formula_that_cannot_be_traced_is_run_as_written(monkeypatch, data):
     cupy = as_cupy()
     fuse = cupy.fuse
@@ -104,7 +112,8 @@ def test_a_formula_that_cannot_be_traced_is_run_as_written(monkeypatch, data):
 
     cupy.fuse = picky
     with pytest.warns(
-        UserWarning, match=r"^tanh_backward runs as it is written, .* fuse it: clip is not supported$"
+        UserWarning,
+        match=r"^tanh_backward runs as it is written, .* fuse it: clip is not supported$",
     ) as warned:
         model, expected = train(monkeypatch, layers_on(cupy, None, ""), data, activation="tanh")
     assert len(warned) == 1
