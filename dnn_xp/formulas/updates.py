@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from dnn_xp.formulas.hyperparameters import real
 from dnn_xp.formulas.types import Array, Namespace
@@ -168,9 +168,7 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
     array([0.5, 1.5])
     """
     chosen = _adam_hyperparameters(beta1, beta2, epsilon)
-    return _optimizer("adam", chosen, count=2, move=_adam_move)._replace(
-        numbers=partial(_adam_numbers, beta1=beta1, beta2=beta2)
-    )
+    return _adam_like("adam", chosen, chosen, move=_adam_move, numbers=_adam_numbers)
 
 
 def adamw(
@@ -200,10 +198,14 @@ def adamw(
     >>> theta
     array([3.])
     """
-    chosen = _adam_hyperparameters(beta1, beta2, epsilon)
-    chosen["weight_decay"] = real("weight_decay", weight_decay, at_least=0.0)
-    return _optimizer("adamw", chosen, count=2, move=_adamw_move)._replace(
-        numbers=partial(_adamw_numbers, beta1=beta1, beta2=beta2, weight_decay=weight_decay)
+    of_adam = _adam_hyperparameters(beta1, beta2, epsilon)
+    decay = real("weight_decay", weight_decay, at_least=0.0)
+    return _adam_like(
+        "adamw",
+        of_adam | {"weight_decay": decay},
+        of_adam,
+        move=_adamw_move,
+        numbers=partial(_adamw_numbers, weight_decay=decay),
     )
 
 
@@ -247,6 +249,25 @@ def _optimizer(
 ) -> Optimizer:
     # partial rather than a closure, because a closure cannot be pickled.
     return Optimizer(name, chosen, partial(_zeros, count=count), partial(move, **chosen))
+
+
+def _adam_like(
+    name: str,
+    chosen: dict[str, float],
+    of_adam: dict[str, float],
+    *,
+    move: Callable[..., tuple[Array, State]],
+    numbers: Callable[..., dict[str, float]],
+) -> Optimizer:
+    # The checked numbers, not those given: NumPy's float64 would turn float32 arrays into its own.
+    betas = {beta: of_adam[beta] for beta in ("beta1", "beta2")}
+    return Optimizer(
+        name,
+        chosen,
+        partial(_zeros, count=2),
+        partial(move, **of_adam),
+        partial(numbers, **betas),
+    )
 
 
 def _adam_hyperparameters(beta1: float, beta2: float, epsilon: float) -> dict[str, float]:
@@ -351,27 +372,6 @@ def _adamw_numbers(
 
 
 def _adamw_move(
-    theta: Array,
-    gradient: Array,
-    state: State,
-    *,
-    rate: float,
-    correction: float,
-    kept: float,
-    xp: Namespace,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
-    weight_decay: float,
+    theta: Array, gradient: Array, state: State, *, kept: float, **of_adam: Any
 ) -> tuple[Array, State]:
-    return _adam_move(
-        theta * kept,
-        gradient,
-        state,
-        rate=rate,
-        correction=correction,
-        xp=xp,
-        beta1=beta1,
-        beta2=beta2,
-        epsilon=epsilon,
-    )
+    return _adam_move(theta * kept, gradient, state, **of_adam)

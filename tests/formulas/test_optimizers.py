@@ -187,3 +187,13 @@ def test_clip_at_the_ends_of_the_range(library):
     library.assert_matches(zero, [0.0, 0.0])
     lost = clip_by_global_norm(library.array([np.nan, 1.0]), max_norm=1.0, xp=library.xp)
     assert np.isnan(library.numpy(lost)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hyperparameters_of_numpy_leave_the_dtype_alone(name):
+    # A float64 of NumPy's, unlike Python's float, would make float64 of float32 arrays.
+    optimizer = OPTIMIZERS[name](**{key: np.float64(value) for key, value in CHOSEN[name].items()})
+    theta = np.ones(3, dtype=np.float32)
+    state = optimizer.init(theta, xp=np)
+    theta, state = optimizer.update(theta, theta, state, learning_rate=0.1, step=1, xp=np)
+    assert {array.dtype for array in (theta, *state)} == {np.dtype("float32")}
