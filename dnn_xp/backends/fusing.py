@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends.record import Function
-from dnn_xp.formulas.activations import ACTIVATIONS, Activation
+from dnn_xp.formulas.activations import ACTIVATIONS, Activation, identity
 from dnn_xp.formulas.costs import Cost
 from dnn_xp.formulas.layers import LayerCache, Layers, activated
 from dnn_xp.formulas.types import Array, Namespace
@@ -94,7 +94,7 @@ def fuser(cupy: Any) -> Fuse:
 
 def _fused_activation(activation: Activation, fuse: Fuse) -> Activation:
     # The identity gives back the very array that came in; a kernel would copy it.
-    if not activation.elementwise or activation.name == "identity":
+    if not activation.elementwise or activation.forward is identity:
         return activation
     return activation._replace(
         forward=fuse(activation.forward, 1), backward=fuse(activation.backward, 1)
@@ -113,7 +113,7 @@ def fused(network: Network, fuse: Fuse) -> tuple[Network, Layers]:
     activations = tuple(by_name[each.name] for each in network.activations)
     of_layer = {
         ours.name: fuse(partial(activated, activation=ours), 2)
-        for ours in network.activations[:-1]
+        for ours in dict.fromkeys(network.activations[:-1])
         if by_name[ours.name] is not ours
     }
 

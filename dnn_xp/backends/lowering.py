@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from dnn_xp.backends.cublaslt import Products, UnsupportedError
 from dnn_xp.backends.fusing import Fuse, fused
-from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.activations import Activation, identity, relu
 from dnn_xp.formulas.layers import LayerCache, Layers, LinearCache
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.network import Network
@@ -45,6 +45,12 @@ def lowered(
     network, plain = fused(network, fuse)
     # Dropout stands between a product and its activation on the way back, and wants Z itself.
     drops_out = any(keep_prob < 1.0 for keep_prob in network.keep_probs)
+    # By what they compute, before they were fused: a name may be given to something else.
+    by_bits = {
+        each.name
+        for each in as_written
+        if each.forward is relu and "RELU_AUX_BIAS" in epilogues and not drops_out
+    }
     outer = {
         activation.name: fuse(partial(outer_derivative, activation=activation), 1)
         for activation in dict.fromkeys(as_written[:-1])
@@ -71,10 +77,10 @@ def lowered(
     def linear_activation_forward(
         A_prev: Array, W: Array, b: Array, activation: Activation, *, xp: Namespace
     ) -> tuple[Array, LayerCache]:
-        if activation.name == "identity":
+        if activation.forward is identity:
             Z, cache = linear_forward(A_prev, W, b, xp=xp)
             return Z, (cache, Z)
-        if activation.name == "relu" and not drops_out:
+        if activation.name in by_bits:
             mask = products.empty_mask(W.shape[0], A_prev.shape[1])
             A = product(W, A_prev, "RELU_AUX_BIAS", bias=b, mask=mask)
             if A is not None:

@@ -157,6 +157,15 @@ def test_dropout_wants_more_than_the_sign(rng):
     assert "RELU_AUX_BIAS" not in [name for name, *_ in emulator.calls]
 
 
+@pytest.mark.parametrize("called", ["relu", "identity"])
+def test_an_activation_that_is_only_called_so_is_computed_as_it_is(rng, called):
+    emulator = Emulator()
+    of = network((5, 9, 8, 1), ["tanh"] * 2)
+    g = tuple(each._replace(name=called) for each in of.activations[:-1])
+    same(*both(of._replace(activations=(*g, of.activations[-1])), rng, emulator))
+    assert [name for name, *_ in emulator.calls].count("RELU_AUX_BIAS") == 0
+
+
 @pytest.mark.parametrize("left_out", EVERY)
 def test_an_epilogue_that_is_missing(rng, left_out):
     rest = tuple(name for name in EVERY if name != left_out)
