@@ -22,7 +22,6 @@ from dnn_xp.data import (
     as_source,
     check_features,
     check_finite,
-    check_range,
     encode_targets,
     encode_weights,
 )
@@ -258,9 +257,7 @@ class Model:
         check_examples(examples)
         source = as_source(X, examples=examples)
         check_features(source, self.sizes[0], examples=examples)
-        check_finite(source, "X")
-        if self.standardization is None:
-            check_range(source, "X", self.dtype)
+        check_finite(source, "X", within=self.dtype if self.standardization is None else None)
         return source
 
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:

@@ -155,7 +155,7 @@ def train(
         What is computed in. Left out: that of X when it is one of these, float32 for anything else.
     precision : {"float32", "float64", "tf32", "bfloat16"}, optional
         What layers are computed in; left out, the dtype. tf32 (CUDA GPUs) rounds the operands of
-        products to 10 bits of mantissa, bfloat16 (PyTorch, JAX) all arrays of a block to 7.
+        products to 10 bits of mantissa, bfloat16 (PyTorch, JAX, CuPy) all arrays of a block to 7.
         Parameters, updates, costs and sums stay in float32, and so do predictions.
     block_size : "auto" or int
         Examples of a block.

@@ -31,7 +31,11 @@ def block_is_finite(block: Array) -> bool:
 
 
 def check_finite(
-    source: Source, argument: str, *, blocks: Iterable[tuple[int, int]] | None = None
+    source: Source,
+    argument: str,
+    *,
+    blocks: Iterable[tuple[int, int]] | None = None,
+    within: str | None = None,
 ) -> None:
     """Raise when the source holds NaN or infinity, with how many and where the first one is.
 
@@ -43,6 +47,8 @@ def check_finite(
         What the error calls it.
     blocks : iterable of (start, stop), optional
         The blocks to read it in; of about a million values each when not given.
+    within : str, optional
+        The dtype it is computed in: finite values that would be infinite there are refused, too.
 
     Raises
     ------
@@ -53,8 +59,12 @@ def check_finite(
         return
     nans = infinities = 0
     first: tuple[int, int] | None = None
+    narrowed = within == "float32" and source.dtype == np.float64
+    too_far = ""
     for start, stop in block_ranges(source) if blocks is None else blocks:
         block = source.block(start, stop)
+        if narrowed and not too_far:
+            too_far = _beyond_float32(block, start)
         if block_is_finite(block):
             continue
         values = to_host(block)
@@ -66,6 +76,8 @@ def check_finite(
         here = int(np.count_nonzero(np.isnan(values)))
         nans += here
         infinities += int(np.count_nonzero(bad)) - here
+    if first is None and too_far:
+        raise ValueError(f"{argument} holds {too_far}")
     if first is None:
         return
     place = f"example {first[0]}" + (f", feature {first[1]}" if source.n > 1 else "")
@@ -76,27 +88,19 @@ def check_finite(
     )
 
 
-def check_range(source: Source, argument: str, dtype: str) -> None:
-    """Raise when the source holds finite values that are infinite in the dtype they are computed in.
-
-    Raises
-    ------
-    ValueError
-        With the first such value and its position.
-    """
-    if dtype != "float32" or source.dtype != np.float64:
-        return
-    largest = float(np.finfo(np.float32).max)
-    for start, stop in block_ranges(source):
-        block = source.block(start, stop)
-        xp = namespace(block)
-        if float(xp.max(xp.abs(block))) <= largest:
-            continue
-        values = to_host(block)
-        example, feature = divmod(int(np.argmax(np.abs(values.T) > largest)), source.n)
-        msg = (
-            f"{argument} holds {values[feature, example]:.3g} at example {start + example}, feature "
-            f"{feature} (counted from 0), which float32, the dtype of this model, cannot hold. Scale "
-            "the features, or train with dtype='float64'"
-        )
-        raise ValueError(msg)
+def _beyond_float32(block: Array, start: int) -> str:
+    """The first finite value of a block that float32 cannot hold, in words; "" where there is none."""
+    largest, xp = float(np.finfo(np.float32).max), namespace(block)
+    # NaN compares as False, and the values are looked at.
+    if float(xp.max(xp.abs(block))) <= largest:
+        return ""
+    values = to_host(block)
+    far = np.isfinite(values) & (np.abs(values) > largest)
+    if not far.any():
+        return ""
+    example, feature = divmod(int(np.argmax(far.T)), len(values))
+    return (
+        f"{values[feature, example]:.3g} at example {start + example}, feature "
+        f"{feature} (counted from 0), which float32, the dtype of this model, cannot hold. Scale "
+        "the features, or train with dtype='float64'"
+    )
