@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from as_cuda import serve_as_cuda
 
 from benchmarks.gpu import streaming
 from benchmarks.gpu.sheet import Sheet, Task
@@ -52,8 +53,7 @@ class Gpu:
 @pytest.fixture
 def fake(monkeypatch):
     fake = Gpu()
-    monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", lambda index: None)
-    monkeypatch.setattr("dnn_xp.backends.choice.cupy_backend", lambda index: fake.backend())
+    serve_as_cuda(monkeypatch, fake.backend)
     return fake
 
 

@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 
 import numpy as np
+from as_cuda import serve_as_cuda
 
 from dnn_xp.backends.numpy import numpy_backend
 from dnn_xp.backends.staging import Stage, Transfers
@@ -154,8 +155,7 @@ class CudaStandIn:
 
     def use(self, monkeypatch):
         """Make this what device="cuda" finds."""
-        monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", lambda index: None)
-        monkeypatch.setattr("dnn_xp.backends.choice.cupy_backend", lambda index: self.backend())
+        serve_as_cuda(monkeypatch, self.backend)
         return self
 
     def from_host(self, array):

@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+from as_cuda import serve_as_cuda
 from cublaslt_emulator import Emulator, runtime
 
 import dnn_xp
@@ -43,8 +44,7 @@ def data(rng):
 
 
 def train(monkeypatch, layers, data, **how):
-    monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", lambda index: None)
-    monkeypatch.setattr("dnn_xp.backends.choice.cupy_backend", lambda index: backend(layers))
+    serve_as_cuda(monkeypatch, lambda: backend(layers))
     options = {"hidden": [9, 7], "iterations": 20, "block_size": 128} | how
     return dnn_xp.train(*data, device="cuda", **options), dnn_xp.train(*data, **options)
 

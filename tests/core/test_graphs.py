@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from as_cuda import serve_as_cuda
 
 import dnn_xp
 from dnn_xp.backends.graphs import GraphRuntime, Replay, graph_runtime, joined
@@ -164,8 +165,7 @@ def data(rng):
 
 
 def train(monkeypatch, device, data, **how):
-    monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", lambda index: None)
-    monkeypatch.setattr("dnn_xp.backends.choice.cupy_backend", lambda index: device.backend())
+    serve_as_cuda(monkeypatch, device.backend)
     options = {"hidden": [9, 7], "iterations": 20} | how
     return dnn_xp.train(*data, device="cuda", **options), dnn_xp.train(*data, **options)
 
@@ -293,8 +293,7 @@ def test_what_ctrl_c_leaves(monkeypatch, data):
 
 
 def train_interrupted(monkeypatch, data, **how):
-    monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", lambda index: None)
-    monkeypatch.setattr("dnn_xp.backends.choice.cupy_backend", lambda index: Device().backend())
+    serve_as_cuda(monkeypatch, Device().backend)
     return dnn_xp.train(*data, hidden=[3], iterations=20, device="cuda", **how)
 
 
