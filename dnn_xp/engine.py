@@ -19,13 +19,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from dnn_xp.backends.numpy import UFUNC_BUFFER, keep_freed_memory, set_ufunc_buffer
+from dnn_xp.backends.parts import lent
 
+Result = TypeVar("Result")
 Contribution = tuple[Any, ...]
 Read = Callable[[int, int], tuple[Any, ...]]
 
@@ -203,8 +206,9 @@ class Engine:
     Parameters
     ----------
     threads : int
-        Blocks computed at once, each on a Python thread. With 1, or with one block, no thread is
-        started.
+        Blocks computed at once, each on a Python thread. The threads are lent to the function of a
+        block that is alone, see :mod:`dnn_xp.backends.parts`. None is started before there is work
+        for it.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -244,8 +248,10 @@ class Engine:
 
         What `function` returns is the engine's from then on: sums are taken into it.
         """
-        if block_size >= m and not read_ahead:
-            return function(*read(0, m))
+        if block_size >= m:
+            if not read_ahead:
+                return self._alone(function, *read(0, m))
+            function = partial(self._alone, function)
         tree = _Tree(combine)
         self._run(
             lambda index, arguments: tree.put(index, function(*arguments)),
@@ -266,6 +272,8 @@ class Engine:
         read_ahead: bool = False,
     ) -> list[Any]:
         """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks."""
+        if block_size >= m:
+            function = partial(self._alone, function)
         results: dict[int, Any] = {}
 
         def keep(index: int, arguments: tuple[Any, ...]) -> None:
@@ -273,6 +281,17 @@ class Engine:
 
         self._run(keep, read, m, block_size, read_ahead)
         return [results[index] for index in range(len(results))]
+
+    def _alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """function(*arguments), which may put the engine's threads to work on parts of its own."""
+        before = lent.set(self._share)
+        try:
+            return function(*arguments)
+        finally:
+            lent.reset(before)
+
+    def _share(self, work: Callable[[int], None], count: int) -> None:
+        self._run(lambda part, _: work(part), lambda start, stop: (), count, 1, False)
 
     def _run(
         self,

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.backends.parts import part_count
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.network import parameter_count
 
@@ -17,6 +18,9 @@ from dnn_xp.network import parameter_count
 _SMALLEST_BLOCK_FLOPS = 5e7
 # Below this many columns matrix products lose their speed.
 _SMALLEST_BLOCK = 96
+# With so many times as many features as examples or units, threads share the first layer's products
+# (see `backends.parts`) sooner than the examples, each part of which would want a dW[1] of its own.
+_WIDE = 4
 
 
 def gradient_flops(sizes: Sequence[int], m: int) -> float:
@@ -33,14 +37,15 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
     many parameters a block is larger, since its gradient passes through the same memory: about one
     and a half times as many activations as parameters. Blocks are then made equally large. Where
     blocks are computed on Python threads their number is even, so that two, four or more threads
-    finish together, and small problems are split as well when the parts are worth a thread.
+    finish together, and small problems are split as well when the parts are worth a thread; unless
+    X is so wide that threads do better to share its features.
     """
     itemsize = np.dtype(dtype).itemsize
     by_cache = backend.block_bytes // (itemsize * max(sizes[1:]))
     by_parameters = int(1.5 * parameter_count(sizes) / sum(sizes[1:]))
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
-    if backend.python_threads:
+    if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
         worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
         blocks = max(blocks, min(8, int(worthwhile)))
     if blocks > 1:
@@ -62,7 +67,8 @@ class Plan:
     Attributes
     ----------
     block_size, blocks, threads : int
-        How the examples are cut, and how many blocks are computed at once.
+        How the examples are cut, and how many threads there is work for: blocks computed at once,
+        or parts of the products of a single block.
     block_bytes : int
         Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer.
     parameter_bytes : int
@@ -87,7 +93,8 @@ class Plan:
     def __str__(self) -> str:
         return (
             f"{self.blocks} block{'s' if self.blocks != 1 else ''} of {self.block_size} examples, "
-            f"{self.threads} at once; peak beyond the data as given: {format_bytes(self.host_peak_bytes)} on the host"
+            f"{self.threads} thread{'s' if self.threads != 1 else ''}; "
+            f"peak beyond the data as given: {format_bytes(self.host_peak_bytes)} on the host"
             + (
                 f", {format_bytes(self.device_peak_bytes)} on the device"
                 if self.device_peak_bytes
@@ -109,6 +116,11 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
+def _parts(sizes: Sequence[int], m: int) -> int:
+    """Threads that the products of all examples in one block can use."""
+    return max(part_count(n, n_prev, m) for n_prev, n in pairwise(sizes))
+
+
 def make_plan(
     sizes: Sequence[int],
     m: int,
@@ -128,7 +140,7 @@ def make_plan(
     ahead.
     """
     blocks = math.ceil(m / block_size)
-    threads = min(threads, blocks)
+    threads = min(threads, blocks if blocks > 1 else _parts(sizes, m))
     hidden = sum(sizes[1:])
     # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X
     # once it is cast.
@@ -138,7 +150,7 @@ def make_plan(
     waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
     ahead = ahead_bytes * block_size * blocks_in_flight(threads)
-    working = block_bytes * threads + parameter_bytes + data_bytes
+    working = block_bytes * min(threads, blocks) + parameter_bytes + data_bytes
     # On the way to a device a block is in page-locked memory and there, and one more is being read.
     reading = ahead + ahead_bytes * block_size if on_device else ahead
     return Plan(

@@ -160,8 +160,8 @@ def train(
     block_size : "auto" or int
         Examples of a block.
     threads : int, optional
-        Blocks computed at once on the CPU; left out: all CPUs this process may use, or
-        OMP_NUM_THREADS if smaller.
+        How many work at once on the CPU, each on a block; left out: all CPUs this process may use,
+        or OMP_NUM_THREADS if smaller.
     compile : bool
         PyTorch tensors: run the step of a block through torch.compile, which takes seconds to a
         minute at first. JAX always compiles; NumPy and CuPy never do.

@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from dnn_xp.backends.parts import WORTH_PARTS, in_parts, lent
 from dnn_xp.formulas.types import Array
 
 # Processors, as OpenBLAS names them, for which it has kernels that do not pack.
@@ -48,6 +49,18 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
     if k == 1:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
+    if n * k * p >= WORTH_PARTS and (share := lent.get()) is not None:
+        return in_parts(_whole_in_any_order, x1, x2, share)
+    return _whole(x1, x2, any_order=any_order)
+
+
+def _whole_in_any_order(x1: Array, x2: Array) -> Array:
+    return _whole(x1, x2, any_order=True)
+
+
+def _whole(x1: Array, x2: Array, *, any_order: bool) -> Array:
+    """The same on this thread."""
+    (n, k), p = x1.shape, x2.shape[1]
     if n * k * p < _WORTH_CUTTING or not _runs_without_packing():
         return np.matmul(x1, x2)
     across = x2.strides[0] < x2.strides[1]  # the transpose of an array that lies in rows

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
-from dnn_xp.backends import backend_named
+from dnn_xp.backends import backend_named, products
 from dnn_xp.backends.numpy import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
 from dnn_xp.engine import Engine, block_ranges, default_threads
@@ -89,6 +89,26 @@ def test_auto_blocks_change_no_bit_either(rng):
     assert all(np.array_equal(each, predictions[0]) for each in predictions)
     evaluations = {models[0].evaluate(X, Y, threads=n) for n in THREADS}
     assert len(evaluations) == 1
+
+
+@pytest.fixture(name="wide", scope="module")
+def wide_examples():
+    """Fewer examples than units fill a block with, and so many features that products are cut."""
+    X = np.random.default_rng(5).standard_normal((9001, 210)).astype("float32")
+    return X, (X[0] > X[1]).astype(int)
+
+
+def test_threads_that_share_the_features_change_no_bit(wide, tmp_path):
+    X, Y = wide
+    np.save(tmp_path / "X.npy", X)
+    how = {"hidden": [20, 5], "iterations": 4}
+    models = [dnn_xp.train(X, Y, threads=n, **how) for n in THREADS]
+    assert [model.record.blocks for model in models] == [1] * len(THREADS)
+    assert [model.record.threads for model in models] == [1, 2, 3, 3]
+    models += [dnn_xp.train(tmp_path / "X.npy", Y, threads=n, **how) for n in THREADS]
+    assert all(np.array_equal(model.theta, models[0].theta) for model in models)
+    predictions = [models[0].predict_proba(X, threads=n) for n in THREADS]
+    assert all(np.array_equal(each, predictions[0]) for each in predictions)
 
 
 def test_reading_ahead_changes_no_bit(XY, tmp_path):
@@ -255,7 +275,19 @@ def test_an_error_in_training_leaves_nothing_behind(XY):
     assert blas_threads() == before
 
 
-def test_one_block_starts_no_thread(XY):
+@pytest.mark.parametrize("threads", THREADS)
+def test_an_error_in_a_part_of_a_product_is_raised(threads, monkeypatch):
+    def failing(x1, x2, *, any_order):
+        raise FloatingPointError("in a part")
+
+    monkeypatch.setattr(products, "_whole", failing)
+    W, X = np.ones((30, 9000), np.float32), np.ones((9000, 200), np.float32)
+    with Engine(threads) as engine, pytest.raises(FloatingPointError, match="in a part"):
+        engine.fold(lambda X: (products.matmul(W, X),), lambda start, stop: (X,), 200, 200)
+    assert our_threads() == []
+
+
+def test_one_block_starts_no_thread_for_small_products(XY):
     seen = []
     model = dnn_xp.train(
         *XY,
@@ -267,6 +299,19 @@ def test_one_block_starts_no_thread(XY):
     )
     assert seen == []
     assert model.record.threads == 1
+
+
+def test_as_many_threads_as_parts_of_a_product_at_most(wide):
+    seen = set()
+    model = dnn_xp.train(
+        *wide,
+        hidden=[20],
+        iterations=3,
+        threads=8,
+        callbacks=[lambda *report: seen.update(our_threads())],
+    )
+    # 20 * 9001 * 210 multiplications make 3 parts; the calling thread takes one of them.
+    assert (model.record.blocks, model.record.threads, len(seen)) == (1, 3, 2)
 
 
 def test_as_many_threads_as_blocks_at_most(XY):

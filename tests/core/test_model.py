@@ -427,7 +427,7 @@ def test_the_summary_says_what_was_decided(X, capsys):
         "l2": "0.1",
         "keep prob": "[0.9, 0.9]",
         "initialization": "auto",
-        "plan": "1 block of 60 examples, 1 at once; peak beyond the data as given:",
+        "plan": "1 block of 60 examples, 1 thread; peak beyond the data as given:",
         "seed": "0",
         "last report": f"iteration 10, cost {model.history.costs[-1]:.6g}",
         "validation cost": f"{model.history.validation_costs[-1]:.6g}",

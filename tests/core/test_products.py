@@ -7,6 +7,7 @@ import pytest
 
 from dnn_xp.backends import products
 from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.parts import lent, part_count
 from dnn_xp.planning import auto_block_size
 
 # (n, k, p): one for each way, with a rest after whole pieces where there are pieces.
@@ -62,6 +63,59 @@ def test_columns_of_a_larger_array_are_multiplied_where_they_are():
     np.testing.assert_array_equal(products.matmul(dZ, some.T), np.asarray(dZ) @ some.T.copy())
 
 
+IN_PARTS = {
+    "over features": (20, 12288, 209),
+    "side by side": (20, 209, 12288),
+    "one above the other": (12288, 20, 209),
+    "over many examples": (64, 20_001, 65),
+    "square": (300, 300, 300),
+}
+
+
+@pytest.mark.parametrize("orders", ORDERS, ids="".join)
+@pytest.mark.parametrize("shape", IN_PARTS.values(), ids=IN_PARTS)
+def test_a_product_in_parts(shape, orders):
+    n, k, p = shape
+    rng = np.random.default_rng(3)
+    x1, x2 = (
+        np.asarray(rng.integers(-3, 4, size), dtype=np.float32, order=order)
+        for size, order in zip(((n, k), (k, p)), orders, strict=True)
+    )
+    counts = []
+
+    def backwards(work, count):
+        counts.append(count)
+        for part in reversed(range(count)):
+            work(part)
+
+    before = lent.set(backwards)
+    try:
+        product = products.matmul(x1, x2)
+    finally:
+        lent.reset(before)
+    assert counts == [part_count(n, k, p)]
+    assert counts[0] > 1
+    np.testing.assert_array_equal(product, x1 @ x2)
+    assert product.dtype == np.float32
+    assert product.flags.c_contiguous
+
+
+def test_parts_are_taken_only_where_threads_are_lent_and_worth_waking(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("in parts")
+
+    monkeypatch.setattr(products, "in_parts", refuse)
+    W, X = np.ones((20, 12288), np.float32), np.ones((12288, 209), np.float32)
+    products.matmul(W, X)
+    before = lent.set(lambda work, count: None)
+    try:
+        products.matmul(W[:, :5000], X[:5000])
+        with pytest.raises(AssertionError, match="in parts"):
+            products.matmul(W, X)
+    finally:
+        lent.reset(before)
+
+
 def test_other_shapes_are_numpys():
     vector, stack = np.arange(4.0), np.arange(24.0).reshape(2, 3, 4)
     np.testing.assert_array_equal(products.matmul(stack, vector), stack @ vector)
@@ -93,3 +147,13 @@ def test_many_parameters_make_larger_blocks():
 
     assert size(512) >= 1.5 * 784 * 512 / 522 > (1 << 20) / (4 * 512)
     assert size(64) < size(32)
+
+
+def test_wide_examples_are_one_block_whose_products_threads_share():
+    def size(m, *sizes):
+        return auto_block_size(sizes, m, dtype="float32", backend=numpy_backend())
+
+    assert size(209, 12288, 20, 7, 5, 1) == 209
+    # As many units or examples: threads share the examples.
+    assert size(209, 12288, 4000, 1) < 209
+    assert size(4000, 12288, 20, 1) < 4000
