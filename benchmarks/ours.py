@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +26,7 @@ from dnn_xp.formulas import (
 )
 from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import auto_block_size
+from dnn_xp.planning import auto_block_size, make_plan
 
 
 def why_not(device: str) -> str | None:
@@ -124,8 +123,8 @@ def make(
         J, gradient = result
         return float(J), unflatten(backend.to_host(gradient), sizes, xp=np)
 
-    blocks = math.ceil(m / size)
-    note = f"examples as {best}; blocks: {blocks} of {size}; threads: {min(threads, blocks)}"
+    plan = make_plan(sizes, m, itemsize=4, block_size=size, threads=threads)
+    note = f"examples as {best}; blocks: {plan.blocks} of {size}; threads: {plan.threads}"
     return Step(run=run, convert=convert, note=note, session=lambda: engine)
 
 
