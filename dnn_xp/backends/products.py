@@ -1,43 +1,60 @@
-"""Matrix products with one long side, put to NumPy's BLAS in the form that it runs fastest.
+"""Matrix products of layers, put to NumPy's BLAS in the form that it runs fastest.
 
-A layer of a few dozen units over thousands of examples is a long thin product, and so is a layer
-of a few units over thousands of features. BLAS treats them like large square ones: it packs both
-operands first, which takes longer than the arithmetic. OpenBLAS runs products of up to 10^6
-multiplications without packing, so long ones are cut into such pieces; and where the result is
-wider than high, its transpose is computed instead. On one core of a Zen 5, float32, GFLOP/s before
-and after: W (32, 32) times A (32, 8080) 165 and 215; dZ (32, 8080) times A^T (8080, 32) 91 and 174;
-W (20, 12288) times X (12288, 112) 124 and 170; dZ (20, 112) times X^T (112, 12288) 80 and 104. With
-OpenBLAS's kernels for older processors the same costs 5 to 30%, so they get the product as it is.
+BLAS treats the long thin products of a layer of a few dozen units over thousands of examples, or of
+a few units over thousands of features, like large square ones: it packs both operands first, which
+takes longer than the arithmetic. OpenBLAS has kernels that do not pack, for products of up to 10^6
+multiplications; and where x2 is the transpose of an array in rows, as in dW = dZ A^T, only for
+results of up to 1200 entries. So products are cut into such pieces where that pays. On one core of
+a Zen 5, float32, x2 another one than in the call before, GFLOP/s of numpy.matmul and of these:
+
+    W (32, 32) A (32, 8080)          153   196
+    W (100, 100) A (100, 2000)       205   221
+    W (20, 12288) X (12288, 209)      86   115
+    dZ (64, 4080) X^T (4080, 28)      94   174
+    dZ (64, 4080) A^T (4080, 64)     130   154
+    dZ (10, 944) A^T (944, 512)       39   127
+    dZ (20, 209) X^T (209, 3072)      72   129
+
+With OpenBLAS's kernels for older processors cutting costs 5 to 30%, so they get a product whole.
 """
 
 from __future__ import annotations
 
-from functools import cache
+import math
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from dnn_xp.backends.cutting import side_by_side, summed, tiled
 from dnn_xp.backends.parts import WORTH_PARTS, in_parts, lent
 from dnn_xp.formulas.types import Array
 
 # Processors, as OpenBLAS names them, for which it has kernels that do not pack.
 _WITHOUT_PACKING = ("SkylakeX", "Cooperlake", "SapphireRapids")
-# Multiplications of the largest product that OpenBLAS runs without packing, and of the smallest
-# one whose cutting pays for the calls it takes.
+# What those take: so many multiplications, and entries of a result where x2 lies across.
 _UNPACKED = 1_000_000
+_UNPACKED_ACROSS = 1200
+# Below as many multiplications cutting does not pay for the calls it takes; below the second number
+# not even where the result is thin.
 _WORTH_CUTTING = 4_000_000
-# A side is long when it is so many times the others.
-_LONG = 4
+_WORTH_CUTTING_THIN = 250_000
+# Sides below this are thin: BLAS packs in vain for them. And sides up to which it does for others.
+_THIN = 32
+_SMALL = 128
 # Narrower than this, a vector register is hardly filled and packing hardly costs.
 _NARROWEST = 4
-# Wider than this, a product and its transpose are equally fast.
-_WIDEST = 100
-# Shorter pieces gain nothing: columns side by side, sums over them, sums with both operands across.
-_SHORTEST_APART = 240
-_SHORTEST_SUMMED = 128
-_SHORTEST_ACROSS = 880
-# Pieces begin at whole cache lines.
-_STEP = 16
+# The fewest terms of a tile's sums and the fewest multiplications in all that are worth tiles, by
+# the shorter side of the result: the wider it is, the less badly BLAS packs.
+_WORTH_TILES = ((16, 32, _WORTH_CUTTING_THIN), (48, 96, 600_000), (math.inf, 192, _WORTH_CUTTING))
+# Bytes of the longest sums, such that what they are taken over stays in the caches.
+_SUM_BYTES = 3600
+# Rows so many bytes apart fall into the same few sets of a cache.
+_HALF_A_PAGE = 2048
+
+
+Way = Callable[[Array, Array], Array]
 
 
 def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
@@ -49,33 +66,22 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
     if k == 1:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
-    if n * k * p >= WORTH_PARTS and (share := lent.get()) is not None:
-        return in_parts(_whole_in_any_order, x1, x2, share)
-    return _whole(x1, x2, any_order=any_order)
-
-
-def _whole_in_any_order(x1: Array, x2: Array) -> Array:
-    return _whole(x1, x2, any_order=True)
-
-
-def _whole(x1: Array, x2: Array, *, any_order: bool) -> Array:
-    """The same on this thread."""
-    (n, k), p = x1.shape, x2.shape[1]
-    if n * k * p < _WORTH_CUTTING or not _runs_without_packing():
+    multiplications = n * k * p
+    if multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         return np.matmul(x1, x2)
-    across = x2.strides[0] < x2.strides[1]  # the transpose of an array that lies in rows
-    if k >= _LONG * max(n, p):
-        step = _step(n, p, _SHORTEST_ACROSS if across else _SHORTEST_SUMMED)
-        if step:
-            return _summed(x1, x2, step)
-    elif p >= _LONG * max(n, k) and not across:
-        step = _step(n, k, _SHORTEST_APART)
-        if step:
-            return _side_by_side(x1, x2, step)
-    if across and n < p and n <= _WIDEST and k >= _LONG * n:
-        product = np.matmul(x2.T, x1.T).T
-        return product if any_order else np.ascontiguousarray(product)
-    return np.matmul(x1, x2)
+    if multiplications >= WORTH_PARTS and (share := lent.get()) is not None:
+        return in_parts(_whole, x1, x2, share)
+    product = _whole(x1, x2)
+    return product if any_order or product.flags.c_contiguous else np.ascontiguousarray(product)
+
+
+def _whole(x1: Array, x2: Array) -> Array:
+    """The same on this thread, in any order."""
+    (n, k), p = x1.shape, x2.shape[1]
+    row, column = x2.strides
+    # The transpose of an array that lies in rows lies across.
+    way = _way(n, k, p, x2.itemsize, row < column, row % _HALF_A_PAGE == 0)
+    return way(x1, x2)
 
 
 @cache
@@ -83,31 +89,74 @@ def _runs_without_packing() -> bool:
     return any(library.get("architecture") in _WITHOUT_PACKING for library in threadpool_info())
 
 
-def _step(n: int, p: int, shortest: int) -> int:
-    """Length of the pieces of a product with short sides n and p; 0 where cutting is of no use."""
-    step = _UNPACKED // (n * p) // _STEP * _STEP
-    return step if min(n, p) >= _NARROWEST and step >= shortest else 0
+@lru_cache(maxsize=256)
+def _way(n: int, k: int, p: int, itemsize: int, across: bool, aligned: bool) -> Way:
+    """How a product of this shape is computed; `aligned` where rows of x2 lie half pages apart."""
+    if not _runs_without_packing():
+        return np.matmul
+    if across:
+        return _way_across(n, k, p, _SUM_BYTES // itemsize)
+    if n * k * p <= _UNPACKED or min(n, p) < _NARROWEST:
+        return np.matmul
+    terms = _terms(n * p)
+    if terms and k >= 6 * terms:
+        return partial(summed, step=terms)
+    columns = _columns(n * k, aligned) if not aligned or n * k * p >= _WORTH_CUTTING else 0
+    fewest = 2 if min(n, k) < _THIN else 4
+    if columns and p >= fewest * columns and (n < _THIN or k <= _SMALL):
+        return partial(side_by_side, step=columns)
+    return np.matmul
 
 
-# Splitting one axis of a strided array into two is a view, never a copy.
-def _side_by_side(x1: Array, x2: Array, step: int) -> Array:
-    """x1 (n, k) times x2 (k, p), `step` columns of x2 at a time."""
-    (n, k), p = x1.shape, x2.shape[1]
-    pieces, rest = divmod(p, step)
-    cut = p - rest
-    result = np.empty((n, p), dtype=np.result_type(x1, x2))
-    stack = result[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
-    np.matmul(x1, x2[:, :cut].reshape(k, pieces, step).swapaxes(0, 1), out=stack)
-    if rest:
-        np.matmul(x1, x2[:, cut:], out=result[:, cut:])
-    return result
+def _columns(each: int, aligned: bool) -> int:
+    """Columns of a piece, of `each` multiplications a column; 0 where too few could be taken."""
+    most = _UNPACKED // each
+    if aligned:
+        return most // 16 * 16 if most >= 240 else 0
+    most = min(960, most)
+    return most // 64 * 64 or most // 32 * 32
 
 
-def _summed(x1: Array, x2: Array, step: int) -> Array:
-    """x1 (n, k) times x2 (k, p), the sum of the products over `step` entries of k each."""
-    (n, k), p = x1.shape, x2.shape[1]
-    pieces, rest = divmod(k, step)
-    cut = k - rest
-    left = x1[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
-    total = np.add.reduce(np.matmul(left, x2[:cut].reshape(pieces, step, p)), axis=0)
-    return total + np.matmul(x1[:, cut:], x2[cut:]) if rest else total
+def _terms(each: int) -> int:
+    """Terms of a piece's sums, likewise: fewer, and what is to be added outgrows the caches."""
+    most = min(128, _UNPACKED // each // 32 * 32)
+    return most if most >= 96 else 0
+
+
+def _way_across(n: int, k: int, p: int, longest_sum: int) -> Way:
+    if n * p <= _UNPACKED_ACROSS and min(n, p) >= _NARROWEST:
+        longest = _UNPACKED // (n * p) // 16 * 16
+        return partial(summed, step=longest) if k > longest else np.matmul
+    if n * _NARROWEST > _UNPACKED_ACROSS and p < _THIN:
+        way = _tiles(p, k, n, longest_sum)
+        return partial(_transposed, way=way) if way else np.matmul
+    packs_badly = min(n, p) < _THIN or max(n, p) <= 2 * _THIN or (n <= 48 and k <= _SMALL)
+    if packs_badly and (way := _tiles(n, k, p, longest_sum)):
+        return way
+    # BLAS packs the operand that lies across slowly; here it is the larger one.
+    if n < p and n <= 100 and k >= 4 * n and n * k * p >= _WORTH_CUTTING:
+        return partial(_transposed, way=np.matmul)
+    return np.matmul
+
+
+def _tiles(n: int, k: int, p: int, longest_sum: int) -> Way | None:
+    """Tiles that need no packing: as wide as they may be, with sums short enough to stay in the caches."""
+    shortest, smallest = next(limits for side, *limits in _WORTH_TILES if min(n, p) < side)
+    too_small = k < shortest or n * k * p < smallest or min(n, p) < _NARROWEST
+    if too_small or n * _NARROWEST > _UNPACKED_ACROSS:
+        return None
+    # A few more terms are better than two parts.
+    length = k if k <= 1.2 * longest_sum else longest_sum
+    widths = [
+        width
+        for width in (p, 32, 16, 12, 8)
+        if p % width == 0 and n * width <= _UNPACKED_ACROSS and n * width * length <= _UNPACKED
+    ]
+    width = widths[0] if widths else _NARROWEST
+    fewest = max(-(-k // length), -(-n * width * k // _UNPACKED))
+    pieces = next((c for c in range(fewest, 2 * fewest) if k % c == 0), fewest)
+    return partial(tiled, width=width, pieces=pieces)
+
+
+def _transposed(x1: Array, x2: Array, *, way: Way) -> Array:
+    return way(x2.T, x1.T).T

@@ -4,8 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dnn_xp.backends import products
+from dnn_xp.backends.cutting import side_by_side, summed, tiled
 from dnn_xp.backends.numpy import numpy_backend
 from dnn_xp.backends.parts import lent, part_count
 from dnn_xp.planning import auto_block_size
@@ -22,6 +25,14 @@ SHAPES = {
     "wide gradient": (20, 112, 12288),
     "a little wider than high": (64, 4080, 100),
     "large": (300, 300, 864),
+    "few columns at a time": (100, 100, 2000),
+    "few terms at a time": (64, 1003, 28),
+    "tiles": (64, 4080, 64),
+    "tiles, columns and terms left over": (50, 4081, 61),
+    "tiles of a high result": (512, 944, 10),
+    "tiles of a wide result": (10, 944, 512),
+    "a few outputs": (4, 4080, 64),
+    "rows half a page apart": (32, 256, 4096),
     "one row": (1, 8080, 32),
 }
 
@@ -30,6 +41,9 @@ SHAPES = {
 def kernels(request, monkeypatch):
     """Whatever processor the tests run on, both ways are tried."""
     monkeypatch.setattr(products, "_runs_without_packing", lambda: request.param)
+    products._way.cache_clear()
+    yield
+    products._way.cache_clear()
 
 
 ORDERS = list(itertools.product("CF", repeat=2))
@@ -51,6 +65,38 @@ def test_value_order_and_dtype_of_a_product(shape, orders, dtype):
     np.testing.assert_array_equal(product, x1 @ x2)
     assert product.dtype == x1.dtype
     assert product.flags.c_contiguous
+
+
+def test_every_way_is_among_the_shapes(kernels):
+    ways = {
+        way.func.__name__ if hasattr(way, "func") else way.__name__
+        for n, k, p in SHAPES.values()
+        for across in (False, True)
+        if n * k * p
+        for way in [products._way(n, k, p, 4, across, False)]
+    }
+    cut = {"side_by_side", "summed", "tiled", "_transposed"}
+    assert ways == ({"matmul"} | cut if products._runs_without_packing() else {"matmul"})
+
+
+@given(
+    n=st.integers(1, 40),
+    k=st.integers(1, 60),
+    p=st.integers(1, 40),
+    of=st.integers(1, 60),
+    width=st.integers(1, 40),
+    orders=st.sampled_from(ORDERS),
+)
+def test_pieces_of_any_size(n, k, p, of, width, orders):
+    rng = np.random.default_rng(n * k + p)
+    x1, x2 = (
+        np.asarray(rng.integers(-3, 4, size), dtype=np.float32, order=order)
+        for size, order in zip(((n, k), (k, p)), orders, strict=True)
+    )
+    expected = x1 @ x2
+    np.testing.assert_array_equal(side_by_side(x1, x2, step=min(width, p)), expected)
+    np.testing.assert_array_equal(summed(x1, x2, step=min(of, k)), expected)
+    np.testing.assert_array_equal(tiled(x1, x2, width=min(width, p), pieces=min(of, k)), expected)
 
 
 def test_columns_of_a_larger_array_are_multiplied_where_they_are():

@@ -1,0 +1,53 @@
+"""Matrix products cut into pieces, all of them views: side by side, summed, or in tiles.
+
+x1 is (n, k), x2 is (k, p). Splitting one axis of a strided array into two is a view, never a copy,
+and `numpy.matmul` runs through a stack of pieces without coming back to Python.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dnn_xp.formulas.types import Array
+
+
+def side_by_side(x1: Array, x2: Array, *, step: int) -> Array:
+    """x1 x2, `step` columns of x2 at a time."""
+    (n, k), p = x1.shape, x2.shape[1]
+    pieces, rest = divmod(p, step)
+    cut = p - rest
+    result = np.empty((n, p), dtype=np.result_type(x1, x2))
+    stack = result[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
+    np.matmul(x1, x2[:, :cut].reshape(k, pieces, step).swapaxes(0, 1), out=stack)
+    if rest:
+        np.matmul(x1, x2[:, cut:], out=result[:, cut:])
+    return result
+
+
+def summed(x1: Array, x2: Array, *, step: int) -> Array:
+    """x1 x2, the sum of the products over `step` entries of k each."""
+    (n, k), p = x1.shape, x2.shape[1]
+    pieces, rest = divmod(k, step)
+    cut = k - rest
+    left = x1[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
+    total = np.add.reduce(np.matmul(left, x2[:cut].reshape(pieces, step, p)), axis=0)
+    return total + np.matmul(x1[:, cut:], x2[cut:]) if rest else total
+
+
+def tiled(x1: Array, x2: Array, *, width: int, pieces: int) -> Array:
+    """x1 x2, `width` columns of x2 at a time, the sum over `pieces` equal parts of k."""
+    (n, k), p = x1.shape, x2.shape[1]
+    step, tiles = k // pieces, p // width
+    cut, wide = step * pieces, width * tiles
+    left = x1[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
+    right = x2[:cut].reshape(pieces, step, p)
+    terms = np.empty((pieces, n, p), dtype=np.result_type(x1, x2))
+    np.matmul(
+        left[:, None],
+        right[:, :, :wide].reshape(pieces, step, tiles, width).swapaxes(1, 2),
+        out=terms[:, :, :wide].reshape(pieces, n, tiles, width).swapaxes(1, 2),
+    )
+    if wide < p:
+        np.matmul(left, right[:, :, wide:], out=terms[:, :, wide:])
+    total = terms[0] if pieces == 1 else np.add.reduce(terms, axis=0)
+    return total + np.matmul(x1[:, cut:], x2[cut:]) if cut < k else total
