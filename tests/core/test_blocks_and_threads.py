@@ -277,7 +277,7 @@ def test_an_error_in_training_leaves_nothing_behind(XY):
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_an_error_in_a_part_of_a_product_is_raised(threads, monkeypatch):
-    def failing(x1, x2, *, any_order):
+    def failing(x1, x2):
         raise FloatingPointError("in a part")
 
     monkeypatch.setattr(products, "_whole", failing)
