@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import statistics
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -119,7 +120,7 @@ def load(target: str) -> Any:
 def fastest(options: Iterable[T], run: Callable[[T], Callable[[], Any]]) -> T:
     """Return the option whose `run(option)` is fastest.
 
-    The best of three calls counts, more of them where a call is quick, after one to warm up.
+    The median of three calls counts, more of them where a call is quick, after one to warm up.
     """
 
     def seconds(option: T) -> float:
@@ -130,6 +131,6 @@ def fastest(options: Iterable[T], run: Callable[[T], Callable[[], Any]]) -> T:
             start = time.perf_counter()
             work()
             times.append(time.perf_counter() - start)
-        return min(times)
+        return statistics.median(times)
 
     return min(options, key=seconds)
