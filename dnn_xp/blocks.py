@@ -1,6 +1,7 @@
 """The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
 
-A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
+They return sums over the block, as formulas with m = 1 do; whoever has the sum over all blocks divides
+it by m, once. A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
 here, and standardized here, so that neither needs a second copy of the data. Where products are
 computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
 block, are in the working dtype.
@@ -93,13 +94,13 @@ class BlockFunctions:
         return self._working(Z)
 
     def cost(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array]:
-        """Contribution to J."""
-        return (self._cost(self.output(parameters, X), self._working(Y), weights, m),)
+        """Contribution to m J."""
+        return (self._cost(self.output(parameters, X), self._working(Y), weights),)
 
-    def _cost(self, Z: Array, Y: Array, weights: Array | None, m: float) -> Array:
-        return output_cost(Z, Y, self._network, m=m, weights=weights, xp=self._xp)
+    def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
+        return output_cost(Z, Y, self._network, m=1.0, weights=weights, xp=self._xp)
 
     def gradients(
         self,
@@ -107,12 +108,11 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        m: float,
         numbers: Array | None,
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
-        """Contributions to dW[1], db[1], ..., db[L]."""
-        return self._gradients(parameters, X, self._working(Y), weights, m, numbers, seeds)[0]
+        """Contributions to m dW[1], m db[1], ..., m db[L]."""
+        return self._gradients(parameters, X, self._working(Y), weights, numbers, seeds)[0]
 
     def cost_and_gradients(
         self,
@@ -120,14 +120,13 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        m: float,
         numbers: Array | None,
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
-        """Contributions to J, dW[1], db[1], ..., db[L]."""
+        """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
         Y = self._working(Y)
-        layers, Z = self._gradients(parameters, X, Y, weights, m, numbers, seeds)
-        return self._cost(Z, Y, weights, m), *layers
+        layers, Z = self._gradients(parameters, X, Y, weights, numbers, seeds)
+        return self._cost(Z, Y, weights), *layers
 
     def _gradients(
         self,
@@ -135,7 +134,6 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        m: float,
         numbers: Array | None,
         seeds: Sequence[int],
     ) -> tuple[tuple[Array, ...], Array]:
@@ -146,7 +144,7 @@ class BlockFunctions:
             Y,
             parameters,
             self._network,
-            m=m,
+            m=1.0,
             weights=weights,
             masks=masks,
             layers=self._layers,
@@ -167,26 +165,26 @@ class BlockFunctions:
         ]
 
     def hits(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
-        """Contributions to J and to the share of examples whose outputs are all on Y's side of 1/2."""
+        """Contributions to m J and to the number of examples whose outputs are all on Y's side of 1/2."""
         Z, Y = self.output(parameters, X), self._working(Y)
-        share = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=m, xp=self._xp)
-        return self._cost(Z, Y, weights, m), share
+        hits = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), hits
 
     def class_hits(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
-        """Contributions to J and to the share of examples whose largest output is that of Y."""
+        """Contributions to m J and to the number of examples whose largest output is that of Y."""
         Z, Y = self.output(parameters, X), self._working(Y)
-        share = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=m, xp=self._xp)
-        return self._cost(Z, Y, weights, m), share
+        hits = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), hits
 
     def mean_of_targets(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None, m: float
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array]:
-        """Contribution to the mean of Y (n_L, 1)."""
-        return (self._mean(self._working(Y), weights, m),)
+        """Contribution to m times the mean of Y (n_L, 1)."""
+        return (self._sum(self._working(Y), weights),)
 
     def squares(
         self,
@@ -194,16 +192,15 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        m: float,
         center: Array,
     ) -> tuple[Array, ...]:
-        """Contributions to J and to the mean squares (n_L, 1) of A[L] - Y and of Y - center."""
+        """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center."""
         Z, Y = self.output(parameters, X), self._working(Y)
         A = self._network.activations[-1].forward(Z, xp=self._xp)
-        residual = self._mean(squares_about(A, Y, xp=self._xp), weights, m)
-        spread = self._mean(squares_about(Y, center, xp=self._xp), weights, m)
-        return self._cost(Z, Y, weights, m), residual, spread
+        residual = self._sum(squares_about(A, Y, xp=self._xp), weights)
+        spread = self._sum(squares_about(Y, center, xp=self._xp), weights)
+        return self._cost(Z, Y, weights), residual, spread
 
-    def _mean(self, values: Array, weights: Array | None, m: float) -> Array:
+    def _sum(self, values: Array, weights: Array | None) -> Array:
         weighted = values if weights is None else values * weights
-        return self._xp.sum(weighted, axis=1, keepdims=True) / m
+        return self._xp.sum(weighted, axis=1, keepdims=True)

@@ -171,33 +171,33 @@ class Objective:
 
     def cost(self, theta: Array, examples: Blocks) -> Array:
         """J(theta), exact on all examples, penalties included; a 0-d array."""
-        (J,) = self._fold(self._cost, theta, examples)
+        (J,) = self._means(self._cost, theta, examples)
         return self._penalised(J, theta)
 
     def cost_and_gradient(
         self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()
     ) -> tuple[Array, Array]:
         """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
-        J, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
-        return self._penalised(J, theta), self._penalised_gradient(layers, theta)
+        total, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
+        J = total / float(examples.m)
+        return self._penalised(J, theta), self._penalised_gradient(layers, theta, examples.m)
 
     def gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> Array:
         """The gradient alone, for those who have no use for J on these examples."""
-        return self._penalised_gradient(
-            self._fold_numbered(self._gradients, theta, examples, seeds), theta
-        )
+        layers = self._fold_numbered(self._gradients, theta, examples, seeds)
+        return self._penalised_gradient(layers, theta, examples.m)
 
     def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
-        J, share = self._fold(self._class_hits if one_of_many else self._hits, theta, examples)
+        J, share = self._means(self._class_hits if one_of_many else self._hits, theta, examples)
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
         """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it."""
         # X plays no part in the mean of Y, and may be a file: Y stands in for it.
         targets = Examples(examples.Y, examples.Y, examples.weights)
-        (center,) = self._fold(self._mean_of_targets, theta, targets)
-        J, residual, spread = self._fold(self._squares, theta, examples, center)
+        (center,) = self._means(self._mean_of_targets, theta, targets)
+        J, residual, spread = self._means(self._squares, theta, examples, center)
         return J, center, residual, spread
 
     def decision_values(self, theta: Array, X: Source) -> Array:
@@ -219,12 +219,18 @@ class Objective:
     def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
         return unflatten(theta, self.network.sizes, xp=self._xp)
 
+    def _means(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+    ) -> list[Any]:
+        m = float(examples.m)
+        return [total / m for total in self._fold(function, theta, examples, *more)]
+
     def _fold(
         self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
     ) -> tuple[Any, ...]:
-        parameters, m = self._parameters(theta), float(examples.m)
+        parameters = self._parameters(theta)
         return self._sum(
-            lambda X, Y, weights: function(parameters, X, Y, weights, m, *more),
+            lambda X, Y, weights: function(parameters, X, Y, weights, *more),
             _reader(examples),
             examples,
         )
@@ -236,13 +242,13 @@ class Objective:
         # without it nothing is numbered.
         if not seeds:
             return self._fold(function, theta, examples, None, ())
-        parameters, m, blocks = self._parameters(theta), float(examples.m), _reader(examples)
+        parameters, blocks = self._parameters(theta), _reader(examples)
 
         def read(start: int, stop: int) -> tuple[Any, ...]:
             return *blocks(start, stop), self._numbers(start, stop)
 
         return self._sum(
-            lambda X, Y, weights, numbers: function(parameters, X, Y, weights, m, numbers, seeds),
+            lambda X, Y, weights, numbers: function(parameters, X, Y, weights, numbers, seeds),
             read,
             examples,
         )
@@ -283,9 +289,9 @@ class Objective:
             J = J + l1_penalty(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return J
 
-    def _penalised_gradient(self, layers: Sequence[Array], theta: Array) -> Array:
+    def _penalised_gradient(self, layers: Sequence[Array], theta: Array, examples: int) -> Array:
         l2, l1, m = self._penalties
-        gradient = flatten(layers, xp=self._xp)
+        gradient = flatten(layers, xp=self._xp) / float(examples)
         if l2:
             gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
         if l1:

@@ -96,7 +96,7 @@ def lowered(
         dW = product(dZ, A_prev.T, "BGRADA", bias=sums, dtype=dtype)
         if dW is None:
             return plain.linear_gradients(dZ, A_prev, m=m, xp=xp)
-        return dW / m, sums / m
+        return (dW, sums) if m == 1.0 else (dW / m, sums / m)
 
     def linear_activation_derivative(
         dZ: Array, W: Array, Z_prev: Array | Rectified, activation: Activation, *, xp: Namespace

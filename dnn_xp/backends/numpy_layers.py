@@ -48,6 +48,8 @@ def linear_activation_forward(
 def gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tuple[Array, Array]:
     """``dW = dZ A_prev^T / m``, ``db = sum(dZ) / m`` over examples."""
     dW, db = matmul(dZ, A_prev.T, any_order=True), xp.sum(dZ, axis=1, keepdims=True)
+    if m == 1.0:
+        return dW, db
     # A product that came out transposed is brought into order by the division.
     dW = np.divide(dW, m, out=dW if dW.flags.c_contiguous else None, order="C")
     db /= m

@@ -110,6 +110,16 @@ class Later:
     def __add__(self, other):
         return self.read() + other
 
+    def __truediv__(self, number):
+        with self._device.lock:
+            quotient = Later(self._device, self.value / number)
+
+            def action():
+                quotient.value = self.value / number
+
+            self._device.compute.issue(action)
+        return quotient
+
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self.read(), dtype=dtype)
 
