@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 import dnn_xp
 from benchmarks.candidate import Gradients, Step, Work, fastest
 from benchmarks.shapes import Array, Parameters, Problem
-from dnn_xp.backends import Backend, choose_backend
+from dnn_xp.backends import Backend, choose_backend, products
 from dnn_xp.backends.cupy import why_not_cuda
 from dnn_xp.data import ArraySource
 from dnn_xp.engine import Engine, default_threads
@@ -191,6 +192,13 @@ KERNELS = {
     "sigmoid": _sigmoid,
     "binary_cross_entropy and derivative": _cost,
     "adam update": _adam,
+}
+
+
+# One product of a layer, as it is and as the NumPy backend runs it.
+PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
+    "numpy.matmul": np.matmul,
+    "dnn_xp": partial(products.matmul, any_order=True),
 }
 
 
