@@ -175,7 +175,7 @@ def out_of_core(content: dict[str, Any]) -> str:
 
 
 def suite(content: dict[str, Any]) -> str:
-    """Return one step and whole training over m by device, then the kernels."""
+    """Return one step and whole training over m by device, then the kernels and products."""
     rows = content["rows"]
     parts = []
     for kind in ("one step", "training"):
@@ -200,4 +200,8 @@ def suite(content: dict[str, Any]) -> str:
             for row in kernels
         ]
         parts.append(f"### Kernels\n\n{table(['', 'device', 'm', 'median'], lines)}")
+    products = [row for row in rows if row["kind"] == "product"]
+    if products:
+        lines = [[row["name"], duration(row["median"])] for row in products]
+        parts.append(f"### Products of layers, one core\n\n{table(['', 'median'], lines)}")
     return "\n".join(parts)
