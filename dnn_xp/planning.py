@@ -140,23 +140,23 @@ def make_plan(
     ahead.
     """
     blocks = math.ceil(m / block_size)
-    threads = min(threads, blocks if blocks > 1 else _parts(sizes, m))
+    at_once = min(threads, blocks)
     hidden = sum(sizes[1:])
     # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X
     # once it is cast.
     per_example = sizes[0] + 2 * hidden + 4 * max(sizes[1:])
     block_bytes = itemsize * per_example * block_size
     theta = itemsize * parameter_count(sizes)
-    waiting = threads + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
+    waiting = at_once + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
-    ahead = ahead_bytes * block_size * blocks_in_flight(threads)
-    working = block_bytes * min(threads, blocks) + parameter_bytes + data_bytes
+    ahead = ahead_bytes * block_size * blocks_in_flight(at_once)
+    working = block_bytes * at_once + parameter_bytes + data_bytes
     # On the way to a device a block is in page-locked memory and there, and one more is being read.
     reading = ahead + ahead_bytes * block_size if on_device else ahead
     return Plan(
         block_size=block_size,
         blocks=blocks,
-        threads=threads,
+        threads=at_once if blocks > 1 else min(threads, _parts(sizes, m)),
         block_bytes=block_bytes,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
