@@ -301,29 +301,21 @@ def test_one_block_starts_no_thread_for_small_products(XY):
     assert model.record.threads == 1
 
 
-def test_as_many_threads_as_parts_of_a_product_at_most(wide):
+def trained_on_eight_threads(data, **how):
+    """The model, and the names of the engine's threads besides the calling one."""
     seen = set()
-    model = dnn_xp.train(
-        *wide,
-        hidden=[20],
-        iterations=3,
-        threads=8,
-        callbacks=[lambda *report: seen.update(our_threads())],
-    )
+    watch = [lambda *report: seen.update(our_threads())]
+    return dnn_xp.train(*data, iterations=3, threads=8, callbacks=watch, **how), seen
+
+
+def test_as_many_threads_as_parts_of_a_product_at_most(wide):
+    model, seen = trained_on_eight_threads(wide, hidden=[20])
     # 20 * 9001 * 210 multiplications make 3 parts; the calling thread takes one of them.
     assert (model.record.blocks, model.record.threads, len(seen)) == (1, 3, 2)
 
 
 def test_as_many_threads_as_blocks_at_most(XY):
-    seen = set()
-    model = dnn_xp.train(
-        *XY,
-        hidden=[4],
-        iterations=3,
-        threads=8,
-        block_size=400,
-        callbacks=[lambda *report: seen.update(our_threads())],
-    )
+    model, seen = trained_on_eight_threads(XY, hidden=[4], block_size=400)
     # 3 blocks: the calling thread takes one of them.
     assert len(seen) == 2
     assert model.record.threads == 3
@@ -541,6 +533,12 @@ def test_the_plan_is_that_of_the_training(rng):
             model.record.blocks,
             model.record.threads,
         )
+
+
+def test_threads_that_share_one_block_read_no_more_blocks_ahead():
+    plan = partial(make_plan, (9001, 20, 1), 210, itemsize=4, block_size=210, ahead_bytes=36_004)
+    assert plan(threads=3).threads == 3
+    assert plan(threads=3).host_peak_bytes == plan(threads=1).host_peak_bytes
 
 
 def test_a_plan_takes_dtypes_as_training_does():

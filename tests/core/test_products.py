@@ -49,17 +49,21 @@ def kernels(request, monkeypatch):
 ORDERS = list(itertools.product("CF", repeat=2))
 
 
+def integers(n, k, p, orders, dtype="float32"):
+    """Two factors of small integers: every sum is exact, in whatever order it is taken."""
+    rng = np.random.default_rng(1)
+    return (
+        np.asarray(rng.integers(-3, 4, size), dtype=dtype, order=order)
+        for size, order in zip(((n, k), (k, p)), orders, strict=True)
+    )
+
+
 @pytest.mark.parametrize("orders", ORDERS, ids="".join)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_value_order_and_dtype_of_a_product(shape, orders, dtype):
     n, k, p = shape
-    rng = np.random.default_rng(1)
-    # Small integers: every sum is exact, in whatever order it is taken.
-    x1, x2 = (
-        np.asarray(rng.integers(-3, 4, size), dtype=dtype, order=order)
-        for size, order in zip(((n, k), (k, p)), orders, strict=True)
-    )
+    x1, x2 = integers(n, k, p, orders, dtype)
     x1.flags.writeable = x2.flags.writeable = False
     product = products.matmul(x1, x2)
     np.testing.assert_array_equal(product, x1 @ x2)
@@ -88,11 +92,7 @@ def test_every_way_is_among_the_shapes(kernels):
     orders=st.sampled_from(ORDERS),
 )
 def test_pieces_of_any_size(n, k, p, of, width, orders):
-    rng = np.random.default_rng(n * k + p)
-    x1, x2 = (
-        np.asarray(rng.integers(-3, 4, size), dtype=np.float32, order=order)
-        for size, order in zip(((n, k), (k, p)), orders, strict=True)
-    )
+    x1, x2 = integers(n, k, p, orders)
     expected = x1 @ x2
     np.testing.assert_array_equal(side_by_side(x1, x2, step=min(width, p)), expected)
     np.testing.assert_array_equal(summed(x1, x2, step=min(of, k)), expected)
@@ -122,11 +122,7 @@ IN_PARTS = {
 @pytest.mark.parametrize("shape", IN_PARTS.values(), ids=IN_PARTS)
 def test_a_product_in_parts(shape, orders):
     n, k, p = shape
-    rng = np.random.default_rng(3)
-    x1, x2 = (
-        np.asarray(rng.integers(-3, 4, size), dtype=np.float32, order=order)
-        for size, order in zip(((n, k), (k, p)), orders, strict=True)
-    )
+    x1, x2 = integers(n, k, p, orders)
     counts = []
 
     def backwards(work, count):
