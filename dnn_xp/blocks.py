@@ -1,10 +1,10 @@
 """The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
 
-They return sums over the block, as formulas with m = 1 do; whoever has the sum over all blocks divides
-it by m, once. A backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
-here, and standardized here, so that neither needs a second copy of the data. Where products are
-computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
-block, are in the working dtype.
+They return sums over the block, as formulas with m = 1 do; whoever has the sum over all blocks
+divides it by m, once. A backend may compile them. Blocks come in the user's dtype and are turned
+into the working dtype here, and standardized here, so that neither needs a second copy of the data.
+Where products are computed in a narrower dtype, layers are turned into it and back here: costs, and
+all that leaves a block, are in the working dtype.
 """
 
 from __future__ import annotations

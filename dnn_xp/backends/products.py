@@ -104,7 +104,9 @@ def _way(n: int, k: int, p: int, itemsize: int, across: bool, aligned: bool) -> 
     terms = _terms(n * p)
     if terms and k >= 6 * terms:
         return partial(summed, step=terms)
-    columns = _columns(n * k, aligned) if not aligned or n * k * p >= _WORTH_CUTTING else 0
+    if aligned and n * k * p < _WORTH_CUTTING:
+        return np.matmul
+    columns = _columns(n * k, aligned)
     fewest = 2 if min(n, k) < _THIN else 4
     if columns and p >= fewest * columns and (n < _THIN or k <= _SMALL):
         return partial(side_by_side, step=columns)
