@@ -11,12 +11,12 @@ import numpy as np
 from dnn_xp.formulas.types import Array
 
 
-def side_by_side(x1: Array, x2: Array, *, step: int) -> Array:
+def side_by_side(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
     """x1 x2, `step` columns of x2 at a time."""
     (n, k), p = x1.shape, x2.shape[1]
     pieces, rest = divmod(p, step)
     cut = p - rest
-    result = np.empty((n, p), dtype=np.result_type(x1, x2))
+    result = np.empty((n, p), dtype=np.result_type(x1, x2)) if out is None else out
     stack = result[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
     np.matmul(x1, x2[:, :cut].reshape(k, pieces, step).swapaxes(0, 1), out=stack)
     if rest:
@@ -24,24 +24,27 @@ def side_by_side(x1: Array, x2: Array, *, step: int) -> Array:
     return result
 
 
-def summed(x1: Array, x2: Array, *, step: int) -> Array:
+def summed(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
     """x1 x2, the sum of the products over `step` entries of k each."""
     (n, k), p = x1.shape, x2.shape[1]
     pieces, rest = divmod(k, step)
     cut = k - rest
     left = x1[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
-    total = np.add.reduce(np.matmul(left, x2[:cut].reshape(pieces, step, p)), axis=0)
-    return total + np.matmul(x1[:, cut:], x2[cut:]) if rest else total
+    total = np.add.reduce(np.matmul(left, x2[:cut].reshape(pieces, step, p)), axis=0, out=out)
+    return np.add(total, np.matmul(x1[:, cut:], x2[cut:]), out=out) if rest else total
 
 
-def tiled(x1: Array, x2: Array, *, width: int, pieces: int) -> Array:
+def tiled(x1: Array, x2: Array, *, width: int, pieces: int, out: Array | None = None) -> Array:
     """x1 x2, `width` columns of x2 at a time, the sum over `pieces` equal parts of k."""
     (n, k), p = x1.shape, x2.shape[1]
     step, tiles = k // pieces, p // width
     cut, wide = step * pieces, width * tiles
     left = x1[:, :cut].reshape(n, pieces, step).swapaxes(0, 1)
     right = x2[:cut].reshape(pieces, step, p)
-    terms = np.empty((pieces, n, p), dtype=np.result_type(x1, x2))
+    if pieces == 1 and out is not None:
+        terms = out[None]
+    else:
+        terms = np.empty((pieces, n, p), dtype=np.result_type(x1, x2))
     np.matmul(
         left[:, None],
         right[:, :, :wide].reshape(pieces, step, tiles, width).swapaxes(1, 2),
@@ -49,5 +52,5 @@ def tiled(x1: Array, x2: Array, *, width: int, pieces: int) -> Array:
     )
     if wide < p:
         np.matmul(left, right[:, :, wide:], out=terms[:, :, wide:])
-    total = terms[0] if pieces == 1 else np.add.reduce(terms, axis=0)
-    return total + np.matmul(x1[:, cut:], x2[cut:]) if cut < k else total
+    total = terms[0] if pieces == 1 else np.add.reduce(terms, axis=0, out=out)
+    return np.add(total, np.matmul(x1[:, cut:], x2[cut:]), out=out) if cut < k else total

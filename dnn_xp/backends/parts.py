@@ -36,7 +36,7 @@ def part_count(n: int, k: int, p: int) -> int:
     return max(1, min(_MOST, n * k * p // _PART, max(n, k, p) // _SHORTEST))
 
 
-def in_parts(product: Callable[[Array, Array], Array], x1: Array, x2: Array, share: Share) -> Array:
+def in_parts(product: Callable[..., Array], x1: Array, x2: Array, share: Share) -> Array:
     """product(x1, x2) (n, p) in C order, cut along the longest of n, k and p; sums over k in the order of the parts."""
     (n, k), p = x1.shape, x2.shape[1]
     longest, count = max(n, k, p), part_count(n, k, p)
@@ -55,9 +55,9 @@ def in_parts(product: Callable[[Array, Array], Array], x1: Array, x2: Array, sha
     def fill(part: int) -> None:
         piece = pieces[part]
         if p == longest:
-            result[:, piece] = product(x1, x2[:, piece])
+            product(x1, x2[:, piece], result[:, piece])
         else:
-            result[piece] = product(x1[piece], x2)
+            product(x1[piece], x2, result[piece])
 
     share(fill, count)
     return result

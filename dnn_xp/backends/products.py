@@ -57,7 +57,7 @@ _SUM_BYTES = 3600
 _HALF_A_PAGE = 2048
 
 
-Way = Callable[[Array, Array], Array]
+Way = Callable[..., Array]
 
 
 def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
@@ -78,13 +78,13 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
     return product if any_order or product.flags.c_contiguous else np.ascontiguousarray(product)
 
 
-def _whole(x1: Array, x2: Array) -> Array:
+def _whole(x1: Array, x2: Array, out: Array | None = None) -> Array:
     """The same on this thread, in any order."""
     (n, k), p = x1.shape, x2.shape[1]
     row, column = x2.strides
     # The transpose of an array that lies in rows lies across.
     way = _way(n, k, p, x2.itemsize, row < column, row % _HALF_A_PAGE == 0)
-    return way(x1, x2)
+    return way(x1, x2, out=out)
 
 
 @cache
@@ -163,5 +163,5 @@ def _tiles(n: int, k: int, p: int, longest_sum: int) -> Way | None:
     return partial(tiled, width=width, pieces=pieces)
 
 
-def _transposed(x1: Array, x2: Array, *, way: Way) -> Array:
-    return way(x2.T, x1.T).T
+def _transposed(x1: Array, x2: Array, *, way: Way, out: Array | None = None) -> Array:
+    return way(x2.T, x1.T, out=None if out is None else out.T).T

@@ -1,6 +1,7 @@
 """The NumPy backend's products: the values of matmul, whatever way they are put to BLAS."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -94,9 +95,18 @@ def test_every_way_is_among_the_shapes(kernels):
 def test_pieces_of_any_size(n, k, p, of, width, orders):
     x1, x2 = integers(n, k, p, orders)
     expected = x1 @ x2
-    np.testing.assert_array_equal(side_by_side(x1, x2, step=min(width, p)), expected)
-    np.testing.assert_array_equal(summed(x1, x2, step=min(of, k)), expected)
-    np.testing.assert_array_equal(tiled(x1, x2, width=min(width, p), pieces=min(of, k)), expected)
+    for cut in (
+        partial(side_by_side, step=min(width, p)),
+        partial(summed, step=min(of, k)),
+        partial(tiled, width=min(width, p), pieces=min(of, k)),
+    ):
+        np.testing.assert_array_equal(cut(x1, x2), expected)
+        for room in (np.full((n, p + 9), np.nan, "f4"), np.full((p + 9, n), np.nan, "f4").T):
+            out = room[:, 4 : p + 4]
+            assert np.shares_memory(cut(x1, x2, out=out), out)
+            np.testing.assert_array_equal(out, expected)
+            assert np.isnan(room[:, :4]).all()
+            assert np.isnan(room[:, p + 4 :]).all()
 
 
 def test_columns_of_a_larger_array_are_multiplied_where_they_are():
