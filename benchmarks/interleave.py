@@ -12,9 +12,11 @@ from typing import NamedTuple
 from benchmarks.candidate import Work
 
 MIN_ROUNDS = 3
-# A timing repeats a quick candidate until it lasts as long: a training repeats its step for seconds,
-# and after a rest caches and clock take some 20 ms to be what they are then.
+# A timing repeats a quick candidate until it lasts as long, since a training repeats its step for
+# seconds; and before it as long as caches, clock and the cores that threads are on take, after a
+# rest, to be what they are then.
 MIN_SECONDS = 0.1
+SETTLING_SECONDS = 0.03
 # Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
 # for 2^26 cycles, which is some 30 ms.
 REST = 0.1
@@ -39,8 +41,9 @@ class Timing(NamedTuple):
 def _seconds(work: Work, number: int) -> float:
     """Return the seconds of one run, averaged over `number` in a row."""
     with work.session():
-        if number > 1:
-            work.run()  # a short run would feel cold caches and sleeping threads; a long one does not
+        start = time.perf_counter()
+        while number > 1 and time.perf_counter() - start < SETTLING_SECONDS:
+            work.run()  # a long run does not feel its first milliseconds
         start = time.perf_counter()
         for _ in range(number):
             counted = work.run()

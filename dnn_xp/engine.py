@@ -9,28 +9,24 @@ pairwise tree also keeps the rounding of a sum over n blocks at O(log n) instead
 
 from __future__ import annotations
 
-import itertools
 import operator
 import os
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from threadpoolctl import OpenBLASController, ThreadpoolController
-
 from dnn_xp.backends.numpy import UFUNC_BUFFER, keep_freed_memory, set_ufunc_buffer
 from dnn_xp.backends.parts import lent
+from dnn_xp.handing_out import Blocks, BlocksReadAhead, Read
+from dnn_xp.one_blas_thread import one_blas_thread
 
 Result = TypeVar("Result")
 Contribution = tuple[Any, ...]
-Read = Callable[[int, int], tuple[Any, ...]]
 
 
 def default_threads() -> int:
@@ -61,56 +57,6 @@ def blocks_in_flight(threads: int) -> int:
 def add(left: Contribution, right: Contribution) -> Contribution:
     """Entry by entry sum of two contributions, into the left one where its library can."""
     return tuple(map(operator.iadd, left, right))
-
-
-class _OneBlasThread:
-    """Holds BLAS to one thread while at least one engine is at work in this process.
-
-    The limit is a process-wide setting, so it is counted: the first engine in sets it, the last one
-    out restores what was there before. That makes nested and concurrent engines safe.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._controller: ThreadpoolController | None = None
-        self._limiter: Any = None
-        self._modules = 0
-
-    def acquire(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                if self._controller is None or self._modules != len(sys.modules):
-                    # Looking for BLAS libraries takes milliseconds, hence only when something was
-                    # imported that may have brought one, as SciPy does.
-                    self._modules = len(sys.modules)
-                    self._controller = ThreadpoolController().select(user_api="blas")
-                with _any_thread_may_set():
-                    self._limiter = self._controller.limit(limits=1)
-            self._users += 1
-
-    def release(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                with _any_thread_may_set():
-                    self._limiter.restore_original_limits()
-
-
-@contextmanager
-def _any_thread_may_set() -> Iterator[None]:
-    """Lift threadpoolctl's rule that the thread which has set OpenBLAS once is the only one that may.
-
-    Since 3.8 the calls of all others do nothing while that thread lives: engines on a second thread
-    would not be limited, and a limit that another thread has to restore would stay for good.
-    """
-    release = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
-    release(force=True)
-    yield
-    release(force=True)
-
-
-_one_blas_thread = _OneBlasThread()
 
 
 class _Tree:
@@ -146,58 +92,22 @@ class _Tree:
         return total
 
 
-class _Blocks:
-    """Hands out (index, what `read` gave for the block) to whichever thread asks next."""
-
-    def __init__(self, ranges: list[tuple[int, int]], read: Read) -> None:
-        self._next = (
-            itertools.count()
-        )  # next() on a count is one atomic step under the interpreter lock
-        self._ranges = ranges
-        self._read = read
-
-    def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        while (index := next(self._next)) < len(self._ranges):
-            yield index, self._read(*self._ranges[index])
-
-    def stop(self) -> None:
-        self._ranges = []
+# What a waiting thread does to stay awake: 10 us of work that needs neither interpreter lock nor memory.
+_NAP = bytes(1 << 16)
+_NAPS = 20
 
 
-class _BlocksReadAhead:
-    """The same, with blocks read on a thread of their own while earlier ones are computed."""
+def _wait(helpers: list[Future[None]]) -> None:
+    """Wait for all, the first 0.2 ms awake.
 
-    def __init__(self, ranges: list[tuple[int, int]], read: Read, depth: int) -> None:
-        self._ranges = enumerate(ranges)
-        self._read = read
-        self._lock = threading.Lock()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader")
-        self._pending: deque[tuple[int, Future[tuple[Any, ...]]]] = deque()
-        for _ in range(depth):
-            self._submit()
-
-    def _submit(self) -> None:
-        for index, (start, stop) in itertools.islice(self._ranges, 1):
-            self._pending.append((index, self._reader.submit(self._read, start, stop)))
-
-    def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        while True:
-            with self._lock:
-                if not self._pending:
-                    return
-                index, future = self._pending.popleft()
-            arguments = future.result()
-            del future
-            with self._lock:
-                self._submit()
-            yield index, arguments
-            del arguments  # a block must not outlive its turn: peak memory is counted in blocks
-
-    def stop(self) -> None:
-        with self._lock:
-            self._ranges = enumerate([])
-            self._pending.clear()
-        self._reader.shutdown(wait=True, cancel_futures=True)
+    To fall asleep and be woken takes a thread some 50 us, a tenth of a step that shares two
+    products. Helpers mostly have a part of a product left when the calling thread has none.
+    """
+    for _ in range(_NAPS):
+        if all(helper.done() for helper in helpers):
+            return
+        zlib.crc32(_NAP)
+    wait(helpers)
 
 
 class Engine:
@@ -214,12 +124,13 @@ class Engine:
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._helpers = 0
 
     def __enter__(self) -> Self:
         keep_freed_memory()
         # A setting of this thread alone; it goes to the helpers with the context.
         self._users_buffer = set_ufunc_buffer(UFUNC_BUFFER)
-        _one_blas_thread.acquire()
+        one_blas_thread.acquire()
         return self
 
     def __exit__(
@@ -228,11 +139,9 @@ class Engine:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        self._close_pool()
         set_ufunc_buffer(self._users_buffer)
-        _one_blas_thread.release()
+        one_blas_thread.release()
 
     def fold(
         self,
@@ -302,11 +211,9 @@ class Engine:
         read_ahead: bool,
     ) -> None:
         ranges = block_ranges(m, block_size)
-        blocks: _Blocks | _BlocksReadAhead
+        blocks: Blocks | BlocksReadAhead
         blocks = (
-            _BlocksReadAhead(ranges, read, self.threads + 1)
-            if read_ahead
-            else _Blocks(ranges, read)
+            BlocksReadAhead(ranges, read, self.threads + 1) if read_ahead else Blocks(ranges, read)
         )
 
         failures: list[BaseException] = []
@@ -320,17 +227,32 @@ class Engine:
                 failures.append(error)
                 blocks.stop()
 
-        helpers = [self._submit(work) for _ in range(min(self.threads, len(ranges)) - 1)]
+        helpers = self._start(work, min(self.threads, len(ranges)) - 1)
         try:
             work()
-            wait(helpers)
+            _wait(helpers)
         finally:
             blocks.stop()
         if failures:
-            raise failures[0]
+            try:
+                raise failures[0]
+            finally:
+                # Or the error would hold this frame, this frame the error, and both the failed block.
+                failures.clear()
 
-    def _submit(self, work: Callable[[], None]) -> Future[None]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="dnn_xp")
+    def _start(self, work: Callable[[], None], count: int) -> list[Future[None]]:
+        """Have `count` helpers work besides the calling thread."""
+        if count == 0:
+            return []
+        if self._pool is None or count > self._helpers:
+            self._close_pool()
+            # No larger than this: a pool starts a thread more while one is about to become idle.
+            self._pool = ThreadPoolExecutor(count, thread_name_prefix="dnn_xp")
+            self._helpers = count
         # With the caller's context, so that np.errstate and the buffer's size hold on every thread.
-        return self._pool.submit(copy_context().run, work)
+        return [self._pool.submit(copy_context().run, work) for _ in range(count)]
+
+    def _close_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool, self._helpers = None, 0

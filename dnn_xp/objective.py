@@ -291,7 +291,8 @@ class Objective:
 
     def _penalised_gradient(self, layers: Sequence[Array], theta: Array, examples: int) -> Array:
         l2, l1, m = self._penalties
-        gradient = flatten(layers, xp=self._xp) / float(examples)
+        gradient = flatten(layers, xp=self._xp)
+        gradient /= float(examples)
         if l2:
             gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
         if l1:

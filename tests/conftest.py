@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,3 +50,12 @@ def torch() -> Any:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What is not let go by the last who holds it stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -21,6 +21,8 @@ LAYERS = (
     "formulas",
     "network",
     "backends",
+    "one_blas_thread",
+    "handing_out",
     "engine",
     "data",
     "planning",

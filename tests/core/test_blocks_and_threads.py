@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -22,6 +25,7 @@ from dnn_xp.backends.numpy import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
 from dnn_xp.engine import Engine, block_ranges, default_threads
 from dnn_xp.formulas import ACTIVATIONS, COSTS
+from dnn_xp.handing_out import Blocks
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective
 from dnn_xp.planning import make_plan
@@ -262,6 +266,34 @@ def test_an_error_while_reading_is_raised(threads, read_ahead):
     assert our_threads() == []
 
 
+@pytest.mark.parametrize("read_ahead", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("where", ["reading", "computing"])
+def test_an_error_lets_go_of_its_blocks_at_once(where, threads, read_ahead, no_collector):
+    """Memory that ran out is needed for smaller blocks before a garbage collector comes by."""
+    blocks = []
+
+    def read(start, stop):
+        block = np.ones(1000)
+        blocks.append(weakref.ref(block))
+        if where == "reading" and start == 4:
+            raise MemoryError(f"no room for {block.nbytes} bytes")
+        return (block,)
+
+    def compute(block):
+        if where == "computing":
+            raise MemoryError(f"no room for {block.nbytes} bytes")
+        return (block.sum(),)
+
+    with Engine(threads) as engine:
+        # pytest.raises would keep the error, and what it holds.
+        with suppress(MemoryError):
+            engine.fold(compute, read, 10, 1, read_ahead=read_ahead)
+            pytest.fail("no error")
+        assert blocks
+        assert [block() for block in blocks if block() is not None] == []
+
+
 def test_an_error_in_training_leaves_nothing_behind(XY):
     X, Y = XY
     before = blas_threads()
@@ -277,7 +309,7 @@ def test_an_error_in_training_leaves_nothing_behind(XY):
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_an_error_in_a_part_of_a_product_is_raised(threads, monkeypatch):
-    def failing(x1, x2):
+    def failing(x1, x2, out=None):
         raise FloatingPointError("in a part")
 
     monkeypatch.setattr(products, "_whole", failing)
@@ -320,6 +352,52 @@ def test_as_many_threads_as_blocks_at_most(XY):
     assert len(seen) == 2
     assert model.record.threads == 3
     assert our_threads() == []
+
+
+def test_no_more_threads_than_the_largest_run_asked_for():
+    def numbers(start, stop):
+        return (np.arange(start, stop),)
+
+    with Engine(8) as engine:
+        for blocks, helpers in ((1, 0), (2, 1), (3, 2), (2, 2), (5, 4)):
+            # Many times: a helper that is done may not have asked for work yet when the next comes.
+            for _ in range(50):
+                engine.fold(lambda array: (array.sum(),), numbers, blocks, 1)
+            assert len(our_threads()) == helpers
+    assert our_threads() == []
+
+
+@pytest.mark.parametrize("late", [0.0, 0.05])
+def test_helpers_are_waited_for(late):
+    """Awake at first, asleep when they take long."""
+    done = []
+
+    def work(start):
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(late)
+        done.append(start)
+        return (start,)
+
+    with Engine(4) as engine:
+        for count in (4, 2, 1):
+            done.clear()
+            engine.fold(work, lambda start, stop: (start,), count, 1)
+            assert sorted(done) == list(range(count))
+
+
+def test_each_block_is_handed_to_one_thread_alone():
+    """Where there is no interpreter lock, this is what is left to get wrong."""
+    ranges = [(start, start + 1) for start in range(20_000)]
+    blocks = Blocks(ranges, lambda start, stop: (start,))
+    barrier = threading.Barrier(8, timeout=20)
+
+    def take(_):
+        barrier.wait()
+        return [(index, *arguments) for index, arguments in blocks]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [pair for pairs in pool.map(take, range(8)) for pair in pairs]
+    assert sorted(taken) == [(start, start) for start in range(20_000)]
 
 
 def test_errstate_holds_on_every_thread():
@@ -519,7 +597,7 @@ def test_memory_is_bounded_by_blocks_and_planned(sizes, threads):
     )
     assert large <= 1.1 * threads * one
     assert large <= plan.host_peak_bytes
-    assert plan.host_peak_bytes <= 3.0 * large
+    assert plan.host_peak_bytes <= 3.0 * threads * one
 
 
 def test_the_plan_is_that_of_the_training(rng):

@@ -189,6 +189,7 @@ def test_a_copy_that_fails_is_raised_and_nothing_hangs(number, data, resident, m
     assert streamed(monkeypatch, X, Y)[0].theta.tobytes() == resident(X, Y).theta.tobytes()
 
 
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("where", ["memory", "pinned"])
 @pytest.mark.parametrize(("size", "room"), [(256, 192), (128, 192), (128, 256)])
 def test_blocks_are_halved_where_buffers_do_not_fit(where, size, room, data, resident, monkeypatch):
@@ -204,6 +205,7 @@ def test_blocks_are_halved_where_buffers_do_not_fit(where, size, room, data, res
     assert threads_left() == []
 
 
+@pytest.mark.usefixtures("no_collector")
 def test_buffers_make_room_when_the_arithmetic_does_not_fit(data, resident, monkeypatch):
     X, Y = data
     device = CudaStandIn(memory=X_ONLY, examples=64).use(monkeypatch)
