@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from dnn_xp.data.messages import describe, unknown_name
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
 from dnn_xp.formulas.costs import COSTS, Cost
@@ -135,6 +137,13 @@ def optimizer_vectors(optimizer: str | Optimizer) -> int:
     if isinstance(optimizer, str) and name not in _STATE_VECTORS:
         raise unknown_name("optimizer", optimizer, _STATE_VECTORS)
     return _STATE_VECTORS.get(name, 2)
+
+
+def yes_or_no(name: str, given: Any) -> bool:
+    """True or False, NumPy's among them; nothing else that happens to be true."""
+    if not isinstance(given, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {describe(given)}")
+    return bool(given)
 
 
 def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:

@@ -70,7 +70,8 @@ class Plan:
         How the examples are cut, and how many threads there is work for: blocks computed at once,
         or parts of the products of a single block.
     block_bytes : int
-        Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer.
+        Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer;
+        or those that standardizing X takes, where they are larger.
     parameter_bytes : int
         Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an
         update.
@@ -133,19 +134,23 @@ def make_plan(
     data_bytes: int = 0,
     held_bytes: int = 0,
     ahead_bytes: int = 0,
+    standardized_itemsize: int = 0,
 ) -> Plan:
     """Memory of one step, from the shapes alone.
 
     `held_bytes` stay on the host besides; `ahead_bytes` are those of one example in what is read
-    ahead.
+    ahead; `standardized_itemsize` are those of a value of X while it is standardized, 0 where it is
+    not.
     """
     blocks = math.ceil(m / block_size)
     at_once = min(threads, blocks)
     hidden = sum(sizes[1:])
     # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X
     # once it is cast.
-    per_example = sizes[0] + 2 * hidden + 4 * max(sizes[1:])
-    block_bytes = itemsize * per_example * block_size
+    per_example = itemsize * (sizes[0] + 2 * hidden + 4 * max(sizes[1:]))
+    # Before there are any: X as it is standardized in, less its mean, and divided by its scale.
+    standardizing = 3 * standardized_itemsize * sizes[0]
+    block_bytes = max(per_example, standardizing) * block_size
     theta = itemsize * parameter_count(sizes)
     waiting = at_once + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)

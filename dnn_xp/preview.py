@@ -11,10 +11,11 @@ from dnn_xp.backends import choose_backend
 from dnn_xp.batches import shuffle_bytes
 from dnn_xp.data import as_source, working_dtype
 from dnn_xp.data.host import is_array
+from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.intake import dtype_name
-from dnn_xp.options import hidden_sizes, optimizer_vectors
+from dnn_xp.options import hidden_sizes, optimizer_vectors, yes_or_no
 from dnn_xp.placement import fits, resides
 from dnn_xp.planning import Plan, auto_block_size, gradient_flops, make_plan
 
@@ -27,6 +28,7 @@ def plan(
     hidden: str | Sequence[int] = "auto",
     optimizer: str = "adam",
     batch_size: int | None = None,
+    standardize: bool = False,
     dtype: Any = None,
     device: str | None = None,
     fallback: bool = True,
@@ -41,7 +43,7 @@ def plan(
         What :func:`dnn_xp.train` would get, or just its shape (n_x, m).
     outputs : int
         Outputs of the network: 1 for two classes or one value, else the number of classes.
-    examples, hidden, optimizer, batch_size, dtype, device, fallback, block_size, threads
+    examples, hidden, optimizer, batch_size, standardize, dtype, device, fallback, block_size, threads
         As in :func:`dnn_xp.train`.
 
     Returns
@@ -111,4 +113,7 @@ def plan(
         data_bytes=itemsize * (n_x + sizes[-1]) * m if copied else 0,
         held_bytes=held,
         ahead_bytes=0 if in_memory else x_bytes,
+        standardized_itemsize=itemsize_meanwhile(dtype if source is None else source.dtype, dtype)
+        if yes_or_no("standardize", standardize)
+        else 0,
     )

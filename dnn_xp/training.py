@@ -12,6 +12,7 @@ from dnn_xp.backends import Backend, choose_backend, compiled, with_precision
 from dnn_xp.batches import Batches
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
+from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.hyperparameters import real, whole
 from dnn_xp.formulas.types import Array
@@ -21,7 +22,14 @@ from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batc
 from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective, Penalties
-from dnn_xp.options import Steps, build_network, keep_probabilities, optimizer_vectors, steps
+from dnn_xp.options import (
+    Steps,
+    build_network,
+    keep_probabilities,
+    optimizer_vectors,
+    steps,
+    yes_or_no,
+)
 from dnn_xp.placement import example_bytes_ahead, held_bytes, placed_bytes
 from dnn_xp.planning import auto_block_size, gradient_flops, make_plan
 from dnn_xp.progress import Progress
@@ -202,9 +210,7 @@ def train(
         initialization=initialization,
     )
     _check_callbacks(callbacks)
-    if not isinstance(standardize, (bool, np.bool_)):
-        msg = f"standardize must be True or False, got {describe(standardize)}"
-        raise TypeError(msg)
+    standardize = yes_or_no("standardize", standardize)
     rng = np.random.default_rng(whole("seed", seed, at_least=0))
     dtype = dtype_of(precision, dtype)
     intake = take_in(
@@ -305,6 +311,9 @@ def train(
             data_bytes=_data_bytes(intake, training, backend),
             ahead_bytes=0 if training.in_memory else example_bytes_ahead(training),
             held_bytes=held_bytes(intake.targets.source) + (batches.held_bytes if batches else 0),
+            standardized_itemsize=itemsize_meanwhile(intake.X.dtype, intake.dtype)
+            if standardization
+            else 0,
         )
         record = record._replace(
             dtype=intake.dtype,

@@ -14,6 +14,19 @@ from dnn_xp.data.host import device, namespace, to_host
 from dnn_xp.data.sources import Source
 from dnn_xp.formulas.types import Array, Namespace
 
+# Dtypes whose values float32 rounds.
+WIDER_THAN_FLOAT32 = ("float64", "int32", "int64", "uint32", "uint64")
+
+
+def itemsize_meanwhile(given: npt.DTypeLike, working: npt.DTypeLike) -> int:
+    """Bytes of a value while it is standardized: in float64 where the working dtype would round it first.
+
+    >>> itemsize_meanwhile("int64", "float32"), itemsize_meanwhile("float32", "float32")
+    (8, 4)
+    """
+    rounded = np.dtype(working).name == "float32" and np.dtype(given).name in WIDER_THAN_FLOAT32
+    return 8 if rounded else np.dtype(working).itemsize
+
 
 class Moments(NamedTuple):
     """What is known of some examples: how many, their mean, their sum of squared deviations.

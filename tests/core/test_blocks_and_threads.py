@@ -561,16 +561,21 @@ def test_the_threads_argument_counts_most(XY, monkeypatch):
 # Memory
 
 
-def gradient_peak(sizes, m, block_size, threads, dtype="float32"):
+def gradient_peak(sizes, m, block_size, threads, dtype="float32", standardized_from=None):
     """Bytes that one exact gradient takes beyond X, Y and theta, at its peak."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((sizes[0], m)).astype(dtype)
+    X = (9.0 * rng.standard_normal((sizes[0], m))).astype(standardized_from or dtype)
     Y = rng.standard_normal((sizes[-1], m)).astype(dtype)
     relu, identity = ACTIVATIONS["relu"], ACTIVATIONS["identity"]
     activations = (*(relu for _ in sizes[2:]), identity)
     network = Network(sizes, activations, COSTS["squared_error"])
+    one = np.ones((sizes[0], 1))
     objective = Objective(
-        network, backend_named("numpy"), dtype=dtype, block_size=lambda m: block_size
+        network,
+        backend_named("numpy"),
+        dtype=dtype,
+        block_size=lambda m: block_size,
+        standardization=(one, one) if standardized_from else None,
     )
     theta = (0.1 * rng.standard_normal(network.parameter_count)).astype(dtype)
     rows = Examples(as_source(X), as_source(Y, argument="Y"), None)
@@ -600,11 +605,23 @@ def test_memory_is_bounded_by_blocks_and_planned(sizes, threads):
     assert plan.host_peak_bytes <= 3.0 * threads * one
 
 
-def test_the_plan_is_that_of_the_training(rng):
-    X = rng.standard_normal((28, 50_000)).astype("float32")
-    model = dnn_xp.train(X, X[0] > 0, hidden=[32, 16], iterations=1, threads=2)
-    for asked in (X, (28, 50_000)):
-        plan = dnn_xp.plan(asked, hidden=[32, 16], threads=2, dtype="float32")
+@pytest.mark.parametrize("given", ["float32", "float64", "int64"])
+def test_memory_of_standardizing_many_features_is_planned(given):
+    sizes, block_size = (500, 8, 1), 1000
+    measured = gradient_peak(sizes, 4000, block_size, 1, standardized_from=given)
+    plan = partial(dnn_xp.plan, hidden=[8], dtype="float32", block_size=block_size, threads=1)
+    X = np.empty((500, 4000), given)
+    standardized = plan(X, standardize=True).host_peak_bytes
+    assert plan(X).host_peak_bytes < measured <= standardized <= 2.0 * measured
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_the_plan_is_that_of_the_training(rng, standardize):
+    X = rng.standard_normal((280, 5_000)).astype("float32")
+    how = {"hidden": [32, 16], "threads": 2, "standardize": standardize}
+    model = dnn_xp.train(X, X[0] > 0, iterations=1, **how)
+    for asked in (X, (280, 5_000)):
+        plan = dnn_xp.plan(asked, dtype="float32", **how)
         assert str(plan) == model.settings["plan"]
         assert (plan.block_size, plan.blocks, plan.threads) == (
             model.record.block_size,
