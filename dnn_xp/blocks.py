@@ -1,10 +1,10 @@
 """The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
 
-They return sums over the block, as formulas with m = 1 do; whoever has the sum over all blocks
-divides it by m, once. A backend may compile them. Blocks come in the user's dtype and are turned
-into the working dtype here, and standardized here, so that neither needs a second copy of the data.
-Where products are computed in a narrower dtype, layers are turned into it and back here: costs, and
-all that leaves a block, are in the working dtype.
+They return sums over the block; whoever has the sum over all blocks divides it by m, once. A
+backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
+here, and standardized here, so that neither needs a second copy of the data. Where products are
+computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
+block, are in the working dtype.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dnn_xp.data.standardize import standardize
+from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
 from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
 from dnn_xp.formulas.types import Array, Namespace
-from dnn_xp.network import Network, Parameters, gradients, linear_output, output_cost
-
-_WIDER_THAN_FLOAT32 = ("float64", "int32", "int64", "uint32", "uint64")
+from dnn_xp.network import Network, Parameters, gradient_sums, linear_output, output_cost
 
 
 class BlockFunctions:
@@ -62,7 +60,7 @@ class BlockFunctions:
         self._narrow = narrow
         self._moments = moments
         self._wide_moments = wide_moments
-        self._rounded = [getattr(xp, name) for name in _WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+        self._rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
 
     def _working(self, array: Array) -> Array:
         return self._xp.astype(array, self._dtype, copy=False)
@@ -139,12 +137,11 @@ class BlockFunctions:
     ) -> tuple[tuple[Array, ...], Array]:
         masks = () if numbers is None else self._masks(numbers, seeds)
         parameters, X = self._of_layers(parameters, X)
-        layers, Z = gradients(
+        layers, Z = gradient_sums(
             X,
             Y,
             parameters,
             self._network,
-            m=1.0,
             weights=weights,
             masks=masks,
             layers=self._layers,

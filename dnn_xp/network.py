@@ -143,6 +143,39 @@ def forward(
     return activations[-1].forward(Z, xp=xp), caches
 
 
+def backward_sums(
+    dZ: Array,
+    caches: Sequence[LayerCache],
+    activations: Sequence[Activation],
+    *,
+    xp: Namespace,
+    masks: Sequence[Array | None] = (),
+    keep_probs: Sequence[float] = (),
+    layers: Layers = AS_WRITTEN,
+) -> Gradients:
+    """[(m dW[1], m db[1]), ..., (m dW[L], m db[L])], sums over examples, from dZ[L] and the caches.
+
+    `masks` are the dropout masks of the forward, or None, one for each hidden layer.
+    """
+    sums: Gradients = []
+    for layer in range(len(caches) - 1, 0, -1):
+        (A_prev, W, _), _ = caches[layer]
+        sums.append(layers.linear_gradient_sums(dZ, A_prev, xp=xp))
+        _, Z_prev = caches[layer - 1]
+        activation = activations[layer - 1]
+        if masks and masks[layer - 1] is not None:
+            dA = linear_derivative(dZ, W, xp=xp)
+            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
+            dZ = activation.backward(dA, Z_prev, xp=xp)
+        else:
+            dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
+    # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest
+    # product of all.
+    (X, _, _), _ = caches[0]
+    sums.append(layers.linear_gradient_sums(dZ, X, xp=xp))
+    return sums[::-1]
+
+
 def backward(
     dZ: Array,
     caches: Sequence[LayerCache],
@@ -150,9 +183,6 @@ def backward(
     *,
     m: float,
     xp: Namespace,
-    masks: Sequence[Array | None] = (),
-    keep_probs: Sequence[float] = (),
-    layers: Layers = AS_WRITTEN,
 ) -> Gradients:
     """The L-layer backward: [(dW[1], db[1]), ..., (dW[L], db[L])] from dZ[L] and any caches.
 
@@ -168,11 +198,6 @@ def backward(
         Number of examples in the whole batch.
     xp : namespace
         The array-API namespace of the arrays.
-    masks, keep_probs : sequences
-        Dropout masks of the forward, one for each hidden layer, and the probabilities they were
-        drawn with.
-    layers : Layers
-        How a layer's steps are run; the same as in the forward.
 
     Examples
     --------
@@ -183,23 +208,8 @@ def backward(
     >>> backward(np.array([[1.0, -1.0]]), [cache], [ACTIVATIONS["sigmoid"]], m=2, xp=np)
     [(array([[-1.]]), array([[0.]]))]
     """
-    gradients: Gradients = []
-    for layer in range(len(caches) - 1, 0, -1):
-        (A_prev, W, _), _ = caches[layer]
-        gradients.append(layers.linear_gradients(dZ, A_prev, m=m, xp=xp))
-        _, Z_prev = caches[layer - 1]
-        activation = activations[layer - 1]
-        if masks and masks[layer - 1] is not None:
-            dA = linear_derivative(dZ, W, xp=xp)
-            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
-            dZ = activation.backward(dA, Z_prev, xp=xp)
-        else:
-            dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
-    # Nobody asks for the derivative with respect to X, and for wide X it would be the dearest
-    # product of all.
-    (X, _, _), _ = caches[0]
-    gradients.append(layers.linear_gradients(dZ, X, m=m, xp=xp))
-    return gradients[::-1]
+    sums = backward_sums(dZ, caches, activations, xp=xp)
+    return [(m_dW / m, m_db / m) for m_dW, m_db in sums]
 
 
 def output_loss(Z: Array, Y: Array, network: Network, *, xp: Namespace) -> Array:
@@ -225,19 +235,18 @@ def output_cost(
     return weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
 
 
-def gradients(
+def gradient_sums(
     X: Array,
     Y: Array,
     parameters: Parameters,
     network: Network,
     *,
-    m: float,
     xp: Namespace,
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
     layers: Layers = AS_WRITTEN,
 ) -> tuple[Gradients, Array]:
-    """What these examples contribute to every dW[l] and db[l]; and Z[L], from which their cost can be had.
+    """What these examples add to every m dW[l] and m db[l]; and Z[L], from which their cost can be had.
 
     Parameters
     ----------
@@ -247,8 +256,6 @@ def gradients(
         The network's parameters.
     network : Network
         Sizes, activations and cost.
-    m : float
-        Number of examples in the whole batch.
     xp : namespace
         The array-API namespace of the arrays.
     weights : array (1, k), optional
@@ -268,7 +275,5 @@ def gradients(
     if weights is not None:
         dZ = dZ * weights
     dZ = xp.astype(dZ, X.dtype, copy=False)
-    return (
-        backward(dZ, caches, g, m=m, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers),
-        Z,
-    )
+    sums = backward_sums(dZ, caches, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers)
+    return sums, Z

@@ -2,7 +2,7 @@
 
     Z = W A_prev + b                          BIAS
     A = relu(W A_prev + b)                    RELU_AUX_BIAS, with A and its sign in the place of Z
-    dW = dZ A_prev^T / m, db = sum(dZ) / m    BGRADA
+    m dW = dZ A_prev^T, m db = sum(dZ)        BGRADA
     dZ_prev = (W^T dZ) * relu'(Z_prev)        DRELU
 
 Everything else runs as `fusing` has it: a product, then one kernel for what is elementwise. These
@@ -87,16 +87,14 @@ def lowered(
                 return A, ((A_prev, W, b), Rectified(A, mask))
         return plain.linear_activation_forward(A_prev, W, b, activation, xp=xp)
 
-    def linear_gradients(
-        dZ: Array, A_prev: Array, *, m: float, xp: Namespace
-    ) -> tuple[Array, Array]:
+    def linear_gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
         # Sums over many examples are worth float32 even where layers are in bfloat16.
         dtype = xp.float32 if dZ.dtype.itemsize == 2 else dZ.dtype
         sums = xp.empty((dZ.shape[0], 1), dtype=dtype)
         dW = product(dZ, A_prev.T, "BGRADA", bias=sums, dtype=dtype)
         if dW is None:
-            return plain.linear_gradients(dZ, A_prev, m=m, xp=xp)
-        return (dW, sums) if m == 1.0 else (dW / m, sums / m)
+            return plain.linear_gradient_sums(dZ, A_prev, xp=xp)
+        return dW, sums
 
     def linear_activation_derivative(
         dZ: Array, W: Array, Z_prev: Array | Rectified, activation: Activation, *, xp: Namespace
@@ -111,5 +109,8 @@ def lowered(
         return plain.linear_activation_derivative(dZ, W, Z, activation, xp=xp)
 
     return network, Layers(
-        linear_forward, linear_activation_forward, linear_gradients, linear_activation_derivative
+        linear_forward,
+        linear_activation_forward,
+        linear_gradient_sums,
+        linear_activation_derivative,
     )

@@ -54,6 +54,7 @@ from dnn_xp.formulas.layers import (
     linear_activation_forward,
     linear_backward,
     linear_forward,
+    linear_gradient_sums,
     linear_gradients,
 )
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
@@ -130,6 +131,7 @@ __all__ = [
     "linear_activation_forward",
     "linear_backward",
     "linear_forward",
+    "linear_gradient_sums",
     "linear_gradients",
     "momentum",
     "nesterov",

@@ -33,6 +33,18 @@ def linear_forward(
     return xp.matmul(W, A_prev) + b, (A_prev, W, b)
 
 
+def linear_gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Sums over examples: ``m dW = dZ A_prev^T`` (n, n_prev) and ``m db = sum(dZ)`` (n, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> linear_gradient_sums(np.asarray([[1.0, 1.0]]), np.asarray([[1.0, 3.0]]), xp=np)
+    (array([[4.]]), array([[2.]]))
+    """
+    return xp.matmul(dZ, A_prev.T), xp.sum(dZ, axis=1, keepdims=True)
+
+
 def linear_gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tuple[Array, Array]:
     """Gradients of the parameters: ``dW = dZ A_prev^T / m`` and ``db = sum(dZ) / m`` over examples.
 
@@ -45,7 +57,8 @@ def linear_gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tu
     >>> linear_gradients(np.asarray([[1.0, 1.0]]), np.asarray([[1.0, 3.0]]), m=2, xp=np)
     (array([[2.]]), array([[1.]]))
     """
-    return xp.matmul(dZ, A_prev.T) / m, xp.sum(dZ, axis=1, keepdims=True) / m
+    m_dW, m_db = linear_gradient_sums(dZ, A_prev, xp=xp)
+    return m_dW / m, m_db / m
 
 
 def linear_derivative(dZ: Array, W: Array, *, xp: Namespace) -> Array:
@@ -158,13 +171,13 @@ class Layers(NamedTuple):
 
     Attributes
     ----------
-    linear_forward, linear_activation_forward, linear_gradients, linear_activation_derivative : callable
+    linear_forward, linear_activation_forward, linear_gradient_sums, linear_activation_derivative : callable
         See the formulas of these names.
     """
 
     linear_forward: Callable[..., tuple[Array, LinearCache]] = linear_forward
     linear_activation_forward: Callable[..., tuple[Array, LayerCache]] = linear_activation_forward
-    linear_gradients: Callable[..., tuple[Array, Array]] = linear_gradients
+    linear_gradient_sums: Callable[..., tuple[Array, Array]] = linear_gradient_sums
     linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
 
 

@@ -14,7 +14,7 @@ from dnn_xp.backends.cublaslt_plans import EPILOGUES
 from dnn_xp.backends.numpy import numpy_backend
 from dnn_xp.backends.probing import epilogues_that_fail
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.network import Network, gradients
+from dnn_xp.network import Network, gradient_sums
 
 EVERY = tuple(name for name in EPILOGUES if name)
 
@@ -113,9 +113,9 @@ def both(of, rng, emulator, *, epilogues=EVERY, m=37, masks=(), order="F"):
         rng.random((1, m)) < 0.5
     ).astype(float)  # fmt: skip
     xp = numpy_backend().xp
-    expected = gradients(X, Y, parameters, of, m=m, xp=xp, masks=masks)
+    expected = gradient_sums(X, Y, parameters, of, xp=xp, masks=masks)
     fast, layers = lowering.lowered(of, not_fused, Products(runtime(emulator)), epilogues)
-    return expected, gradients(X, Y, parameters, fast, m=m, xp=xp, masks=masks, layers=layers)
+    return expected, gradient_sums(X, Y, parameters, fast, xp=xp, masks=masks, layers=layers)
 
 
 def same(expected, found):

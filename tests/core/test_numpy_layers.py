@@ -9,7 +9,7 @@ import pytest
 
 from dnn_xp.backends.numpy import numpy_backend
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.network import Network, gradients
+from dnn_xp.network import Network, gradient_sums
 
 
 @pytest.mark.parametrize("hidden", sorted(set(ACTIVATIONS) - {"exp"}))
@@ -35,9 +35,9 @@ def test_the_bits_of_the_formulas(rng, hidden, m, drops):
     for array in (X, Y, *(array for pair in parameters for array in pair)):
         array.flags.writeable = False
     lowered, layers = backend.lower(network)
-    how = {"m": m, "masks": masks, "xp": backend.xp}
-    expected, Z = gradients(X, Y, parameters, network, **how)
-    found, found_Z = gradients(X, Y, parameters, lowered, layers=layers, **how)
+    how = {"masks": masks, "xp": backend.xp}
+    expected, Z = gradient_sums(X, Y, parameters, network, **how)
+    found, found_Z = gradient_sums(X, Y, parameters, lowered, layers=layers, **how)
     assert found_Z.tobytes() == Z.tobytes()
     for one, other in zip(found, expected, strict=True):
         assert [each.tobytes() for each in one] == [each.tobytes() for each in other]
