@@ -117,20 +117,26 @@ def load(target: str) -> Any:
         raise NotAvailable(f"{error.name} is not installed") from error
 
 
-def fastest(options: Iterable[T], run: Callable[[T], Callable[[], Any]]) -> T:
-    """Return the option whose `run(option)` is fastest.
+def fastest(options: Iterable[T], make: Callable[[T], Work | Callable[[], Any]]) -> T:
+    """Return the option for which the work that `make` returns is done fastest.
 
-    The median of three calls counts, more of them where a call is quick, after one to warm up.
+    The median counts of three runs or more, as many as TRIAL_SECONDS hold, after as long to warm up.
     """
 
     def seconds(option: T) -> float:
-        work = run(option)
-        work()
-        times: list[float] = []
-        while len(times) < 3 or sum(times) < TRIAL_SECONDS:
-            start = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
+        made = make(option)
+        work = made if isinstance(made, Work) else Work(made)
+        with work.session():
+            _times(work.run, 1)
+            return statistics.median(_times(work.run, 3))
 
     return min(options, key=seconds)
+
+
+def _times(run: Callable[[], Any], fewest: int) -> list[float]:
+    times: list[float] = []
+    while len(times) < fewest or sum(times) < TRIAL_SECONDS:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return times

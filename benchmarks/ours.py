@@ -91,7 +91,7 @@ def make(
     objective, theta, size = objective_for(backend, parameters, m, block_size=block_size)
     threads = default_threads() if backend.python_threads else 1
 
-    def layout(name: str) -> tuple[Engine, Callable[[], Any]]:
+    def layout(name: str) -> Work:
         rows = name == "rows"
         X_source, Y_source = (
             ArraySource(backend.from_host(np.ascontiguousarray(array.T) if rows else array), rows)
@@ -106,19 +106,10 @@ def make(
             backend.synchronize()
             return result
 
-        return engine, run
+        return Work(run, session=lambda: engine)
 
-    def trial(name: str) -> Callable[[], Any]:
-        engine, run = layout(name)
-
-        def step() -> Any:
-            with engine:
-                return run()
-
-        return step
-
-    best = fastest(("columns", "rows"), trial) if tune else "columns"
-    engine, run = layout(best)
+    best = fastest(("columns", "rows"), layout) if tune else "columns"
+    work = layout(best)
 
     def convert(result: Any) -> tuple[float, Gradients]:
         J, gradient = result
@@ -126,7 +117,7 @@ def make(
 
     plan = make_plan(sizes, m, itemsize=4, block_size=size, threads=threads)
     note = f"examples as {best}; blocks: {plan.blocks} of {size}; threads: {plan.threads}"
-    return Step(run=run, convert=convert, note=note, session=lambda: engine)
+    return Step(run=work.run, convert=convert, note=note, session=work.session)
 
 
 def train(data: Problem, *, iterations: int, device: str) -> Parameters:
