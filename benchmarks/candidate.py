@@ -16,6 +16,9 @@ Gradients = list[tuple[Array, Array]]
 T = TypeVar("T")
 
 TRIAL_SECONDS = 0.05
+# Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
+# for 2^26 cycles, which is some 30 ms.
+REST = 0.1
 
 
 class NotAvailable(Exception):  # noqa: N818 - a candidate that is not here is no error
@@ -126,6 +129,7 @@ def fastest(options: Iterable[T], make: Callable[[T], Work | Callable[[], Any]])
     def seconds(option: T) -> float:
         made = make(option)
         work = made if isinstance(made, Work) else Work(made)
+        time.sleep(REST)
         with work.session():
             _times(work.run, 1)
             return statistics.median(_times(work.run, 3))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from benchmarks.candidate import Work
+from benchmarks.candidate import REST, Work
 
 MIN_ROUNDS = 3
 # A timing repeats a quick candidate until it lasts as long, since a training repeats its step for
@@ -17,9 +17,6 @@ MIN_ROUNDS = 3
 # rest, to be what they are then.
 MIN_SECONDS = 0.1
 SETTLING_SECONDS = 0.03
-# Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
-# for 2^26 cycles, which is some 30 ms.
-REST = 0.1
 
 
 class Timing(NamedTuple):

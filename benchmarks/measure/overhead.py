@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
-from benchmarks.interleave import REST
+from benchmarks.candidate import REST
 from benchmarks.measure import Options, say
 from benchmarks.results import save
 from benchmarks.shapes import Array, Parameters, problem
