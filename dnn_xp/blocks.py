@@ -35,7 +35,7 @@ class BlockFunctions:
     narrow : dtype of that library, optional
         What layers are computed in, where it is not `dtype`.
     moments : pair of arrays (n_0, 1), optional
-        Mean and scale of the standardization, in `dtype`.
+        Mean and scale of the standardization, in `dtype`, or in float64 where that has no room for them.
     wide_moments : pair of arrays (n_0, 1), optional
         The same in float64, for blocks whose values `dtype` would round before the mean is taken
         away: of a time in seconds since 1970 float32 keeps no more than two minutes.
@@ -81,7 +81,7 @@ class BlockFunctions:
         if self._wide_moments is not None and X.dtype in self._rounded:
             wide = xp.astype(X, xp.float64, copy=False)
             return self._working(standardize(wide, *self._wide_moments, xp=xp))
-        return standardize(self._working(X), *self._moments, xp=xp)
+        return self._working(standardize(self._working(X), *self._moments, xp=xp))
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""

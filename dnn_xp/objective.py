@@ -133,12 +133,14 @@ class Objective:
         self._fitting = _Fitting()
         self._penalties = penalties or Penalties()
         self._xp = backend.xp
-        moments = _placed(standardization, backend, dtype)
         # Where the device has no float64 there is no better than the working dtype.
         wide = None
         if dtype == "float32":
             with suppress(TypeError, ValueError):
                 wide = _placed(standardization, backend, "float64")
+        moments = _placed(standardization, backend, dtype)
+        if standardization and wide and not _held_by_float32(*standardization):
+            moments = wide
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
@@ -312,8 +314,17 @@ def _placed(
 ) -> tuple[Array, Array] | None:
     if standardization is None:
         return None
-    mean, scale = (backend.from_host(np.asarray(array, dtype=dtype)) for array in standardization)
+    with np.errstate(over="ignore", under="ignore"):
+        arrays = [np.asarray(array, dtype=dtype) for array in standardization]
+    mean, scale = map(backend.from_host, arrays)
     return mean, scale
+
+
+def _held_by_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether float32 has room for every mean and scale: none of them infinite, and no scale near 0."""
+    limits = np.finfo(np.float32)
+    largest = max(np.abs(mean).max(), scale.max())
+    return bool(largest <= limits.max and scale.min() >= limits.tiny)
 
 
 def weight_mask(sizes: Sequence[int], dtype: str) -> np.ndarray:

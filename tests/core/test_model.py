@@ -484,3 +484,15 @@ def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
     # Standardized in float64 they are ordinary numbers again.
     wide = dnn_xp.train(far, X[0] > 0, hidden=[4], iterations=3, dtype="float32", standardize=True)
     assert np.isfinite(wide.predict_proba(far)).all()
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(1e39, 1e38), (0.0, 1e-60), (0.0, 1e-40), (3.0, 2.0)])
+def test_a_float32_model_of_features_whose_moments_float32_cannot_hold(mean, scale, rng):
+    X = mean + scale * rng.standard_normal((3, 200))
+    model = dnn_xp.train(
+        X, X[0] > mean, hidden=[4], standardize=True, iterations=3, dtype="float32"
+    )
+    held = min(1.0, scale) * np.asarray([[0.0, 1.0, -2.0]] * 3)
+    expected = model.predict_proba(held.astype(np.float32).astype(np.float64))
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(model.predict_proba(held.astype(np.float32)), expected, rtol=1e-5)
