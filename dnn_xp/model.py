@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -22,6 +23,7 @@ from dnn_xp.data import (
     as_source,
     check_features,
     check_finite,
+    check_outputs,
     encode_targets,
     encode_weights,
 )
@@ -216,8 +218,17 @@ class Model:
             place(targets.source, self.backend),
             None if weights is None else place(weights, self.backend),
         )
-        with self._at_work(threads) as objective:
-            return score(objective, self.theta, given, self.kind)
+        with self._at_work(threads) as objective, np.errstate(over="ignore", invalid="ignore"):
+            found = score(objective, self.theta, given, self.kind)
+        if not math.isfinite(found.cost):
+            wider = "" if self.dtype == "float64" else ", or train with dtype='float64'"
+            msg = (
+                f"the cost on these examples is {found.cost}: X or Y holds values for which this "
+                f"model overflows {self.dtype}. Look for values far beyond those of the training"
+                f"{wider}."
+            )
+            raise ValueError(msg)
+        return found
 
     def summary(self) -> None:
         """Print the layers, their shapes and parameter counts, and everything that was decided in the training."""
@@ -262,8 +273,11 @@ class Model:
 
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
         source = place(self._checked(X, examples), self.backend)
-        with self._at_work(threads) as objective:
-            return objective.decision_values(self.theta, source)
+        # Outputs that overflow are no warning: they are refused.
+        with self._at_work(threads) as objective, np.errstate(over="ignore", invalid="ignore"):
+            Z = objective.decision_values(self.theta, source)
+        check_outputs(Z, self.dtype)
+        return Z
 
     @contextmanager
     def _at_work(self, threads: int | None) -> Iterator[Objective]:

@@ -88,6 +88,27 @@ def check_finite(
     )
 
 
+def check_outputs(Z: Array, dtype: str) -> None:
+    """Raise where outputs Z (n_L, m) of a model in that dtype are not finite, though X is.
+
+    Raises
+    ------
+    ValueError
+        With how many examples, and the first of them.
+    """
+    if block_is_finite(Z):
+        return
+    (bad,) = np.nonzero(~np.isfinite(to_host(Z)).all(axis=0))
+    if len(bad) == 0:
+        return
+    wider = "" if dtype == "float64" else ", or train with dtype='float64'"
+    raise ValueError(
+        f"X holds values for which this model's outputs overflow {dtype}: {len(bad)} of "
+        f"{Z.shape[1]} examples, the first is example {bad[0]} (counted from 0). Look for values far "
+        f"beyond those of the training{wider}."
+    )
+
+
 def _beyond_float32(block: Array, start: int) -> str:
     """The first finite value of a block that float32 cannot hold, in words; "" where there is none."""
     largest, xp = float(np.finfo(np.float32).max), namespace(block)

@@ -486,6 +486,38 @@ def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
     assert np.isfinite(wide.predict_proba(far)).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_values", "evaluate"])
+def test_examples_for_which_a_model_overflows_are_refused(rng, ask, dtype):
+    X = (1e-3 * rng.standard_normal((3, 60))).astype(dtype)
+    model = dnn_xp.train(X, X[0] > 0, hidden=[4], iterations=3, standardize=True, dtype=dtype)
+    far = X.copy()
+    far[:, 7:9] = 0.9 * np.finfo(dtype).max
+    wider = r", or train with dtype='float64'" if dtype == "float32" else ""
+    expected = (
+        rf"^X holds values for which this model's outputs overflow {dtype}: 2 of 60 examples, the "
+        rf"first is example 7 \(counted from 0\). Look for values far beyond those of the "
+        rf"training{wider}.$"
+    )
+    if ask == "evaluate":
+        expected = (
+            rf"^the cost on these examples is nan: X or Y holds values for which this model overflows "
+            rf"{dtype}. Look for values far beyond those of the training{wider}.$"
+        )
+    arguments = (far, X[0] > 0) if ask == "evaluate" else (far,)
+    with pytest.raises(ValueError, match=expected):
+        getattr(model, ask)(*arguments, threads=2)
+
+
+def test_outputs_of_which_only_the_sum_overflows_are_given():
+    X = np.full((3, 60), 1e37, dtype=np.float32)
+    start = [(np.ones((1, 3)), np.zeros((1, 1)))]
+    small = X / 1e37
+    how = {"hidden": [], "iterations": 0, "initialization": start, "cost": "squared_error"}
+    model = dnn_xp.train(small, small[0], **how)
+    assert model.decision_values(X).tolist() == [[np.float32(3e37)] * 60]
+
+
 @pytest.mark.parametrize(("mean", "scale"), [(1e39, 1e38), (0.0, 1e-60), (0.0, 1e-40), (3.0, 2.0)])
 def test_a_float32_model_of_features_whose_moments_float32_cannot_hold(mean, scale, rng):
     X = mean + scale * rng.standard_normal((3, 200))
