@@ -18,7 +18,7 @@ from dnn_xp.formulas.dropout import dropout_mask
 from dnn_xp.formulas.layers import AS_WRITTEN, Layers
 from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
 from dnn_xp.formulas.types import Array, Namespace
-from dnn_xp.network import Network, Parameters, gradient_sums, linear_output, output_cost
+from dnn_xp.network import Network, Parameters, gradient_sums, linear_output, output_cost_sum
 
 
 class BlockFunctions:
@@ -98,7 +98,7 @@ class BlockFunctions:
         return (self._cost(self.output(parameters, X), self._working(Y), weights),)
 
     def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
-        return output_cost(Z, Y, self._network, m=1.0, weights=weights, xp=self._xp)
+        return output_cost_sum(Z, Y, self._network, weights=weights, xp=self._xp)
 
     def gradients(
         self,

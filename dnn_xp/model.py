@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -21,6 +20,7 @@ from dnn_xp.backends import (
 from dnn_xp.data import (
     Source,
     as_source,
+    check_cost,
     check_features,
     check_finite,
     check_outputs,
@@ -218,16 +218,9 @@ class Model:
             place(targets.source, self.backend),
             None if weights is None else place(weights, self.backend),
         )
-        with self._at_work(threads) as objective, np.errstate(over="ignore", invalid="ignore"):
+        with self._at_work(threads) as objective:
             found = score(objective, self.theta, given, self.kind)
-        if not math.isfinite(found.cost):
-            wider = "" if self.dtype == "float64" else ", or train with dtype='float64'"
-            msg = (
-                f"the cost on these examples is {found.cost}: X or Y holds values for which this "
-                f"model overflows {self.dtype}. Look for values far beyond those of the training"
-                f"{wider}."
-            )
-            raise ValueError(msg)
+        check_cost(found.cost, self.dtype)
         return found
 
     def summary(self) -> None:
@@ -273,8 +266,7 @@ class Model:
 
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
         source = place(self._checked(X, examples), self.backend)
-        # Outputs that overflow are no warning: they are refused.
-        with self._at_work(threads) as objective, np.errstate(over="ignore", invalid="ignore"):
+        with self._at_work(threads) as objective:
             Z = objective.decision_values(self.theta, source)
         check_outputs(Z, self.dtype)
         return Z
@@ -291,7 +283,12 @@ class Model:
             )
         wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
         precise = with_precision(self.backend, self.dtype)
-        with precise.active(), Engine(wanted if self.backend.python_threads else 1) as engine:
+        with (
+            precise.active(),
+            Engine(wanted if self.backend.python_threads else 1) as engine,
+            # What overflows is no warning: it is refused when all is computed.
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
             yield self._objectives[self.dtype].using(engine)
 
     def _block_size(self, m: int) -> int:

@@ -228,11 +228,11 @@ def output_derivative(Z: Array, Y: Array, network: Network, *, xp: Namespace) ->
     return activation.backward(dA, Z, xp=xp)
 
 
-def output_cost(
-    Z: Array, Y: Array, network: Network, *, m: float, xp: Namespace, weights: Array | None = None
+def output_cost_sum(
+    Z: Array, Y: Array, network: Network, *, xp: Namespace, weights: Array | None = None
 ) -> Array:
-    """What examples with outputs Z[L] contribute to J = (1/m) sum of weights * losses; a 0-d array."""
-    return weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=m, xp=xp)
+    """What examples with outputs Z[L] add to m J = sum of weights * losses; a 0-d array."""
+    return weighted_sum(output_loss(Z, Y, network, xp=xp), weights, m=1.0, xp=xp)
 
 
 def gradient_sums(

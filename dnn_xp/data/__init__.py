@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnn_xp.data.agreement import check_features, check_same_library, looks_transposed
 from dnn_xp.data.arrays import as_source, open_path
 from dnn_xp.data.files import table_columns
-from dnn_xp.data.finite import block_is_finite, check_finite, check_outputs
+from dnn_xp.data.finite import block_is_finite, check_cost, check_finite, check_outputs
 from dnn_xp.data.host import working_dtype
 from dnn_xp.data.label_source import LabelSource
 from dnn_xp.data.labels import Targets, encode_targets
@@ -32,6 +32,7 @@ __all__ = [
     "as_source",
     "block_is_finite",
     "block_moments",
+    "check_cost",
     "check_features",
     "check_finite",
     "check_outputs",

@@ -101,12 +101,24 @@ def check_outputs(Z: Array, dtype: str) -> None:
     (bad,) = np.nonzero(~np.isfinite(to_host(Z)).all(axis=0))
     if len(bad) == 0:
         return
-    wider = "" if dtype == "float64" else ", or train with dtype='float64'"
     raise ValueError(
         f"X holds values for which this model's outputs overflow {dtype}: {len(bad)} of "
-        f"{Z.shape[1]} examples, the first is example {bad[0]} (counted from 0). Look for values far "
-        f"beyond those of the training{wider}."
+        f"{Z.shape[1]} examples, the first is example {bad[0]} (counted from 0). {_way_out(dtype)}"
     )
+
+
+def check_cost(cost: float, dtype: str) -> None:
+    """Raise ValueError where the cost of a model in that dtype is not finite, though X and Y are."""
+    if not math.isfinite(cost):
+        raise ValueError(
+            f"the cost on these examples is {cost}: X or Y holds values for which this model "
+            f"overflows {dtype}. {_way_out(dtype)}"
+        )
+
+
+def _way_out(dtype: str) -> str:
+    wider = "" if dtype == "float64" else ", or train with dtype='float64'"
+    return f"Look for values far beyond those of the training{wider}."
 
 
 def _beyond_float32(block: Array, start: int) -> str:
