@@ -13,6 +13,7 @@ from benchmarks.candidate import Gradients, Step, Work, fastest
 from benchmarks.shapes import Array, Parameters, Problem
 from dnn_xp.backends import Backend, choose_backend, products
 from dnn_xp.backends.cupy import why_not_cuda
+from dnn_xp.block_size import auto_block_size
 from dnn_xp.data import ArraySource
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas import (
@@ -27,7 +28,7 @@ from dnn_xp.formulas import (
 )
 from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import auto_block_size, make_plan
+from dnn_xp.planning import Pass, Values, make_plan
 
 
 def why_not(device: str) -> str | None:
@@ -115,7 +116,7 @@ def make(
         J, gradient = result
         return float(J), unflatten(backend.to_host(gradient), sizes, xp=np)
 
-    plan = make_plan(sizes, m, itemsize=4, block_size=size, threads=threads)
+    plan = make_plan(sizes, Pass(m, size), X=Values(X.dtype, X.dtype), threads=threads)
     note = f"examples as {best}; blocks: {plan.blocks} of {size}; threads: {plan.threads}"
     return Step(run=work.run, convert=convert, note=note, session=work.session)
 

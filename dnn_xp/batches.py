@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnn_xp.backends.staging import received
 from dnn_xp.data import ArraySource
 from dnn_xp.data.subset import side_by_side
 from dnn_xp.formulas.types import Array
@@ -45,11 +46,20 @@ def _run_of_a_file(bytes_of_example: int, batch_size: int) -> int:
     return max(batch_size, _SHUFFLE_BYTES // bytes_of_example // batch_size * batch_size)
 
 
-def shuffle_bytes(m: int, bytes_of_example: int, batch_size: int, *, in_memory: bool) -> int:
-    """Bytes of an epoch's order, or of the runs of a file: one in use, its copy, one being read."""
+def shuffle_bytes(
+    m: int, bytes_of_example: int, batch_size: int, *, in_memory: bool, on_device: bool
+) -> tuple[int, int]:
+    """Bytes on the host and on the device of an epoch's order, or of the runs of a file.
+
+    Of those there are one in use, its copy, and, where there are more, one being read. On the way to
+    a device they are in page-locked memory and there, and one more on the host.
+    """
     if in_memory:
-        return 8 * m
-    return 3 * bytes_of_example * min(m, _run_of_a_file(bytes_of_example, batch_size))
+        return 8 * m, 0
+    examples = _run_of_a_file(bytes_of_example, batch_size)
+    run = bytes_of_example * min(m, examples)
+    beside = 1 if m > examples else 0
+    return ((3 + beside) * run, (2 + beside) * run) if on_device else ((2 + beside) * run, 0)
 
 
 class Batches:
@@ -78,11 +88,12 @@ class Batches:
         run = examples.m if examples.in_memory else _run_of_a_file(self._each, batch_size)
         self.shuffle_run = min(run, examples.m)
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that shuffling holds on the host."""
+    def held_bytes(self, *, on_device: bool) -> tuple[int, int]:
+        """Bytes that shuffling holds on the host and on the device."""
         m, in_memory = self._examples.m, self._examples.in_memory
-        return shuffle_bytes(m, self._each, self.batch_size, in_memory=in_memory)
+        return shuffle_bytes(
+            m, self._each, self.batch_size, in_memory=in_memory, on_device=on_device
+        )
 
     @property
     def per_epoch(self) -> int:
@@ -104,18 +115,25 @@ class Batches:
         if len(starts) > 1:
             starts = self._rng.permutation(starts)
         with ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader") as reader:
-            ahead = reader.submit(self._run, starts[0])
-            for following in starts[1:]:
+            ahead = reader.submit(self._read, starts[0])
+            for following in (*starts[1:], None):
                 run = ahead.result()
-                ahead = reader.submit(self._run, following)
-                yield from self._shuffled(run)
-            yield from self._shuffled(ahead.result())
+                if following is not None:
+                    ahead = reader.submit(self._read, following)
+                with received(*run) as (X, Y, weights):
+                    yield from self._shuffled(
+                        Examples(
+                            side_by_side(ArraySource(X)),
+                            ArraySource(Y),
+                            None if weights is None else ArraySource(weights),
+                        )
+                    )
 
-    def _run(self, start: int) -> Examples:
+    def _read(self, start: int) -> tuple[Any, Any, Any]:
+        """X, Y and weights of a run, or what is on its way to the device of them."""
         stop = min(int(start) + self.shuffle_run, self._examples.m)
-        X, Y, weights = self._examples.block(int(start), stop)
-        return Examples(
-            side_by_side(ArraySource(X)),
-            ArraySource(Y),
-            None if weights is None else ArraySource(weights),
-        )
+        X, Y, weights = self._examples.block_ahead(int(start), stop)
+        if isinstance(X, np.ndarray):
+            # Here, beside the arithmetic.
+            X = side_by_side(ArraySource(X)).block(0, stop - int(start))
+        return X, Y, weights

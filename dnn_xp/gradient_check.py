@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import choose_backend
+from dnn_xp.block_size import auto_block_size, gradient_flops
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe
 from dnn_xp.engine import Engine, default_threads
@@ -20,7 +21,6 @@ from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective, Penalties, weight_mask
 from dnn_xp.options import build_network, keep_probabilities
-from dnn_xp.planning import auto_block_size, gradient_flops
 from dnn_xp.start import given_layers, initial_parameters
 
 # Small on purpose: every entry takes two costs.

@@ -23,15 +23,14 @@ from dnn_xp.data import (
     merge_moments,
     working_dtype,
 )
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK
 from dnn_xp.data.messages import describe, unknown_name
 from dnn_xp.data.subset import RangeSource, side_by_side, subset
 from dnn_xp.engine import Engine, block_ranges
 from dnn_xp.objective import Examples
-from dnn_xp.placement import place
+from dnn_xp.placement import held_bytes, place, source_bytes
 
 Standardization = tuple[np.ndarray, np.ndarray]
-# Values of one block of the pass that computes means and looks for NaN.
-_VALUES_OF_A_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Intake:
         X and Y to validate on.
     dtype : str
         "float32" or "float64".
+    copied_bytes : int
+        What was copied to split off the validation examples.
     """
 
     X: Source
@@ -57,6 +58,16 @@ class Intake:
     weights: Source | None
     validation: tuple[Source, Source] | None
     dtype: str
+    copied_bytes: int = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are held besides what was given: codes of labels, weights, split examples."""
+        weights = 0 if self.weights is None else source_bytes(self.weights)
+        if self.copied_bytes:
+            return self.copied_bytes + weights
+        others = () if self.validation is None else (self.validation[1],)
+        return weights + sum(map(held_bytes, (self.targets.source, *others)))
 
     def placed(self, backend: Backend, *, for_batches: bool) -> tuple[Examples, Examples | None]:
         """Training and validation examples where the backend computes."""
@@ -102,12 +113,7 @@ def take_in(
         return intake
     if isinstance(validation, Real):
         return _split(intake, float(validation), rng)
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-        msg = f"validation must be a fraction such as 0.1 or a pair (X, Y), got {describe(validation)}"
-        raise TypeError(msg)
-    X_validation, Y_validation = validation
-    held_out = as_source(X_validation, argument="validation X", examples=examples)
-    check_features(held_out, source.n, argument="validation X", examples=examples)
+    held_out, Y_validation = validation_pair(validation, source.n, examples=examples)
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
@@ -123,6 +129,17 @@ def take_in(
         msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
         raise ValueError(msg)
     return replace(intake, validation=(held_out, others.source))
+
+
+def validation_pair(validation: Any, n: int, *, examples: str) -> tuple[Source, Any]:
+    """The X of a pair (X, Y) as a source of n features, and Y as it is."""
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        msg = f"validation must be a fraction such as 0.1 or a pair (X, Y), got {describe(validation)}"
+        raise TypeError(msg)
+    X, Y = validation
+    held_out = as_source(X, argument="validation X", examples=examples)
+    check_features(held_out, n, argument="validation X", examples=examples)
+    return held_out, Y
 
 
 def dtype_name(dtype: Any) -> str:
@@ -149,26 +166,33 @@ def dtype_of(precision: Any, dtype: Any) -> str | None:
     return needed
 
 
-def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
-    X, Y, weights, m = intake.X, intake.targets.source, intake.weights, intake.X.m
+def examples_held_out(fraction: float, m: int) -> int:
+    """How many of m examples a fraction sets aside."""
     held_out = round(m * fraction) if 0.0 < fraction < 1.0 else 0
     if not 0 < held_out < m:
         msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
         raise ValueError(msg)
+    return held_out
+
+
+def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
+    X, Y, weights, m = intake.X, intake.targets.source, intake.weights, intake.X.m
+    held_out = examples_held_out(fraction, m)
 
     def part(source: Source, chosen: np.ndarray | None, first: int, last: int) -> Source:
         return RangeSource(source, first, last) if chosen is None else subset(source, chosen)
 
     training = testing = None
-    last = m - held_out
+    last, copied = m - held_out, 0
     if X.in_memory and Y.in_memory:
+        copied = source_bytes(X) + (held_bytes(Y) or source_bytes(Y))
         order = rng.permutation(m)
         training, testing = np.sort(order[held_out:]), np.sort(order[:held_out])
         # Now, because afterwards nobody knows which example was which.
         check_finite(X, "X")
     else:
         # The training part is looked at by the pass that may standardize it.
-        blocks = block_ranges(held_out, max(1, _VALUES_OF_A_BLOCK // X.n))
+        blocks = block_ranges(held_out, max(1, VALUES_OF_A_BLOCK // X.n))
         check_finite(X, "X", blocks=[(last + start, last + stop) for start, stop in blocks])
     if weights is not None:
         # Scaled anew: a mean of 1 over all examples is not one over a part of them.
@@ -180,6 +204,7 @@ def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
         targets=replace(intake.targets, source=part(Y, training, 0, last)),
         weights=weights,
         validation=(part(X, testing, last, m), part(Y, testing, last, m)),
+        copied_bytes=copied,
     )
 
 
@@ -195,7 +220,7 @@ def finite_or_standardized(
             lambda block: (block_moments(block),),
             lambda start, stop: (X.block(start, stop),),
             X.m,
-            max(1, _VALUES_OF_A_BLOCK // X.n),
+            max(1, VALUES_OF_A_BLOCK // X.n),
             combine=lambda left, right: (merge_moments(left[0], right[0]),),
             read_ahead=not X.in_memory,
         )

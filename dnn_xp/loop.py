@@ -11,10 +11,10 @@ import numpy as np
 
 from dnn_xp.backends.graphs import Arrays, Replay, Step
 from dnn_xp.batches import Batch, Batches
+from dnn_xp.block_size import gradient_flops
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.formulas.updates import Optimizer, clip_by_global_norm
 from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import gradient_flops
 from dnn_xp.recorder import Recorder
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from dnn_xp.backends import (
     choose_backend,
     with_precision,
 )
+from dnn_xp.block_size import auto_block_size
 from dnn_xp.data import (
     Source,
     as_source,
@@ -35,7 +36,6 @@ from dnn_xp.history import History
 from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
 from dnn_xp.placement import convert, place
-from dnn_xp.planning import auto_block_size
 from dnn_xp.scoring import Evaluation, score
 from dnn_xp.storage import load_model, save_model
 from dnn_xp.summary import model_html, model_repr, model_table

@@ -32,7 +32,7 @@ _STATE_VECTORS = {
     "rmsprop": 1,
     "adam": 2,
     "adamw": 2,
-    "lbfgs": 48,
+    "lbfgs": 76,
 }
 _DEFAULT_ITERATIONS = 300
 _DEFAULT_LBFGS_ITERATIONS = 200

@@ -11,6 +11,8 @@ from dnn_xp.backends import Backend, backend_for_array
 from dnn_xp.backends.staging import Arriving
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
+from dnn_xp.data.label_source import code_dtype
+from dnn_xp.data.subset import RangeSource
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.formulas.types import Array
 
@@ -59,6 +61,14 @@ def source_bytes(source: Source) -> int:
     return source.n * source.m * np.dtype(source.dtype).itemsize
 
 
+def label_bytes(n: int, m: int, itemsize: int, *, elsewhere: bool) -> int:
+    """Bytes that the targets of class labels take where they are placed: as columns, or as codes."""
+    columns = n * m * itemsize
+    if columns <= _SMALL:
+        return columns
+    return m * code_dtype(n).itemsize if elsewhere else 0
+
+
 def placed_bytes(placed: Source, given: Source) -> int:
     """Bytes that a source takes where it was placed: none where it stayed or comes block by block."""
     if placed is given or not placed.in_memory:
@@ -80,6 +90,8 @@ def fits(nbytes: int, backend: Backend) -> bool:
 
 def held_bytes(targets: Source) -> int:
     """Bytes that targets keep whatever the blocks: the codes of class labels."""
+    if isinstance(targets, RangeSource):
+        return held_bytes(targets.source) * targets.m // targets.source.m
     return int(targets.codes.nbytes) if isinstance(targets, LabelSource) else 0
 
 

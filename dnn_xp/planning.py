@@ -1,4 +1,4 @@
-"""How large a block is, and how much memory a training takes, known before anything is allocated."""
+"""How much memory a training takes, known from shapes alone, before anything is allocated."""
 
 from __future__ import annotations
 
@@ -6,58 +6,78 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from dnn_xp.backends import Backend
 from dnn_xp.backends.parts import part_count
+from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.network import parameter_count
 
-# A block below this much arithmetic costs more to hand to a thread than to compute.
-_SMALLEST_BLOCK_FLOPS = 5e7
-# Below this many columns matrix products lose their speed.
-_SMALLEST_BLOCK = 96
-# With so many times as many features as examples or units, threads share the first layer's products
-# (see `backends.parts`) sooner than the examples, each part of which would want a dW[1] of its own.
-_WIDE = 4
+# Arrays that are made on the way through the widest layer and let go, forward and in all: by relu and
+# identity, whose formulas are short, and at most by any other activation. And of the outputs, Y
+# among them, by any cost.
+_TEMPORARIES = (1, 4)
+_MOST_TEMPORARIES = (5, 9)
+_OF_OUTPUTS = 6
 
 
-def gradient_flops(sizes: Sequence[int], m: int) -> float:
-    """Multiplications and additions of one exact gradient: 6 per weight and example, 4 in the first layer."""
-    weights = [n * n_prev for n_prev, n in pairwise(sizes)]
-    return m * (6.0 * sum(weights) - 2.0 * weights[0])
+class Pass(NamedTuple):
+    """Examples that are summed in blocks: those of a step, or a whole set for its cost.
 
-
-def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backend) -> int:
-    """Examples per block, from the problem and the library alone (never from the number of threads).
-
-    The activations of the widest layer of one block fill about `backend.block_bytes`, which keeps a
-    block's arrays in the caches and still gives every array operation enough to do. Where there are
-    many parameters a block is larger, since its gradient passes through the same memory: about one
-    and a half times as many activations as parameters. Blocks are then made equally large. Where
-    blocks are computed on Python threads their number is even, so that two, four or more threads
-    finish together, and small problems are split as well when the parts are worth a thread; unless
-    X is so wide that threads do better to share its features.
+    Attributes
+    ----------
+    m, block_size : int
+        How many they are, and how many a block has.
+    bytes_ahead : int
+        Bytes of one example in what is read ahead; 0 where nothing is.
+    gathered : bool
+        Whether X of a block is a copy, as of the examples of a shuffled batch.
     """
-    itemsize = np.dtype(dtype).itemsize
-    by_cache = backend.block_bytes // (itemsize * max(sizes[1:]))
-    by_parameters = int(1.5 * parameter_count(sizes) / sum(sizes[1:]))
-    size = min(backend.largest_block, max(by_cache, by_parameters))
-    blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
-    if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
-        blocks = max(blocks, min(8, int(worthwhile)))
-    if blocks > 1:
-        blocks += blocks % 2
-    size = math.ceil(m / max(1, blocks))
-    if blocks <= 1:
-        return size
-    # Whole vector registers and cache lines: a multiple of 16 examples. But rows half a page or
-    # more apart, to the byte, fall into the same few sets of a cache: W (32, 32) times A took
-    # 1.6 times as long with 8192 columns as with 8080.
-    size = -(-size // 16) * 16
-    return min(m, size if size * itemsize % 2048 else size + 16)
+
+    m: int
+    block_size: int
+    bytes_ahead: int = 0
+    gathered: bool = False
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks, the ragged one included."""
+        return math.ceil(self.m / self.block_size)
+
+
+class Values(NamedTuple):
+    """What becomes of a value of X on its way into a block.
+
+    Attributes
+    ----------
+    given, working : dtype
+        As it is given, and as it is computed with.
+    standardized : bool
+        Whether a mean is taken away and a scale divided by.
+    """
+
+    given: npt.DTypeLike
+    working: npt.DTypeLike
+    standardized: bool = False
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a value that is computed with."""
+        return np.dtype(self.working).itemsize
+
+    @property
+    def kept(self) -> int:
+        """Bytes of it besides the data while a block is computed."""
+        changed = self.standardized or np.dtype(self.given) != np.dtype(self.working)
+        return self.itemsize if changed else 0
+
+    @property
+    def at_first(self) -> int:
+        """The same before any layer: as it is standardized in, less its mean, divided by its scale."""
+        return 3 * itemsize_meanwhile(self.given, self.working) if self.standardized else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +90,8 @@ class Plan:
         How the examples are cut, and how many threads there is work for: blocks computed at once,
         or parts of the products of a single block.
     block_bytes : int
-        Arrays of one block: its X in the working dtype, Z, A and their derivatives in every layer;
-        or those that standardizing X takes, where they are larger.
+        Arrays of one block of a step: its X where it is copied, Z, A and their derivatives; or those
+        that standardizing X takes, where they are larger.
     parameter_bytes : int
         Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an
         update.
@@ -79,7 +99,8 @@ class Plan:
         X and Y in the working library, when they have to be placed there (0 when they are used
         where they are, or come block by block).
     host_peak_bytes, device_peak_bytes : int
-        Peak on the host and on the GPU, `data_bytes` included where it lies.
+        Peak on the host and on the GPU, `data_bytes` included where it lies: of checking X and Y, of
+        the steps, or of the passes that give costs, whichever takes most.
     """
 
     block_size: int
@@ -122,49 +143,83 @@ def _parts(sizes: Sequence[int], m: int) -> int:
     return max(part_count(n, n_prev, m) for n_prev, n in pairwise(sizes))
 
 
+def _example_bytes(
+    sizes: Sequence[int], X: Values, temporaries: int, *, gathered: bool, drops_out: bool
+) -> int:
+    """Bytes of an example in a block: Z and A of every layer, temporaries of the widest, X and outputs."""
+    hidden = sum(sizes[1:])
+    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + _OF_OUTPUTS * sizes[-1])
+    # A is kept as it was dropped from, too, and the mask takes a byte.
+    dropped = (X.itemsize + 1) * hidden if drops_out else 0
+    copied = np.dtype(X.given).itemsize if gathered else 0
+    return copied * sizes[0] + max(X.kept * sizes[0] + layers + dropped, X.at_first * sizes[0])
+
+
 def make_plan(
     sizes: Sequence[int],
-    m: int,
-    *,
-    itemsize: int,
-    block_size: int,
+    step: Pass,
+    *costs: Pass,
+    X: Values,
     threads: int,
+    elaborate: bool = False,
+    drops_out: bool = False,
     optimizer_vectors: int = 2,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
-    ahead_bytes: int = 0,
-    standardized_itemsize: int = 0,
+    held_on_device: int = 0,
+    intake_bytes: int = 0,
 ) -> Plan:
-    """Memory of one step, from the shapes alone.
+    """Memory of a training, from shapes alone.
 
-    `held_bytes` stay on the host besides; `ahead_bytes` are those of one example in what is read
-    ahead; `standardized_itemsize` are those of a value of X while it is standardized, 0 where it is
-    not.
+    Parameters
+    ----------
+    sizes : sequence of int
+        Layers.
+    step, costs : Pass
+        The examples of an update, and sets of examples whose cost takes a pass of its own.
+    X : Values
+        What becomes of X.
+    threads : int
+        Blocks computed at once where there are so many.
+    elaborate, drops_out : bool
+        Whether a hidden activation is another one than relu and identity; whether there is dropout.
+    optimizer_vectors : int
+        Of the size of the parameters.
+    on_device : bool
+        Whether it is computed on a GPU.
+    data_bytes : int
+        X and Y where they had to be placed.
+    held_bytes, held_on_device : int
+        What stays on the host, or on the GPU, besides.
+    intake_bytes : int
+        What checking X and Y takes on the host before anything is computed.
     """
-    blocks = math.ceil(m / block_size)
-    at_once = min(threads, blocks)
-    hidden = sum(sizes[1:])
-    # Z, A of every layer; dA, dZ, the 0/1 derivative and a product of the widest; the block's X
-    # once it is cast.
-    per_example = itemsize * (sizes[0] + 2 * hidden + 4 * max(sizes[1:]))
-    # Before there are any: X as it is standardized in, less its mean, and divided by its scale.
-    standardizing = 3 * standardized_itemsize * sizes[0]
-    block_bytes = max(per_example, standardizing) * block_size
-    theta = itemsize * parameter_count(sizes)
-    waiting = at_once + math.ceil(math.log2(blocks)) + 1 if blocks > 1 else 2
+    theta = X.itemsize * parameter_count(sizes)
+    forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
+    of_step = _example_bytes(sizes, X, in_all, gathered=step.gathered, drops_out=drops_out)
+    computing, ahead, reading = [], [], []
+    for each in (step, *costs):
+        at_once = min(threads, each.blocks)
+        example = of_step
+        if each is not step:
+            example = _example_bytes(sizes, X, forward, gathered=each.gathered, drops_out=False)
+        computing.append(example * each.block_size * at_once)
+        ahead.append(each.bytes_ahead * each.block_size * blocks_in_flight(at_once))
+        reading.append(each.bytes_ahead * each.block_size)
+    at_once = min(threads, step.blocks)
+    waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
-    ahead = ahead_bytes * block_size * blocks_in_flight(at_once)
-    working = block_bytes * at_once + parameter_bytes + data_bytes
+    peak = data_bytes + parameter_bytes + max(map(sum, zip(computing, ahead, strict=True)))
     # On the way to a device a block is in page-locked memory and there, and one more is being read.
-    reading = ahead + ahead_bytes * block_size if on_device else ahead
+    staging = max(map(sum, zip(ahead, reading, strict=True)))
     return Plan(
-        block_size=block_size,
-        blocks=blocks,
-        threads=at_once if blocks > 1 else min(threads, _parts(sizes, m)),
-        block_bytes=block_bytes,
+        block_size=step.block_size,
+        blocks=step.blocks,
+        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m)),
+        block_bytes=of_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
-        host_peak_bytes=reading + held_bytes + (0 if on_device else working),
-        device_peak_bytes=working + ahead if on_device else 0,
+        host_peak_bytes=held_bytes + max(intake_bytes, staging if on_device else peak),
+        device_peak_bytes=peak + held_on_device if on_device else 0,
     )

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends import choose_backend
 from dnn_xp.batches import shuffle_bytes
+from dnn_xp.block_size import auto_block_size, gradient_flops
 from dnn_xp.data import as_source, working_dtype
 from dnn_xp.data.host import is_array
-from dnn_xp.data.standardize import itemsize_meanwhile
+from dnn_xp.data.label_source import code_dtype
 from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
-from dnn_xp.intake import dtype_name
-from dnn_xp.options import hidden_sizes, optimizer_vectors, yes_or_no
-from dnn_xp.placement import fits, resides
-from dnn_xp.planning import Plan, auto_block_size, gradient_flops, make_plan
+from dnn_xp.intake import dtype_name, examples_held_out, validation_pair
+from dnn_xp.memory import checking_bytes, plan_passes
+from dnn_xp.options import (
+    hidden_activations,
+    hidden_sizes,
+    keep_probabilities,
+    optimizer_vectors,
+    yes_or_no,
+)
+from dnn_xp.placement import fits, label_bytes, resides
+from dnn_xp.planning import Plan
 
 
 def plan(
@@ -26,8 +35,12 @@ def plan(
     outputs: int = 1,
     examples: str = "columns",
     hidden: str | Sequence[int] = "auto",
+    activation: str | Sequence[str] = "relu",
     optimizer: str = "adam",
     batch_size: int | None = None,
+    keep_prob: float | Sequence[float] = 1.0,
+    sample_weight: Any = None,
+    validation: Any = None,
     standardize: bool = False,
     dtype: Any = None,
     device: str | None = None,
@@ -43,15 +56,20 @@ def plan(
         What :func:`dnn_xp.train` would get, or just its shape (n_x, m).
     outputs : int
         Outputs of the network: 1 for two classes or one value, else the number of classes.
-    examples, hidden, optimizer, batch_size, standardize, dtype, device, fallback, block_size, threads
+    examples, hidden, activation, optimizer, batch_size, keep_prob, standardize, dtype, device, \
+fallback, block_size, threads
         As in :func:`dnn_xp.train`.
+    sample_weight : array, optional
+        As in :func:`dnn_xp.train`; True will do as well.
+    validation : float or pair (X, Y), optional
+        As in :func:`dnn_xp.train`, of which Y is not looked at.
 
     Returns
     -------
     Plan
         ``host_peak_bytes`` and ``device_peak_bytes`` beyond the data as given, and the chosen
-        blocks; prints as a sentence. Class labels are kept as small integers besides, one byte an
-        example, which the plan of a training counts.
+        blocks; prints as a sentence. Y is counted as class labels, which are kept as small integers.
+        What a list, a frame, or a file that is no array takes to be loaded is not counted.
 
     Raises
     ------
@@ -78,6 +96,15 @@ def plan(
     else:
         dtype = "float32" if source is None else working_dtype(source.dtype)
     sizes = (n_x, *hidden_sizes(hidden), whole("outputs", outputs, at_least=1))
+    activations = hidden_activations(activation, len(sizes) - 2)
+    drops_out = bool(keep_probabilities(keep_prob, len(sizes) - 2))
+    fraction = isinstance(validation, Real)
+    held_out = 0
+    if fraction:
+        held_out = examples_held_out(float(validation), m)
+    elif validation is not None:
+        held_out = validation_pair(validation, n_x, examples=examples)[0].m
+    m = m - held_out if fraction else m
     at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
     backend, _ = choose_backend(
         device,
@@ -86,34 +113,63 @@ def plan(
         step_operations=gradient_flops(sizes, at_once),
     )
     wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
+    wanted = wanted if backend.python_threads else 1
+    fixed = None if block_size == "auto" else whole("block_size", block_size, at_least=1)
+
+    def size(m: int) -> int:
+        return min(fixed, m) if fixed else auto_block_size(sizes, m, dtype=dtype, backend=backend)
+
+    given = np.dtype(dtype if source is None else source.dtype)
+    elsewhere = backend.library != "numpy"
+    is_there = not elsewhere if source is None else resides(source, backend)
+    was_in_memory = source is None or source.in_memory
+    X_bytes = n_x * given.itemsize
+    in_memory = was_in_memory and (is_there or not elsewhere or fits(X_bytes * m, backend))
+    split = fraction and was_in_memory
+    # Mini-batches are gathered from a copy with each example's features side by side.
+    across = batch_size is not None and not elsewhere and (examples == "columns" or split)
+    placed = [m, held_out] if elsewhere and in_memory and not is_there else [m] if across else []
     itemsize = np.dtype(dtype).itemsize
-    if block_size == "auto":
-        size = auto_block_size(sizes, at_once, dtype=dtype, backend=backend)
-    else:
-        size = min(whole("block_size", block_size, at_least=1), at_once)
-    # Mini-batches are gathered from a copy with each example's features side by side; a device gets
-    # a copy of all that fits there.
-    x_bytes = n_x * np.dtype(dtype if source is None else source.dtype).itemsize
-    elsewhere = backend.library != "numpy" if source is None else not resides(source, backend)
-    too_large = elsewhere and backend.library != "numpy" and not fits(x_bytes * m, backend)
-    in_memory = not too_large and (source is None or source.in_memory)
-    across = batch_size is not None and examples == "columns" and backend.library == "numpy"
-    copied = in_memory and (elsewhere or across)
-    held = 0
+    weights = itemsize * m if sample_weight is not None else 0
+    labels = [label_bytes(sizes[-1], part, itemsize, elsewhere=elsewhere) for part in (m, held_out)]
+    on_device = backend.device_name != "cpu"
+    shuffled = (0, 0)
     if batch_size is not None:
-        held = shuffle_bytes(m, itemsize * (n_x + sizes[-1]), at_once, in_memory=in_memory)
-    return make_plan(
+        shuffled = shuffle_bytes(
+            m,
+            given.itemsize * (n_x + sizes[-1]),
+            at_once,
+            in_memory=in_memory,
+            on_device=on_device,
+        )
+    return plan_passes(
         sizes,
-        at_once,
-        itemsize=itemsize,
+        activations,
+        backend,
+        m=m,
+        held_out=held_out,
+        batch_size=batch_size,
+        drops_out=drops_out,
+        given=given,
+        working=dtype,
+        standardized=yes_or_no("standardize", standardize),
+        bytes_ahead=0 if in_memory else X_bytes,
         block_size=size,
-        threads=wanted if backend.python_threads else 1,
+        threads=wanted,
         optimizer_vectors=optimizer_vectors(optimizer),
-        on_device=backend.device_name != "cpu",
-        data_bytes=itemsize * (n_x + sizes[-1]) * m if copied else 0,
-        held_bytes=held,
-        ahead_bytes=0 if in_memory else x_bytes,
-        standardized_itemsize=itemsize_meanwhile(dtype if source is None else source.dtype, dtype)
-        if yes_or_no("standardize", standardize)
-        else 0,
+        data_bytes=sum(labels) + X_bytes * sum(placed) + (weights if elsewhere else 0),
+        held_bytes=code_dtype(sizes[-1]).itemsize * (m + held_out)
+        + weights
+        + shuffled[0]
+        + (X_bytes * (m + held_out) if split else 0),
+        held_on_device=shuffled[1],
+        intake_bytes=checking_bytes(
+            n_x,
+            m,
+            given=given,
+            standardize=standardize,
+            threads=wanted,
+            read=not was_in_memory,
+            split=split,
+        ),
     )

@@ -10,18 +10,19 @@ import numpy as np
 
 from dnn_xp.backends import Backend, choose_backend, compiled, with_precision
 from dnn_xp.batches import Batches
+from dnn_xp.block_size import auto_block_size, gradient_flops
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
-from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.engine import Engine, default_threads
 from dnn_xp.formulas.hyperparameters import real, whole
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.updates import Optimizer
 from dnn_xp.intake import Intake, dtype_of, finite_or_standardized, take_in
 from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
+from dnn_xp.memory import plan_training
 from dnn_xp.model import Model
 from dnn_xp.network import Network
-from dnn_xp.objective import Examples, Objective, Penalties
+from dnn_xp.objective import Objective, Penalties
 from dnn_xp.options import (
     Steps,
     build_network,
@@ -30,8 +31,6 @@ from dnn_xp.options import (
     steps,
     yes_or_no,
 )
-from dnn_xp.placement import example_bytes_ahead, held_bytes, placed_bytes
-from dnn_xp.planning import auto_block_size, gradient_flops, make_plan
 from dnn_xp.progress import Progress
 from dnn_xp.recorder import Callback, Recorder
 from dnn_xp.scoring import score
@@ -300,20 +299,18 @@ def train(
         training, held_out = intake.placed(backend, for_batches=plan.batch_size is not None)
         theta = backend.from_host(start.astype(intake.dtype))
         batches = Batches(training, plan.batch_size, rng) if plan.batch_size else None
-        memory = make_plan(
-            network.sizes,
-            at_once,
-            itemsize=np.dtype(intake.dtype).itemsize,
-            block_size=objective.block_size_used(at_once),
+        memory = plan_training(
+            intake,
+            training,
+            held_out,
+            network,
+            backend,
+            batches,
+            block_size=objective.block_size_used,
             threads=threads,
             optimizer_vectors=optimizer_vectors(plan.optimizer),
-            on_device=backend.device_name != "cpu",
-            data_bytes=_data_bytes(intake, training, backend),
-            ahead_bytes=0 if training.in_memory else example_bytes_ahead(training),
-            held_bytes=held_bytes(intake.targets.source) + (batches.held_bytes if batches else 0),
-            standardized_itemsize=itemsize_meanwhile(intake.X.dtype, intake.dtype)
-            if standardization
-            else 0,
+            standardized=standardization is not None,
+            moments_taken=found is not None,
         )
         record = record._replace(
             dtype=intake.dtype,
@@ -390,17 +387,6 @@ def train(
             theta = recorder.best_theta
             settings["kept_iteration"] = recorder.best_iteration
         return make_model(theta, recorder)
-
-
-def _data_bytes(intake: Intake, training: Examples, backend: Backend) -> int:
-    """Bytes of the examples that were placed; columns of Y are counted where memory is a device's."""
-    X = placed_bytes(training.X, intake.X)
-    if backend.device_name == "cpu":
-        return X
-    weights = 0
-    if training.weights is not None and intake.weights is not None:
-        weights = placed_bytes(training.weights, intake.weights)
-    return X + placed_bytes(training.Y, intake.targets.source) + weights
 
 
 def _descend(

@@ -11,7 +11,7 @@ class Crossover(NamedTuple):
     Attributes
     ----------
     operations : float
-        Arithmetic of one gradient step, as `planning.gradient_flops` counts it, from which CUDA was
+        Arithmetic of one gradient step, as `block_size.gradient_flops` counts it, from which CUDA was
         faster on every network that was measured.
     device, against : str
         The GPU, and the processor that it was compared with.

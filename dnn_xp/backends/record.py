@@ -75,7 +75,7 @@ class Backend(NamedTuple):
         Examples of a block at most.
     block_bytes : int
         Size of one layer's activations of one block that suits the device, see
-        :mod:`dnn_xp.planning`.
+        :mod:`dnn_xp.block_size`.
     """
 
     library: str

@@ -18,7 +18,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -95,6 +96,18 @@ class Arriving:
         self._buffer.block = lambda: None
 
 
+@contextmanager
+def received(*blocks: Any) -> Iterator[tuple[Any, ...]]:
+    """Blocks that may be on their way, for the arithmetic that is issued inside."""
+    arriving = [each for each in blocks if isinstance(each, Arriving)]
+    try:
+        yield tuple(each.receive() if isinstance(each, Arriving) else each for each in blocks)
+    finally:
+        # After an error, too: some of the arithmetic may have been issued.
+        for each in arriving:
+            each.release()
+
+
 def receiving(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function of a block for arguments that may be on their way.
 
@@ -102,15 +115,8 @@ def receiving(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def of_arrived(*arguments: Any) -> Any:
-        arriving = [each for each in arguments if isinstance(each, Arriving)]
-        try:
-            return function(
-                *(each.receive() if isinstance(each, Arriving) else each for each in arguments)
-            )
-        finally:
-            # After an error, too: some of the arithmetic may have been issued.
-            for each in arriving:
-                each.release()
+        with received(*arguments) as arrived:
+            return function(*arrived)
 
     return of_arrived
 

@@ -11,10 +11,11 @@ from dnn_xp.data.host import namespace, to_host
 from dnn_xp.data.sources import Source
 from dnn_xp.formulas.types import Array
 
-_BLOCK_VALUES = 1 << 20
+# Values of a block of the passes that check X and Y and take the mean of X.
+VALUES_OF_A_BLOCK = 1 << 18
 
 
-def block_ranges(source: Source, *, values: int = _BLOCK_VALUES) -> Iterable[tuple[int, int]]:
+def block_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable[tuple[int, int]]:
     """(start, stop) of blocks of about that many values."""
     step = max(1, values // source.n)
     return ((start, min(start + step, source.m)) for start in range(0, source.m, step))
@@ -46,7 +47,7 @@ def check_finite(
     argument : str
         What the error calls it.
     blocks : iterable of (start, stop), optional
-        The blocks to read it in; of about a million values each when not given.
+        The blocks to read it in; of about `VALUES_OF_A_BLOCK` values each when not given.
     within : str, optional
         The dtype it is computed in: finite values that would be infinite there are refused, too.
 

@@ -99,7 +99,7 @@ def moments(source: Source, blocks: Iterable[tuple[int, int]] | None = None) -> 
     source : Source
         (n, m).
     blocks : iterable of (start, stop), optional
-        The blocks to read it in; of about a million values each when not given.
+        The blocks to read it in; of about `VALUES_OF_A_BLOCK` values each when not given.
 
     Returns
     -------

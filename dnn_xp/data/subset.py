@@ -17,18 +17,18 @@ class RangeSource:
     """Examples first to last - 1 of another source, nothing copied."""
 
     def __init__(self, source: Source, first: int, last: int) -> None:
-        self._source, self._first = source, first
+        self.source, self._first = source, first
         self.n, self.m = source.n, last - first
         self.dtype: np.dtype[Any] = source.dtype
         self.in_memory = source.in_memory
 
     def block(self, start: int, stop: int) -> Array:
         """Examples start to stop - 1 of the range: (n, stop - start)."""
-        return self._source.block(self._first + start, self._first + stop)
+        return self.source.block(self._first + start, self._first + stop)
 
     def gather(self, indices: npt.NDArray[np.int64]) -> Array:
         """The examples at these positions of the range: (n, len(indices))."""
-        return self._source.gather(indices + self._first)
+        return self.source.gather(indices + self._first)
 
 
 def subset(source: Source, indices: npt.NDArray[np.int64]) -> Source:
@@ -50,5 +50,5 @@ def side_by_side(source: Source) -> Source:
     ):
         values = source.array if source.rows else source.array.T
         if not source.rows or not values.flags.c_contiguous:
-            return ArraySource(np.ascontiguousarray(values), rows=True)
+            return ArraySource(np.copy(values, order="C"), rows=True)
     return source

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from dnn_xp.data.finite import check_finite
+from dnn_xp.data.finite import block_ranges, check_finite
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources import ArraySource, Source
 from dnn_xp.data.target_source import target_source
@@ -48,16 +50,30 @@ def encode_weights(
     if source.dtype.kind == "U":
         raise TypeError(f"{argument} holds text; numbers are wanted.")
     check_finite(source, argument)
-    weights = to_host(source.block(0, m)).astype(np.float64)
-    lowest = float(weights.min())
+    lowest, first_negative, total = 0.0, -1, 0.0
+    for start, stop in block_ranges(source):
+        block = _block(source, start, stop)
+        lowest = min(lowest, float(block.min()))
+        if lowest < 0 and first_negative < 0:
+            first_negative = start + int(np.argmax(block < 0))
+        total += float(block.sum())
     if lowest < 0:
         raise ValueError(
             f"{argument} holds {lowest:g} (the first negative weight is at example "
-            f"{int(np.argmax(weights[0] < 0))}); weights of 0 or more are wanted."
+            f"{first_negative}); weights of 0 or more are wanted."
         )
-    mean = float(weights.mean())
-    if mean == 0:
+    if total == 0:
         raise ValueError(
             f"{argument} is 0 for all examples; at least one weight above 0 is wanted."
         )
-    return ArraySource((weights / mean).astype(dtype), rows=False)
+    if math.isinf(total):
+        raise ValueError(f"{argument} adds up to infinity; only ratios matter, scale it down.")
+    weights = np.empty((1, m), dtype=dtype)
+    for start, stop in block_ranges(source):
+        weights[0, start:stop] = _block(source, start, stop) / (total / m)
+    return ArraySource(weights, rows=False)
+
+
+def _block(source: Source, start: int, stop: int) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = to_host(source.block(start, stop))[0].astype(np.float64)
+    return values

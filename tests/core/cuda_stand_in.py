@@ -76,6 +76,7 @@ class Memory:
 
     def address(self, array):
         """The same values without keeping the memory from being freed, as a device sees them."""
+        array = array.view(np.ndarray)
         owner = array
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
@@ -133,6 +134,21 @@ class Later:
         return getattr(self.read(), name)
 
 
+class OnDevice(np.ndarray):
+    """An array whose examples are taken, and put side by side, when the device comes to it."""
+
+    standing_in = None
+
+    def __array_finalize__(self, other):
+        self.standing_in = getattr(other, "standing_in", None)
+
+    def __array_function__(self, function, types, args, kwargs):
+        if function not in (np.take, np.copy):
+            return super().__array_function__(function, types, args, kwargs)
+        source, *others = args
+        return self.standing_in.later(lambda array: function(array, *others, **kwargs), source)
+
+
 class CudaStandIn:
     """A device with `memory` bytes for whole arrays and `room` for streamed blocks (None: any).
 
@@ -188,13 +204,13 @@ class CudaStandIn:
         """Issue function(*arguments) on the compute stream."""
         with self.lock, np.errstate(all="ignore"):
             # How many results there are is known only from a run, here on whatever is in memory.
-            found = function(*map(now, arguments))
-            values = found if isinstance(found, tuple) else (found,)
-            results = tuple(Later(self, value) for value in values)
             given = [
                 self.memory.address(each) if isinstance(each, np.ndarray) else each
                 for each in arguments
             ]
+            found = function(*map(now, given))
+            values = found if isinstance(found, tuple) else (found,)
+            results = tuple(Later(self, value) for value in values)
 
             def action():
                 found = function(*map(now, given))
@@ -205,6 +221,24 @@ class CudaStandIn:
             self.compute.issue(action)
             self.launched += 1
         return results if isinstance(found, tuple) else results[0]
+
+    def on_device(self, array):
+        """The same memory as an array of this device."""
+        view = array.view(OnDevice)
+        view.standing_in = self
+        return view
+
+    def later(self, function, array):
+        """An array of this device that function(array) is written to on the compute stream."""
+        with self.lock:
+            given = self.memory.address(array)
+            result = np.array(function(given))
+
+            def action():
+                result[...] = function(given)
+
+            self.compute.issue(action)
+        return self.on_device(result)
 
     def finish_copies(self):
         """Run all copies that were issued."""
@@ -245,7 +279,7 @@ class CudaStandIn:
 
         return Transfers(
             pinned=locked(self.pinned.allocate),
-            empty=locked(self.memory.allocate),
+            empty=locked(lambda nbytes: self.on_device(self.memory.allocate(nbytes))),
             copy=locked(copy),
             record_copy=locked(lambda: Event(copying, 0)),
             record_compute=locked(lambda: Event(self.compute, self.launched)),

@@ -16,7 +16,7 @@ import dnn_xp
 from dnn_xp.backends import crossover
 from dnn_xp.backends.crossover import Crossover
 from dnn_xp.backends.numpy import numpy_backend
-from dnn_xp.planning import gradient_flops
+from dnn_xp.block_size import gradient_flops
 
 rng = np.random.default_rng(1)
 X = rng.standard_normal((3, 40))

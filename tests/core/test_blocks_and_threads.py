@@ -28,7 +28,7 @@ from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.handing_out import Blocks
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import make_plan
+from dnn_xp.planning import Pass, Values, make_plan
 
 THREADS = (1, 2, 3, 8)
 
@@ -598,7 +598,11 @@ def test_memory_is_bounded_by_blocks_and_planned(sizes, threads):
     one = gradient_peak(sizes, 20_000, block_size, 1)
     large = gradient_peak(sizes, 80_000, block_size, threads)
     plan = make_plan(
-        sizes, 80_000, itemsize=4, block_size=block_size, threads=threads, optimizer_vectors=0
+        sizes,
+        Pass(80_000, block_size),
+        X=Values("float32", "float32"),
+        threads=threads,
+        optimizer_vectors=0,
     )
     assert large <= 1.1 * threads * one
     assert large <= plan.host_peak_bytes
@@ -631,7 +635,8 @@ def test_the_plan_is_that_of_the_training(rng, standardize):
 
 
 def test_threads_that_share_one_block_read_no_more_blocks_ahead():
-    plan = partial(make_plan, (9001, 20, 1), 210, itemsize=4, block_size=210, ahead_bytes=36_004)
+    step = Pass(210, 210, bytes_ahead=36_004)
+    plan = partial(make_plan, (9001, 20, 1), step, X=Values("float32", "float32"))
     assert plan(threads=3).threads == 3
     assert plan(threads=3).host_peak_bytes == plan(threads=1).host_peak_bytes
 
@@ -648,9 +653,13 @@ def test_a_plan_takes_dtypes_as_training_does():
 
 def test_planned_memory_grows_with_threads_not_with_examples():
     plan = partial(dnn_xp.plan, hidden=[32, 32], dtype="float32", block_size=4096)
-    few, many = plan((28, 10**6), threads=2), plan((28, 10**9), threads=2)
-    assert many.host_peak_bytes < 1.1 * few.host_peak_bytes
-    assert plan((28, 10**6), threads=4).host_peak_bytes > 1.7 * few.host_peak_bytes
+
+    def beyond_labels(m, threads):
+        return plan((28, m), threads=threads).host_peak_bytes - m  # a byte each
+
+    few = beyond_labels(10**7, 2)
+    assert beyond_labels(10**9, 2) < 1.1 * few
+    assert beyond_labels(10**7, 4) > 1.7 * few
 
 
 LBFGS = """

@@ -13,7 +13,12 @@ from namespaces import require
 
 import dnn_xp
 from dnn_xp.backends.staging import Staging, receiving
+from dnn_xp.batches import Batches
+from dnn_xp.data import ArraySource
 from dnn_xp.engine import blocks_in_flight
+from dnn_xp.memory import checking_bytes
+from dnn_xp.objective import Examples
+from dnn_xp.placement import StreamedSource
 
 M, BLOCK = 603, 48
 BLOCKS = -(-M // BLOCK)
@@ -138,6 +143,31 @@ def test_blocks_keep_their_order_in_memory(rng):
         assert arriving.receive().flags.c_contiguous != by_columns
 
 
+def in_runs_of(examples, monkeypatch):
+    """Mini-batches of what is streamed come in runs of that many examples of `data`."""
+    monkeypatch.setattr("dnn_xp.batches._SHUFFLE_BYTES", examples * 8 * (4 + 1))
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["late", "early"])
+@pytest.mark.parametrize("order", ["rows", "columns"])
+@pytest.mark.parametrize("memory", [X_ONLY, 100], ids=["X", "all"])
+def test_runs_of_mini_batches_are_those_of_a_file(memory, order, eager, data, tmp_path, monkeypatch):
+    X, Y = data
+    how = {"iterations": None, "epochs": 3, "batch_size": 20, "block_size": 8}
+    how |= {"sample_weight": np.arange(M) + 1.0}
+    in_runs_of(120, monkeypatch)
+    np.save(tmp_path / "X.npy", X)
+    expected = dnn_xp.train(tmp_path / "X.npy", Y, **FULL | how | {"device": "cpu"})
+    given = np.ascontiguousarray(X.T).T if order == "rows" else X
+    model, device = streamed(monkeypatch, given, Y, memory=memory, eager=eager, **how)
+    assert model.theta.tobytes() == expected.theta.tobytes()
+    assert model.history.costs == expected.history.costs
+    # Every byte of X came on the stream of copies: three epochs, and the cost before and after each.
+    assert device.copied_bytes >= 7 * X.nbytes
+    if memory < X_ONLY:
+        assert max(device.placed) < 120 * 8
+
+
 # How often, and when
 
 
@@ -166,6 +196,26 @@ def test_copies_do_not_wait_for_the_arithmetic_of_the_blocks_before(data, monkey
     # j - 3 and no later one: it runs beside that of blocks j - 2 and j - 1.
     later = range(2 * buffers, len(device.copies))
     assert device.copies[later.start :] == [block - buffers + 1 for block in later]
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["late", "early"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_run_stays_until_the_arithmetic_on_it_is_over(order, eager, monkeypatch):
+    device = CudaStandIn(memory=0, eager=eager)
+    backend = device.backend()
+    monkeypatch.setattr("dnn_xp.batches._SHUFFLE_BYTES", 60 * 8 * (2 + 1))
+    Y = np.arange(600.0)[np.newaxis]
+    X = np.asarray(np.concatenate([Y, -Y]), order=order)
+    examples = Examples(*(StreamedSource(ArraySource(each), backend) for each in (X, Y)), None)
+    seen = []
+    for batch in Batches(examples, 20, np.random.default_rng(0)).epoch():
+        X_of, Y_of, _ = batch.block(0, batch.m)
+        seen.append(device.launch(lambda X, Y: np.concatenate([X, Y]), X_of, Y_of))
+    # Nothing was asked for until now: the device is as far behind as it can be.
+    values = np.concatenate([each.read() for each in seen], axis=1)
+    assert np.array_equal(np.sort(values[0]), Y[0])
+    assert np.array_equal(values[1:], [-values[0], values[0]])
+    assert device.memory.peak <= 3 * 60 * 8 * (2 + 1)
 
 
 def test_no_more_blocks_are_on_the_device_than_are_on_their_way(data, monkeypatch):
@@ -312,9 +362,15 @@ def test_the_plan_counts_blocks_on_their_way_and_not_the_whole(data, monkeypatch
     CudaStandIn(memory=X_ONLY).use(monkeypatch)
     plan = dnn_xp.plan(X, **PLAN)
     ahead = blocks_in_flight(1) * X[:, :BLOCK].nbytes
-    assert plan.data_bytes == 0
-    assert plan.host_peak_bytes == ahead + X[:, :BLOCK].nbytes
-    assert plan.device_peak_bytes == plan.block_bytes + plan.parameter_bytes + ahead
+    assert plan.data_bytes == 8 * M  # labels, as a row of numbers
+    assert plan.host_peak_bytes == max(ahead + X[:, :BLOCK].nbytes, checking(read=False)) + M
+    assert plan.device_peak_bytes == plan.block_bytes + plan.parameter_bytes + 8 * M + ahead
+
+
+def checking(*, read):
+    """Bytes of looking at X and Y, which is over before a block travels."""
+    how = {"standardize": False, "threads": 1, "split": False}
+    return checking_bytes(4, M, given="float64", read=read, **how)
 
 
 PLAN = {"hidden": [5], "device": "cuda", "block_size": BLOCK}
@@ -329,7 +385,7 @@ def test_the_plan_of_a_training_counts_what_was_placed(of_file, data, tmp_path, 
         return plans[-1]
 
     make_plan = dnn_xp.planning.make_plan
-    monkeypatch.setattr("dnn_xp.training.make_plan", planned)
+    monkeypatch.setattr("dnn_xp.memory.make_plan", planned)
     X, Y = data
     np.save(tmp_path / "X.npy", X)
     given = tmp_path / "X.npy" if of_file else X
@@ -338,7 +394,8 @@ def test_the_plan_of_a_training_counts_what_was_placed(of_file, data, tmp_path, 
     (plan,) = plans
     assert plan.data_bytes == 8 * M  # Y, as a row of numbers
     assert plan.device_peak_bytes == plan.block_bytes + plan.parameter_bytes + 8 * M + ahead
-    assert plan.host_peak_bytes == ahead + X[:, :BLOCK].nbytes + M  # and the labels' codes
+    most = max(ahead + X[:, :BLOCK].nbytes, checking(read=of_file))
+    assert plan.host_peak_bytes == most + M  # and the labels' codes
 
 
 # With CUDA

@@ -1,0 +1,142 @@
+"""What memory a training takes, from what it is made of: its passes over examples, and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.backends import Backend
+from dnn_xp.batches import Batches
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK
+from dnn_xp.engine import blocks_in_flight
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.intake import Intake
+from dnn_xp.network import Network
+from dnn_xp.objective import Examples
+from dnn_xp.placement import example_bytes_ahead, placed_bytes
+from dnn_xp.planning import Pass, Plan, Values, make_plan
+
+# Bytes of the arrays of a pass for each of its values: of the moments of X (in float64, less the
+# mean, squared), and of a look at labels (positions among the classes, in int64).
+_BYTES_OF_MOMENTS = 24
+_BYTES_OF_LABELS = 28
+
+
+def checking_bytes(
+    n: int,
+    m: int,
+    *,
+    given: npt.DTypeLike,
+    standardize: bool,
+    threads: int,
+    read: bool,
+    split: bool,
+) -> int:
+    """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
+    examples = min(m, max(1, VALUES_OF_A_BLOCK // n))
+    at_once = min(threads, -(-m // examples)) if standardize else 1
+    of_value = at_once * _BYTES_OF_MOMENTS if standardize else 0
+    if read:
+        in_flight = blocks_in_flight(at_once) if standardize else 1
+        of_value += in_flight * np.dtype(given).itemsize
+    # The order that was drawn, and both parts of it in order.
+    of_split = 17 * m if split else 0
+    return max(examples * n * of_value, min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS) + of_split
+
+
+def plan_training(
+    intake: Intake,
+    training: Examples,
+    held_out: Examples | None,
+    network: Network,
+    backend: Backend,
+    batches: Batches | None,
+    *,
+    block_size: Callable[[int], int],
+    threads: int,
+    optimizer_vectors: int,
+    standardized: bool,
+    moments_taken: bool,
+) -> Plan:
+    """The plan of a training whose examples are where they are computed.
+
+    `standardized` says whether X is, `moments_taken` whether mean and scale were looked for.
+    """
+    on_device = backend.device_name != "cpu"
+    shuffled = (0, 0) if batches is None else batches.held_bytes(on_device=on_device)
+    placed = [(training.X, intake.X), (training.Y, intake.targets.source)]
+    if training.weights is not None and intake.weights is not None:
+        placed.append((training.weights, intake.weights))
+    if held_out is not None and intake.validation is not None:
+        placed += [(held_out.X, intake.validation[0]), (held_out.Y, intake.validation[1])]
+    return plan_passes(
+        network.sizes,
+        network.activations[:-1],
+        backend,
+        m=training.m,
+        held_out=0 if held_out is None else held_out.m,
+        batch_size=None if batches is None else batches.batch_size,
+        drops_out=bool(network.keep_probs),
+        given=intake.X.dtype,
+        working=intake.dtype,
+        standardized=standardized,
+        bytes_ahead=0 if training.in_memory else example_bytes_ahead(training),
+        block_size=block_size,
+        threads=threads,
+        optimizer_vectors=optimizer_vectors,
+        data_bytes=sum(starmap(placed_bytes, placed)),
+        held_bytes=intake.held_bytes + shuffled[0],
+        held_on_device=shuffled[1],
+        intake_bytes=checking_bytes(
+            intake.X.n,
+            training.m,
+            given=intake.X.dtype,
+            standardize=moments_taken,
+            threads=threads,
+            read=not intake.X.in_memory,
+            split=bool(intake.copied_bytes),
+        ),
+    )
+
+
+def plan_passes(
+    sizes: Sequence[int],
+    activations: Sequence[Activation],
+    backend: Backend,
+    *,
+    m: int,
+    held_out: int,
+    batch_size: int | None,
+    drops_out: bool,
+    given: np.dtype[Any],
+    working: str,
+    standardized: bool,
+    bytes_ahead: int,
+    block_size: Callable[[int], int],
+    **rest: Any,
+) -> Plan:
+    """The passes of a training, put together."""
+    at_once = m if batch_size is None else min(m, batch_size)
+    # Runs of a file, from which batches are gathered, are counted as held.
+    ahead = bytes_ahead if batch_size is None else 0
+    # A block is a view in NumPy and PyTorch.
+    copied = backend.library not in ("numpy", "torch")
+    step = Pass(at_once, block_size(at_once), ahead, gathered=copied or batch_size is not None)
+    # A full-batch step gives the cost, too, unless units drop out.
+    costs = [m] if drops_out or batch_size is not None else []
+    if held_out:
+        costs.append(held_out)
+    return make_plan(
+        sizes,
+        step,
+        *(Pass(each, block_size(each), bytes_ahead, gathered=copied) for each in costs),
+        X=Values(given, working, standardized),
+        elaborate=any(each.name not in ("relu", "identity") for each in activations),
+        drops_out=drops_out,
+        on_device=backend.device_name != "cpu",
+        **rest,
+    )
