@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,11 @@ Schedule = Callable[[int], float]
 
 # Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
 _LARGE = 1e11
+
+
+def pays_to_replay(sizes: Sequence[int], at_once: int, *, drops_out: bool, in_memory: bool) -> bool:
+    """Whether a step of so many examples is the same work every time, and little enough."""
+    return not drops_out and in_memory and gradient_flops(sizes, at_once) <= _LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +78,13 @@ class Descent:
 
     def repeated(self, step: Step, at_once: int) -> Step:
         """The same step of `at_once` examples, issued at once where the backend can and it pays."""
-        objective = self.objective
-        if (
-            objective.backend.replay is None
-            or self.drops_out
-            or not self.examples.in_memory
-            or gradient_flops(objective.network.sizes, at_once) > _LARGE
+        backend, sizes = self.objective.backend, self.objective.network.sizes
+        in_memory = self.examples.in_memory
+        if backend.replay is None or not pays_to_replay(
+            sizes, at_once, drops_out=self.drops_out, in_memory=in_memory
         ):
             return step
-        replay = objective.backend.replay(step)
+        replay = backend.replay(step)
         self.replays.append(replay)
         return replay
 

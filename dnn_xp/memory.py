@@ -15,14 +15,15 @@ from dnn_xp.data.finite import VALUES_OF_A_BLOCK
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.intake import Intake
+from dnn_xp.loop import pays_to_replay
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples
 from dnn_xp.placement import example_bytes_ahead, placed_bytes
 from dnn_xp.planning import Pass, Plan, Values, make_plan
 
-# Bytes of the arrays of a pass for each of its values: of the moments of X (in float64, less the
-# mean, squared), and of a look at labels (positions among the classes, in int64).
-_BYTES_OF_MOMENTS = 24
+# Bytes of the arrays of a pass for each of its values, and a little: of the moments of X (in float64,
+# less the mean, squared), and of a look at labels (positions among the classes, in int64).
+_BYTES_OF_MOMENTS = 26
 _BYTES_OF_LABELS = 28
 
 
@@ -137,6 +138,8 @@ def plan_passes(
         X=Values(given, working, standardized),
         elaborate=any(each.name not in ("relu", "identity") for each in activations),
         drops_out=drops_out,
+        step_stays=backend.replay is not None
+        and pays_to_replay(sizes, at_once, drops_out=drops_out, in_memory=not bytes_ahead),
         on_device=backend.device_name != "cpu",
         **rest,
     )

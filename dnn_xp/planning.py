@@ -164,6 +164,7 @@ def make_plan(
     elaborate: bool = False,
     drops_out: bool = False,
     optimizer_vectors: int = 2,
+    step_stays: bool = False,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -186,6 +187,8 @@ def make_plan(
         Whether a hidden activation is another one than relu and identity; whether there is dropout.
     optimizer_vectors : int
         Of the size of the parameters.
+    step_stays : bool
+        Whether the arrays of a step stay from one to the next, as those of a CUDA graph do.
     on_device : bool
         Whether it is computed on a GPU.
     data_bytes : int
@@ -196,30 +199,36 @@ def make_plan(
         What checking X and Y takes on the host before anything is computed.
     """
     theta = X.itemsize * parameter_count(sizes)
-    forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
-    of_step = _example_bytes(sizes, X, in_all, gathered=step.gathered, drops_out=drops_out)
-    computing, ahead, reading = [], [], []
-    for each in (step, *costs):
-        at_once = min(threads, each.blocks)
-        example = of_step
-        if each is not step:
-            example = _example_bytes(sizes, X, forward, gathered=each.gathered, drops_out=False)
-        computing.append(example * each.block_size * at_once)
-        ahead.append(each.bytes_ahead * each.block_size * blocks_in_flight(at_once))
-        reading.append(each.bytes_ahead * each.block_size)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
-    peak = data_bytes + parameter_bytes + max(map(sum, zip(computing, ahead, strict=True)))
+
+    forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
+    in_step = _example_bytes(sizes, X, in_all, gathered=step.gathered, drops_out=drops_out)
+    of_step = in_step * step.block_size * at_once + _ahead(step, threads)
+    of_costs = 0
+    for each in costs:
+        in_cost = _example_bytes(sizes, X, forward, gathered=each.gathered, drops_out=False)
+        computing = in_cost * each.block_size * min(threads, each.blocks)
+        of_costs = max(of_costs, computing + _ahead(each, threads))
+    passes = of_step + of_costs if step_stays else max(of_step, of_costs)
+    peak = data_bytes + parameter_bytes + passes
     # On the way to a device a block is in page-locked memory and there, and one more is being read.
-    staging = max(map(sum, zip(ahead, reading, strict=True)))
+    on_the_way = max(
+        _ahead(each, threads) + each.bytes_ahead * each.block_size for each in (step, *costs)
+    )
     return Plan(
         block_size=step.block_size,
         blocks=step.blocks,
         threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m)),
-        block_bytes=of_step * step.block_size,
+        block_bytes=in_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
-        host_peak_bytes=held_bytes + max(intake_bytes, staging if on_device else peak),
+        host_peak_bytes=held_bytes + max(intake_bytes, on_the_way if on_device else peak),
         device_peak_bytes=peak + held_on_device if on_device else 0,
     )
+
+
+def _ahead(each: Pass, threads: int) -> int:
+    """Bytes of the blocks of a pass that are read ahead."""
+    return each.bytes_ahead * each.block_size * blocks_in_flight(min(threads, each.blocks))

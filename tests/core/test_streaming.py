@@ -151,7 +151,9 @@ def in_runs_of(examples, monkeypatch):
 @pytest.mark.parametrize("eager", [False, True], ids=["late", "early"])
 @pytest.mark.parametrize("order", ["rows", "columns"])
 @pytest.mark.parametrize("memory", [X_ONLY, 100], ids=["X", "all"])
-def test_runs_of_mini_batches_are_those_of_a_file(memory, order, eager, data, tmp_path, monkeypatch):
+def test_runs_of_mini_batches_are_those_of_a_file(
+    memory, order, eager, data, tmp_path, monkeypatch
+):
     X, Y = data
     how = {"iterations": None, "epochs": 3, "batch_size": 20, "block_size": 8}
     how |= {"sample_weight": np.arange(M) + 1.0}

@@ -1,0 +1,148 @@
+"""What a whole training takes on the host, measured, against its plan."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from as_cuda import serve_as_cuda
+from cuda_stand_in import CudaStandIn
+
+import dnn_xp
+
+N, M = 28, 20_000
+ALWAYS = {"hidden": [32, 32], "threads": 2}
+BATCHES = {"batch_size": 256}
+DROPOUT = {"keep_prob": 0.8}
+# Both threads need not be at their peak together.
+MUCH = 4
+
+
+@pytest.fixture(scope="module")
+def features():
+    return np.random.default_rng(0).standard_normal((N, M), dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def labels(features):
+    return (features[0] > features[1]).astype(int)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Trains; the bytes that took at its peak, and its plan."""
+    # An untouched array of 31 MiB, freed at once, that only tells the C library to keep memory.
+    monkeypatch.setattr("dnn_xp.engine.keep_freed_memory", lambda: None)
+    plans = []
+
+    def planned(*given, **how):
+        plans.append(plan_training(*given, **how))
+        return plans[-1]
+
+    plan_training = dnn_xp.memory.plan_training
+    monkeypatch.setattr("dnn_xp.training.plan_training", planned)
+
+    def train(*given, **how):
+        how = ALWAYS | ({"epochs": 1} if "batch_size" in how else {"iterations": 2}) | how
+        dnn_xp.train(*given, **how)  # imports, and what is kept from one training to the next
+        tracemalloc.start()
+        try:
+            model = dnn_xp.train(*given, **how)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert model.settings["plan"] == str(plans[-1])
+        return peak, plans[-1]
+
+    return train
+
+
+HOW = {
+    "": {},
+    "classes": {"classes": 10},
+    "many classes": {"classes": 100},
+    "many classes, batches": {"classes": 100} | BATCHES,
+    "no hidden layer": {"hidden": []},
+    "tanh": {"activation": "tanh"},
+    "gelu": {"activation": "gelu"},
+    "gelu, batches": {"activation": "gelu"} | BATCHES,
+    "dropout": DROPOUT,
+    "dropout, batches": DROPOUT | {"batch_size": 4096},
+    "narrower": {"given": "float64", "dtype": "float32"},
+    "wider": {"given": "int8", "dtype": "float64"},
+    "standardized": {"standardize": True},
+    "standardized in float64": {"given": "int64", "standardize": True, "dtype": "float32"},
+    "standardized batches": {"given": "float64", "standardize": True, "dtype": "float32"} | BATCHES,
+    "batches": BATCHES,
+    "batches of rows": {"examples": "rows"} | BATCHES,
+    "batches of float16": {"given": "float16"} | BATCHES,
+    "weights": {"sample_weight": np.arange(M) + 1.0},
+    "validation": {"validation": 0.2},
+    "validation, weights": {"validation": 0.2, "sample_weight": np.arange(M) + 1.0},
+    "validation, batches": {"validation": 0.2} | BATCHES,
+    "validation, rows, batches": {"validation": 0.2, "examples": "rows"} | BATCHES,
+    "file": {"file": True},
+    "file, standardized": {"file": True, "standardize": True},
+    "file, batches": {"file": True} | BATCHES,
+    "lbfgs": {"optimizer": "lbfgs"},
+    "lbfgs, many parameters": {"optimizer": "lbfgs", "hidden": [300, 300], "block_size": 100},
+    "momentum": {"optimizer": "momentum", "hidden": [300, 300], "block_size": 100},
+    "one thread": {"threads": 1},
+    "small blocks": {"block_size": 100},
+}
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_the_plan_holds_what_a_training_takes_and_not_much_more(
+    how, features, labels, measured, tmp_path
+):
+    how = dict(how)
+    given = features.astype(how.pop("given", "float32"))
+    if how.get("examples") == "rows":
+        given = np.ascontiguousarray(given.T)
+    Y, classes = labels, how.pop("classes", 1)
+    if classes > 1:
+        Y = np.arange(M) % classes
+    if how.pop("file", False):
+        np.save(tmp_path / "X.npy", given.T)
+        given, how["examples"] = tmp_path / "X.npy", "rows"
+    peak, plan = measured(given, Y, **how)
+    assert peak <= plan.host_peak_bytes <= MUCH * peak
+    assert dnn_xp.plan(given, outputs=classes, **ALWAYS | how) == plan
+
+
+def test_a_validation_pair_is_planned(features, labels, measured):
+    X = features
+    pair = (X[:, :15_000], labels[:15_000])
+    peak, plan = measured(X[:, :500], labels[:500], validation=pair)
+    assert peak <= plan.host_peak_bytes <= MUCH * peak
+    assert dnn_xp.plan(X[:, :500], validation=pair, **ALWAYS) == plan
+
+
+def test_what_a_cuda_graph_keeps_is_planned(features, monkeypatch):
+    """The arrays of a captured step are there while the cost is taken."""
+    device = CudaStandIn()
+
+    def peak(**how):
+        how = {"device": "cuda", "hidden": [32, 32], "batch_size": 1000} | how
+        return dnn_xp.plan(features, **how).device_peak_bytes
+
+    large = {"hidden": [20_000, 20_000]}
+    device.use(monkeypatch)
+    without = [peak(), peak(**DROPOUT), peak(**large)]
+    serve_as_cuda(monkeypatch, lambda: device.backend()._replace(replay=lambda step: step))
+    assert without[0] < peak() < 1.1 * without[0]
+    assert without[1:] == [peak(**DROPOUT), peak(**large)]
+
+
+def test_checking_takes_no_more_for_more_examples(measured):
+    """Labels are looked at, weights scaled and means taken in blocks."""
+    peaks = []
+    for m in (5_000_000, 7_000_000):  # so many that labels stay codes
+        X = np.random.default_rng(0).standard_normal((2, m), dtype="float32")
+        how = {"standardize": True, "sample_weight": np.ones(m, "float32")}
+        peak, plan = measured(X, X[0] > 0, hidden=[], threads=1, **how)
+        assert peak <= plan.host_peak_bytes
+        peaks.append(peak - m - 4 * m)  # a code and a weight each
+    assert peaks[1] < 1.2 * peaks[0]
