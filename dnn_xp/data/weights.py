@@ -56,7 +56,8 @@ def encode_weights(
         lowest = min(lowest, float(block.min()))
         if lowest < 0 and first_negative < 0:
             first_negative = start + int(np.argmax(block < 0))
-        total += float(block.sum())
+        with np.errstate(over="ignore"):
+            total += float(block.sum())
     if lowest < 0:
         raise ValueError(
             f"{argument} holds {lowest:g} (the first negative weight is at example "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +417,15 @@ def test_weights(bring: Any) -> None:
 def test_weights_refused(weights: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         encode_weights(weights, m=2)
+
+
+def test_weights_are_looked_at_in_blocks_and_scaled_by_all(monkeypatch):
+    monkeypatch.setattr("dnn_xp.data.weights.block_ranges", partial(block_ranges, values=3))
+    given = np.arange(1.0, 9.0)
+    source = encode_weights(given, m=8, dtype="float64")
+    assert source is not None
+    np.testing.assert_array_equal(source.block(0, 8), given[np.newaxis] / 4.5)
+    with pytest.raises(ValueError, match=r"holds -2 \(the first negative weight is at example 4\)"):
+        encode_weights([1, 1, 1, 1, -1, 1, 1, -2], m=8)
+    with pytest.raises(ValueError, match="adds up to infinity; only ratios matter, scale it down"):
+        encode_weights([1e308, 1e308], m=2)
