@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -209,12 +210,14 @@ class Objective:
         def output(block: Array) -> Array:
             return self._output(parameters, block)
 
+        ahead = not X.in_memory
+        read = partial(block_ahead, X) if ahead else X.block
         blocks = self.engine.map(
-            output if X.in_memory else receiving(output),
-            lambda start, stop: (block_ahead(X, start, stop),),
+            receiving(output) if ahead else output,
+            lambda start, stop: (read(start, stop),),
             X.m,
             self.block_size(X.m),
-            read_ahead=not X.in_memory,
+            read_ahead=ahead,
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 

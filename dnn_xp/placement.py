@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends import Backend, backend_for_array
-from dnn_xp.backends.staging import Arriving
+from dnn_xp.backends.staging import Arriving, Waiting
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
 from dnn_xp.data.label_source import code_dtype
@@ -49,10 +50,13 @@ class StreamedSource:
         return self._backend.from_host(self._source.gather(indices))
 
 
-def block_ahead(source: Source, start: int, stop: int) -> Array | Arriving:
-    """A block that is computed later: on its way where it can be, see `receiving`."""
+def block_ahead(source: Source, start: int, stop: int) -> Array | Arriving | Waiting:
+    """A block that is computed later: read, or on its way where it can be, see `receiving`."""
     if isinstance(source, StreamedSource):
         return source.block_ahead(start, stop)
+    if source.in_memory:
+        # The thread that reads need not have this device as its current one.
+        return Waiting(partial(source.block, start, stop))
     return source.block(start, stop)
 
 

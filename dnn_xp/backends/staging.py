@@ -96,15 +96,34 @@ class Arriving:
         self._buffer.block = lambda: None
 
 
+class Waiting:
+    """A block that nothing has to bring: taken where it lies, by the thread that computes."""
+
+    __slots__ = ("_take",)
+
+    def __init__(self, take: Callable[[], Array]) -> None:
+        self._take = take
+
+    def receive(self) -> Array:
+        """The block (n, k)."""
+        return self._take()
+
+    def release(self) -> None:
+        """Nobody waits for its memory."""
+
+
+_COMING = (Arriving, Waiting)
+
+
 @contextmanager
 def received(*blocks: Any) -> Iterator[tuple[Any, ...]]:
     """Blocks that may be on their way, for the arithmetic that is issued inside."""
-    arriving = [each for each in blocks if isinstance(each, Arriving)]
+    coming = [each for each in blocks if isinstance(each, _COMING)]
     try:
-        yield tuple(each.receive() if isinstance(each, Arriving) else each for each in blocks)
+        yield tuple(each.receive() if isinstance(each, _COMING) else each for each in blocks)
     finally:
         # After an error, too: some of the arithmetic may have been issued.
-        for each in arriving:
+        for each in coming:
             each.release()
 
 

@@ -14,7 +14,7 @@ from namespaces import require
 import dnn_xp
 from dnn_xp.backends.staging import Staging, receiving
 from dnn_xp.batches import Batches
-from dnn_xp.data import ArraySource
+from dnn_xp.data import ArraySource, LabelSource
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.memory import checking_bytes
 from dnn_xp.objective import Examples
@@ -227,6 +227,22 @@ def test_no_more_blocks_are_on_the_device_than_are_on_their_way(data, monkeypatc
     assert device.memory.peak == device.pinned.peak == blocks_in_flight(1) * block
     gc.collect()
     assert device.memory.used == device.pinned.used == 0
+
+
+@pytest.mark.parametrize("how", [{}, {"iterations": None, "epochs": 1, "batch_size": 100}])
+def test_what_is_there_is_taken_by_the_thread_that_computes(how, data, monkeypatch):
+    X, Y = data
+    monkeypatch.setattr("dnn_xp.placement._SMALL", 0)
+    names = []
+
+    def block(self, start, stop):
+        names.append(threading.current_thread().name)
+        return blocks(self, start, stop)
+
+    blocks = LabelSource.block
+    monkeypatch.setattr(LabelSource, "block", block)
+    streamed(monkeypatch, X, Y, **how)
+    assert set(names) == {threading.current_thread().name}
 
 
 # What goes wrong
