@@ -90,7 +90,7 @@ _WORTH_BLAS = 8192
 def _sum(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     # Over the examples of a block, BLAS adds three times as fast as NumPy's reduction.
     if axis == 1 and keepdims and x.size > _WORTH_BLAS and x.dtype.kind == "f":
-        return np.matmul(x, _spread(1.0, (x.shape[1], 1), x.dtype))
+        return np.dot(x, _spread(1.0, (x.shape[1], 1), x.dtype))
     return _add_reduce(x, axis=axis, keepdims=keepdims)
 
 

@@ -39,6 +39,8 @@ _WITHOUT_PACKING = ("SkylakeX", "Cooperlake", "SapphireRapids")
 # What those take: so many multiplications, and entries of a result where x2 lies across.
 _UNPACKED = 1_000_000
 _UNPACKED_ACROSS = 1200
+# Up to as many multiplications BLAS is quick to multiply by a single unit, too.
+_WORTH_MULTIPLYING = 1 << 14
 # Below as many multiplications cutting does not pay for the calls it takes; below the second number
 # not even where the result is thin.
 _WORTH_CUTTING = 4_000_000
@@ -62,16 +64,18 @@ Way = Callable[..., Array]
 
 def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
     """x1 (n, k) times x2 (k, p), in C order unless any will do; other shapes as in NumPy."""
-    if x1.ndim != 2 or x2.ndim != 2 or x1.shape[1] != len(x2):
+    shape = (*x1.shape, *x2.shape)
+    if len(shape) != 4 or x2.ndim != 2 or shape[1] != shape[2]:
         # An activation or optimizer of the user's may multiply what it likes.
         return np.matmul(x1, x2)
-    (n, k), p = x1.shape, x2.shape[1]
-    if k == 1:
+    n, k, _, p = shape
+    multiplications = n * k * p
+    if k == 1 and multiplications > _WORTH_MULTIPLYING:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
-    multiplications = n * k * p
     if multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
-        return np.matmul(x1, x2)
+        # The same call of BLAS as by matmul, found sooner.
+        return np.dot(x1, x2)
     if multiplications >= WORTH_PARTS and (share := lent.get()) is not None:
         return in_parts(_whole, x1, x2, share)
     product = _whole(x1, x2)

@@ -90,7 +90,7 @@ class ArraySource:
     def gather(self, indices: npt.NDArray[np.int64]) -> Array:
         """The examples at these positions: (n, len(indices))."""
         if isinstance(self.array, np.ndarray):
-            taken: Array = np.take(self.array, indices, axis=self._examples_axis)
+            taken: Array = self.array.take(indices, axis=self._examples_axis)
         else:
             # int32 wherever it is enough: JAX has no int64 unless asked to
             narrow = indices.astype(np.int32) if self.m < 2**31 else indices

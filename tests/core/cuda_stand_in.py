@@ -142,11 +142,13 @@ class OnDevice(np.ndarray):
     def __array_finalize__(self, other):
         self.standing_in = getattr(other, "standing_in", None)
 
+    def take(self, indices, axis):
+        return self.standing_in.later(lambda array: array.take(indices, axis), self)
+
     def __array_function__(self, function, types, args, kwargs):
-        if function not in (np.take, np.copy):
-            return super().__array_function__(function, types, args, kwargs)
-        source, *others = args
-        return self.standing_in.later(lambda array: function(array, *others, **kwargs), source)
+        if function is np.copy:
+            return self.standing_in.later(lambda array: np.copy(array, **kwargs), self)
+        return super().__array_function__(function, types, args, kwargs)
 
 
 class CudaStandIn:
