@@ -265,8 +265,8 @@ def _adam_like(
         name,
         chosen,
         partial(_zeros, count=2),
-        partial(move, **of_adam),
-        partial(numbers, **betas),
+        partial(move, **betas),
+        partial(numbers, **of_adam),
     )
 
 
@@ -335,13 +335,15 @@ def _rmsprop_move(
 
 
 def _adam_numbers(
-    *, learning_rate: float, step: int, beta1: float, beta2: float
+    *, learning_rate: float, step: int, beta1: float, beta2: float, epsilon: float
 ) -> dict[str, float]:
-    """The rate of mu with its correction, and the correction of nu."""
-    return {
-        "rate": learning_rate / (1.0 - beta1**step),
-        "correction": 1.0 - beta2**step,
-    }
+    """``rate = learning_rate root / (1 - beta1^step)``, ``floor = epsilon root``, ``root = sqrt(1 - beta2^step)``.
+
+    Both corrections are numbers of the step, and arrays are passed over once less (end of the
+    paper's section 2): fraction and denominator of the update have been multiplied by the root.
+    """
+    root = (1.0 - beta2**step) ** 0.5
+    return {"rate": learning_rate * root / (1.0 - beta1**step), "floor": epsilon * root}
 
 
 def _adam_move(
@@ -350,24 +352,22 @@ def _adam_move(
     state: State,
     *,
     rate: float,
-    correction: float,
+    floor: float,
     xp: Namespace,
     beta1: float,
     beta2: float,
-    epsilon: float,
 ) -> tuple[Array, State]:
     mu, nu = state
     mu = beta1 * mu + (1.0 - beta1) * gradient
     nu = beta2 * nu + (1.0 - beta2) * (gradient * gradient)
-    root = xp.sqrt(nu / correction)
-    return theta - rate * mu / (root + epsilon), (mu, nu)
+    return theta - rate * mu / (xp.sqrt(nu) + floor), (mu, nu)
 
 
 def _adamw_numbers(
-    *, learning_rate: float, step: int, beta1: float, beta2: float, weight_decay: float
+    *, learning_rate: float, step: int, weight_decay: float, **of_adam: float
 ) -> dict[str, float]:
     """Those of Adam, and what is left of theta."""
-    numbers = _adam_numbers(learning_rate=learning_rate, step=step, beta1=beta1, beta2=beta2)
+    numbers = _adam_numbers(learning_rate=learning_rate, step=step, **of_adam)
     return numbers | {"kept": 1.0 - learning_rate * weight_decay}
 
 
