@@ -127,8 +127,12 @@ fallback, block_size, threads
     in_memory = was_in_memory and (is_there or not elsewhere or fits(X_bytes * m, backend))
     split = fraction and was_in_memory
     # Mini-batches are gathered from a copy with each example's features side by side.
-    across = batch_size is not None and not elsewhere and (examples == "columns" or split)
-    placed = [m, held_out] if elsewhere and in_memory and not is_there else [m] if across else []
+    across = batch_size is not None and (examples == "columns" or split)
+    placed: tuple[int, ...] = ()
+    if in_memory and elsewhere and not is_there:
+        placed = (m, held_out)
+    elif in_memory and not elsewhere and across:
+        placed = (m,)
     itemsize = np.dtype(dtype).itemsize
     weights = itemsize * m if sample_weight is not None else 0
     labels = [label_bytes(sizes[-1], part, itemsize, elsewhere=elsewhere) for part in (m, held_out)]

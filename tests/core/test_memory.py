@@ -85,6 +85,7 @@ HOW = {
     "file": {"file": True},
     "file, standardized": {"file": True, "standardize": True},
     "file, batches": {"file": True} | BATCHES,
+    "file of columns, batches": {"file": True, "examples": "columns"} | BATCHES,
     "lbfgs": {"optimizer": "lbfgs"},
     "lbfgs, many parameters": {"optimizer": "lbfgs", "hidden": [300, 300], "block_size": 100},
     "momentum": {"optimizer": "momentum", "hidden": [300, 300], "block_size": 100},
@@ -105,8 +106,9 @@ def test_the_plan_holds_what_a_training_takes_and_not_much_more(
     if classes > 1:
         Y = np.arange(M) % classes
     if how.pop("file", False):
-        np.save(tmp_path / "X.npy", given.T)
-        given, how["examples"] = tmp_path / "X.npy", "rows"
+        how = {"examples": "rows"} | how
+        np.save(tmp_path / "X.npy", given.T if how["examples"] == "rows" else given)
+        given = tmp_path / "X.npy"
     peak, plan = measured(given, Y, **how)
     assert peak <= plan.host_peak_bytes <= MUCH * peak
     assert dnn_xp.plan(given, outputs=classes, **ALWAYS | how) == plan

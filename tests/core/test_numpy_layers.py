@@ -13,7 +13,7 @@ from dnn_xp.network import Network, gradient_sums
 
 
 @pytest.mark.parametrize("hidden", sorted(set(ACTIVATIONS) - {"exp"}))
-@pytest.mark.parametrize("m", [3, 700])
+@pytest.mark.parametrize("m", [3, 700, 9000])  # the last one larger than a core's caches
 @pytest.mark.parametrize("drops", [False, True])
 def test_the_bits_of_the_formulas(rng, hidden, m, drops):
     backend = numpy_backend()
