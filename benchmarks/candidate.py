@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import statistics
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from benchmarks.shapes import Array, Parameters
 
 Gradients = list[tuple[Array, Array]]
-T = TypeVar("T")
 
-TRIAL_SECONDS = 0.05
 # Between candidates, the worker threads of the last one stop spinning for work: OpenBLAS lets them
 # for 2^26 cycles, which is some 30 ms.
 REST = 0.1
@@ -118,29 +114,3 @@ def load(target: str) -> Any:
         if (error.name or "").startswith(("benchmarks", "dnn_xp")):
             raise  # our own mistake, not a package that is missing
         raise NotAvailable(f"{error.name} is not installed") from error
-
-
-def fastest(options: Iterable[T], make: Callable[[T], Work | Callable[[], Any]]) -> T:
-    """Return the option for which the work that `make` returns is done fastest.
-
-    The median counts of three runs or more, as many as TRIAL_SECONDS hold, after as long to warm up.
-    """
-
-    def seconds(option: T) -> float:
-        made = make(option)
-        work = made if isinstance(made, Work) else Work(made)
-        time.sleep(REST)
-        with work.session():
-            _times(work.run, 1)
-            return statistics.median(_times(work.run, 3))
-
-    return min(options, key=seconds)
-
-
-def _times(run: Callable[[], Any], fewest: int) -> list[float]:
-    times: list[float] = []
-    while len(times) < fewest or sum(times) < TRIAL_SECONDS:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return times

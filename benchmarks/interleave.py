@@ -6,12 +6,17 @@ import gc
 import math
 import statistics
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.candidate import REST, Work
 
+T = TypeVar("T")
+
 MIN_ROUNDS = 3
+# Of settings that are tried: rounds at most, and seconds after which none is begun.
+TRIAL_ROUNDS = 7
+TRIAL_SECONDS = 3.0
 # A timing repeats a quick candidate until it lasts as long, since a training repeats its step for
 # seconds; and before it as long as caches, clock and the cores that threads are on take, after a
 # rest, to be what they are then.
@@ -91,3 +96,14 @@ def ratio(slower: Timing, faster: Timing) -> float:
     """Return the median over the rounds of slower / faster, each pair from the same round."""
     pairs = zip(slower.seconds, faster.seconds, strict=True)
     return statistics.median(a / b for a, b in pairs)
+
+
+def fastest(options: Iterable[T], make: Callable[[T], Work | Callable[[], Any]]) -> T:
+    """Return the option for which the work that `make` returns is done fastest, timed side by side."""
+    tried = {option: make(option) for option in options}
+    works = {
+        str(option): work if isinstance(work, Work) else Work(work)
+        for option, work in tried.items()
+    }
+    timings = interleave(works, rounds=TRIAL_ROUNDS, seconds=TRIAL_SECONDS)
+    return min(tried, key=lambda option: timings[str(option)].median)

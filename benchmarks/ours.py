@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
-from benchmarks.candidate import Gradients, Step, Work, fastest
+from benchmarks.candidate import Gradients, Step, Work
+from benchmarks.interleave import fastest
 from benchmarks.shapes import Array, Parameters, Problem
 from dnn_xp.backends import Backend, choose_backend, products
 from dnn_xp.backends.cupy import why_not_cuda

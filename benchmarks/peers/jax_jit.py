@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.candidate import Step, fastest
+from benchmarks.candidate import Step
+from benchmarks.interleave import fastest
 from benchmarks.peers.jax_network import columns_cost, convert, rows_cost
 from benchmarks.shapes import Array, Parameters
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.candidate import Step, fastest
+from benchmarks.candidate import Step
+from benchmarks.interleave import fastest
 from benchmarks.peers.torch_network import convert, data, loss, tensors
 from benchmarks.shapes import Array, Parameters
 
