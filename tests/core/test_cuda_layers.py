@@ -34,7 +34,9 @@ def backend(layers):
     plain = numpy_backend()
     xp = types.ModuleType("array_api_compat.numpy")
     xp.__dict__.update(vars(plain.xp), matmul=layers.matmul)
-    return plain._replace(device_name="cuda:0", xp=xp, lower=layers.lower, note=layers.note)
+    # One block after the other, as in CuPy.
+    one = plain._replace(device_name="cuda:0", python_threads=False)
+    return one._replace(xp=xp, lower=layers.lower, note=layers.note)
 
 
 @pytest.fixture
