@@ -23,6 +23,7 @@ from dnn_xp.options import (
     hidden_sizes,
     keep_probabilities,
     optimizer_vectors,
+    steps,
     yes_or_no,
 )
 from dnn_xp.placement import fits, label_bytes, resides
@@ -105,7 +106,7 @@ fallback, block_size, threads
     elif validation is not None:
         held_out = validation_pair(validation, n_x, examples=examples)[0].m
     m = m - held_out if fraction else m
-    at_once = m if batch_size is None else min(m, whole("batch_size", batch_size, at_least=1))
+    at_once = steps(optimizer, None, None, None, batch_size, m).batch_size or m
     backend, _ = choose_backend(
         device,
         X if is_array(X) else None,

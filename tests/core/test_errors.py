@@ -420,6 +420,19 @@ def test_a_warm_start_with_other_outputs(models):
         ({"X": X, "optimizer": "adm"}, ValueError, r"optimizer='adm' is unknown: did you mean"),
         ({"X": X, "dtype": "int"}, ValueError, r"dtype='int' is unknown"),
         ({"X": X, "device": "gpu"}, ValueError, r"device='gpu' is unknown"),
+        ({"X": X, "batch_size": 31}, ValueError, r"batch_size=31 is more than the 30 training"),
+        (
+            {"X": X, "optimizer": "lbfgs", "batch_size": 5},
+            ValueError,
+            r"optimizer='lbfgs' works on",
+        ),
+        ({"X": X, "validation": 2.0}, ValueError, r"validation=2 of 30 examples leaves 0"),
+        ({"X": X, "validation": "x"}, TypeError, r"validation must be a fraction such as 0.1 or a"),
+        ({"X": X, "validation": (X[:1], None)}, ValueError, r"validation X has 1 feature"),
+        ({"X": X, "keep_prob": 0}, ValueError, r"keep_prob must be a finite number > 0 and <= 1"),
+        ({"X": X, "activation": "rleu"}, ValueError, r"activation='rleu' is unknown"),
+        ({"X": X, "block_size": 0}, ValueError, r"block_size must be a whole number >= 1"),
+        ({"X": X, "standardize": 1}, TypeError, r"standardize must be True or False"),
     ],
 )
 def test_wrong_arguments_of_plan(arguments, error, message):
