@@ -49,6 +49,7 @@ def side_by_side(source: Source) -> Source:
         and len(source.array.shape) == 2
     ):
         values = source.array if source.rows else source.array.T
-        if not source.rows or not values.flags.c_contiguous:
+        if not values.flags.c_contiguous:
             return ArraySource(np.copy(values, order="C"), rows=True)
+        return source if source.rows else ArraySource(values, rows=True)
     return source

@@ -63,15 +63,16 @@ def encode_weights(
             f"{argument} holds {lowest:g} (the first negative weight is at example "
             f"{first_negative}); weights of 0 or more are wanted."
         )
-    if total == 0:
+    mean = total / m
+    if mean == 0:
         raise ValueError(
             f"{argument} is 0 for all examples; at least one weight above 0 is wanted."
         )
-    if math.isinf(total):
+    if math.isinf(mean):
         raise ValueError(f"{argument} adds up to infinity; only ratios matter, scale it down.")
     weights = np.empty((1, m), dtype=dtype)
     for start, stop in block_ranges(source):
-        weights[0, start:stop] = _block(source, start, stop) / (total / m)
+        weights[0, start:stop] = _block(source, start, stop) / mean
     return ArraySource(weights, rows=False)
 
 

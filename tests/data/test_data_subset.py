@@ -46,5 +46,10 @@ def test_features_side_by_side() -> None:
     np.testing.assert_array_equal(turned.block(0, 10), X)
     rows = ArraySource(np.ascontiguousarray(X.T), rows=True)
     assert side_by_side(rows) is rows
+    # Columns that lie side by side already, as those of a block of rows.
+    same = side_by_side(ArraySource(rows.array.T))
+    assert isinstance(same, ArraySource)
+    assert same.rows
+    assert np.shares_memory(same.array, rows.array)
     labels = LabelSource(np.zeros(4, dtype=np.int8), 1)
     assert side_by_side(labels) is labels
