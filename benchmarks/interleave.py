@@ -60,8 +60,8 @@ def _number(work: Work) -> int:
 
 
 def interleave(
-    candidates: Mapping[str, Work], *, rounds: int = 15, seconds: float = 90.0
-) -> dict[str, Timing]:
+    candidates: Mapping[T, Work], *, rounds: int = 15, seconds: float = 90.0
+) -> dict[T, Timing]:
     """Time every candidate once a round.
 
     Parameters
@@ -74,7 +74,7 @@ def interleave(
         No round is begun after as long, once MIN_ROUNDS are done.
     """
     numbers = {name: _number(work) for name, work in candidates.items()}
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    times: dict[T, list[float]] = {name: [] for name in candidates}
     began = time.perf_counter()
     collecting = gc.isenabled()
     gc.collect()
@@ -102,8 +102,7 @@ def fastest(options: Iterable[T], make: Callable[[T], Work | Callable[[], Any]])
     """Return the option for which the work that `make` returns is done fastest, timed side by side."""
     tried = {option: make(option) for option in options}
     works = {
-        str(option): work if isinstance(work, Work) else Work(work)
-        for option, work in tried.items()
+        option: work if isinstance(work, Work) else Work(work) for option, work in tried.items()
     }
     timings = interleave(works, rounds=TRIAL_ROUNDS, seconds=TRIAL_SECONDS)
-    return min(tried, key=lambda option: timings[str(option)].median)
+    return min(works, key=lambda option: timings[option].median)

@@ -16,7 +16,7 @@ from dnn_xp.backends import Backend, choose_backend, products
 from dnn_xp.backends.cupy import why_not_cuda
 from dnn_xp.block_size import auto_block_size
 from dnn_xp.data import ArraySource
-from dnn_xp.engine import Engine, default_threads
+from dnn_xp.engine import Engine
 from dnn_xp.formulas import (
     ACTIVATIONS,
     COSTS,
@@ -29,6 +29,7 @@ from dnn_xp.formulas import (
 )
 from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
+from dnn_xp.options import threads_used
 from dnn_xp.planning import Pass, Values, make_plan
 
 
@@ -91,7 +92,7 @@ def make(
     backend, _ = choose_backend(device, None, fallback=False)
     sizes, m = sizes_of(parameters), X.shape[1]
     objective, theta, size = objective_for(backend, parameters, m, block_size=block_size)
-    threads = default_threads() if backend.python_threads else 1
+    threads = threads_used(None, backend)
 
     def layout(name: str) -> Work:
         rows = name == "rows"

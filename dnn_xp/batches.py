@@ -84,16 +84,9 @@ class Batches:
         self._examples = examples
         self.batch_size = batch_size
         self._rng = rng
-        self._each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
-        run = examples.m if examples.in_memory else _run_of_a_file(self._each, batch_size)
+        each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
+        run = examples.m if examples.in_memory else _run_of_a_file(each, batch_size)
         self.shuffle_run = min(run, examples.m)
-
-    def held_bytes(self, *, on_device: bool) -> tuple[int, int]:
-        """Bytes that shuffling holds on the host and on the device."""
-        m, in_memory = self._examples.m, self._examples.in_memory
-        return shuffle_bytes(
-            m, self._each, self.batch_size, in_memory=in_memory, on_device=on_device
-        )
 
     @property
     def per_epoch(self) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.network import parameter_count
 
 # A block below this much arithmetic costs more to hand to a thread than to compute.
@@ -55,3 +57,14 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
     # 1.6 times as long with 8192 columns as with 8080.
     size = -(-size // 16) * 16
     return min(m, size if size * itemsize % 2048 else size + 16)
+
+
+def block_size_of(
+    block_size: str | int, sizes: Sequence[int], *, dtype: str, backend: Backend
+) -> Callable[[int], int]:
+    """Examples per block as the user chose, "auto" or a number, given the number of examples."""
+    if block_size != "auto":
+        size = whole("block_size", block_size, at_least=1)
+        return lambda m: min(size, m)
+    # Asked for at every step, with one or two values of m.
+    return cache(lambda m: auto_block_size(sizes, m, dtype=dtype, backend=backend))

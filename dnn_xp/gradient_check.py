@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import choose_backend
-from dnn_xp.block_size import auto_block_size, gradient_flops
+from dnn_xp.block_size import block_size_of, gradient_flops
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe
-from dnn_xp.engine import Engine, default_threads
+from dnn_xp.engine import Engine
 from dnn_xp.formulas.hyperparameters import real, whole
 from dnn_xp.intake import finite_or_standardized, take_in
 from dnn_xp.model import Model
 from dnn_xp.network import Network
 from dnn_xp.objective import Examples, Objective, Penalties, weight_mask
-from dnn_xp.options import build_network, keep_probabilities
+from dnn_xp.options import build_network, keep_probabilities, threads_used
 from dnn_xp.start import given_layers, initial_parameters
 
 # Small on purpose: every entry takes two costs.
@@ -252,9 +252,9 @@ def gradient_check(
         fallback=fallback,
         step_operations=gradient_flops(network.sizes, intake.X.m),
     )
-    wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
-    size = None if block_size == "auto" else whole("block_size", block_size, at_least=1)
-    with Engine(wanted if backend.python_threads else 1) as engine:
+    threads = threads_used(threads, backend)
+    size_of = block_size_of(block_size, network.sizes, dtype="float64", backend=backend)
+    with Engine(threads) as engine:
         standardization = None if model is None else model.standardization
         found = finite_or_standardized(
             intake.X, engine, standardize=standardize and standardization is None
@@ -263,11 +263,7 @@ def gradient_check(
             network,
             backend,
             dtype="float64",
-            block_size=lambda m: (
-                auto_block_size(network.sizes, m, dtype="float64", backend=backend)
-                if size is None
-                else size
-            ),
+            block_size=size_of,
             standardization=standardization or found,
             penalties=Penalties(
                 real("l2", l2, at_least=0.0), real("l1", l1, at_least=0.0), intake.X.m

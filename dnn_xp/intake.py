@@ -23,12 +23,12 @@ from dnn_xp.data import (
     merge_moments,
     working_dtype,
 )
-from dnn_xp.data.finite import VALUES_OF_A_BLOCK
+from dnn_xp.data.finite import examples_of_a_block
 from dnn_xp.data.messages import describe, unknown_name
 from dnn_xp.data.subset import RangeSource, side_by_side, subset
 from dnn_xp.engine import Engine, block_ranges
 from dnn_xp.objective import Examples
-from dnn_xp.placement import held_bytes, place, source_bytes
+from dnn_xp.placement import held_bytes, place, source_bytes, stored_bytes
 
 Standardization = tuple[np.ndarray, np.ndarray]
 
@@ -185,14 +185,14 @@ def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
     training = testing = None
     last, copied = m - held_out, 0
     if X.in_memory and Y.in_memory:
-        copied = source_bytes(X) + (held_bytes(Y) or source_bytes(Y))
+        copied = source_bytes(X) + stored_bytes(Y)
         order = rng.permutation(m)
         training, testing = np.sort(order[held_out:]), np.sort(order[:held_out])
         # Now, because afterwards nobody knows which example was which.
         check_finite(X, "X")
     else:
         # The training part is looked at by the pass that may standardize it.
-        blocks = block_ranges(held_out, max(1, VALUES_OF_A_BLOCK // X.n))
+        blocks = block_ranges(held_out, examples_of_a_block(X.n))
         check_finite(X, "X", blocks=[(last + start, last + stop) for start, stop in blocks])
     if weights is not None:
         # Scaled anew: a mean of 1 over all examples is not one over a part of them.
@@ -220,7 +220,7 @@ def finite_or_standardized(
             lambda block: (block_moments(block),),
             lambda start, stop: (X.block(start, stop),),
             X.m,
-            max(1, VALUES_OF_A_BLOCK // X.n),
+            examples_of_a_block(X.n),
             combine=lambda left, right: (merge_moments(left[0], right[0]),),
             read_ahead=not X.in_memory,
         )

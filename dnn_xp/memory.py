@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.backends import Backend
-from dnn_xp.batches import Batches
-from dnn_xp.data.finite import VALUES_OF_A_BLOCK
+from dnn_xp.batches import shuffle_bytes
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.engine import blocks_in_flight
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.intake import Intake
@@ -38,7 +38,7 @@ def checking_bytes(
     split: bool,
 ) -> int:
     """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
-    examples = min(m, max(1, VALUES_OF_A_BLOCK // n))
+    examples = min(m, examples_of_a_block(n))
     at_once = min(threads, -(-m // examples)) if standardize else 1
     of_value = at_once * _BYTES_OF_MOMENTS if standardize else 0
     if read:
@@ -55,20 +55,9 @@ def plan_training(
     held_out: Examples | None,
     network: Network,
     backend: Backend,
-    batches: Batches | None,
-    *,
-    block_size: Callable[[int], int],
-    threads: int,
-    optimizer_vectors: int,
-    standardized: bool,
-    moments_taken: bool,
+    **rest: Any,
 ) -> Plan:
-    """The plan of a training whose examples are where they are computed.
-
-    `standardized` says whether X is, `moments_taken` whether mean and scale were looked for.
-    """
-    on_device = backend.device_name != "cpu"
-    shuffled = (0, 0) if batches is None else batches.held_bytes(on_device=on_device)
+    """The plan of a training whose examples are where they are computed; `rest` as in `plan_passes`."""
     placed = [(training.X, intake.X), (training.Y, intake.targets.source)]
     if training.weights is not None and intake.weights is not None:
         placed.append((training.weights, intake.weights))
@@ -80,27 +69,15 @@ def plan_training(
         backend,
         m=training.m,
         held_out=0 if held_out is None else held_out.m,
-        batch_size=None if batches is None else batches.batch_size,
         drops_out=bool(network.keep_probs),
         given=intake.X.dtype,
         working=intake.dtype,
-        standardized=standardized,
         bytes_ahead=0 if training.in_memory else example_bytes_ahead(training),
-        block_size=block_size,
-        threads=threads,
-        optimizer_vectors=optimizer_vectors,
+        read=not intake.X.in_memory,
+        split=bool(intake.copied_bytes),
         data_bytes=sum(starmap(placed_bytes, placed)),
-        held_bytes=intake.held_bytes + shuffled[0],
-        held_on_device=shuffled[1],
-        intake_bytes=checking_bytes(
-            intake.X.n,
-            training.m,
-            given=intake.X.dtype,
-            standardize=moments_taken,
-            threads=threads,
-            read=not intake.X.in_memory,
-            split=bool(intake.copied_bytes),
-        ),
+        held_bytes=intake.held_bytes,
+        **rest,
     )
 
 
@@ -116,14 +93,28 @@ def plan_passes(
     given: np.dtype[Any],
     working: str,
     standardized: bool,
+    moments_taken: bool,
     bytes_ahead: int,
+    read: bool,
+    split: bool,
     block_size: Callable[[int], int],
+    threads: int,
+    held_bytes: int,
     **rest: Any,
 ) -> Plan:
-    """The passes of a training, put together."""
-    at_once = m if batch_size is None else min(m, batch_size)
-    # Runs of a file, from which batches are gathered, are counted as held.
-    ahead = bytes_ahead if batch_size is None else 0
+    """The checks and passes of a training, put together.
+
+    `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for;
+    `read` whether X is a file, `split` whether examples are set aside at random; `bytes_ahead` are
+    those of an example in what is read ahead.
+    """
+    on_device = backend.device_name != "cpu"
+    at_once, ahead, shuffled = m, bytes_ahead, (0, 0)
+    if batch_size is not None:
+        at_once = min(m, batch_size)
+        # Runs of a file, from which batches are gathered, are counted as held.
+        each, ahead = given.itemsize * (sizes[0] + sizes[-1]), 0
+        shuffled = shuffle_bytes(m, each, at_once, in_memory=not bytes_ahead, on_device=on_device)
     # A block is a view in NumPy and PyTorch.
     copied = backend.library not in ("numpy", "torch")
     step = Pass(at_once, block_size(at_once), ahead, gathered=copied or batch_size is not None)
@@ -136,10 +127,22 @@ def plan_passes(
         step,
         *(Pass(each, block_size(each), bytes_ahead, gathered=copied) for each in costs),
         X=Values(given, working, standardized),
+        threads=threads,
         elaborate=any(each.name not in ("relu", "identity") for each in activations),
         drops_out=drops_out,
         step_stays=backend.replay is not None
         and pays_to_replay(sizes, at_once, drops_out=drops_out, in_memory=not bytes_ahead),
-        on_device=backend.device_name != "cpu",
+        on_device=on_device,
+        held_bytes=held_bytes + shuffled[0],
+        held_on_device=shuffled[1],
+        intake_bytes=checking_bytes(
+            sizes[0],
+            m,
+            given=given,
+            standardize=moments_taken,
+            threads=threads,
+            read=read,
+            split=split,
+        ),
         **rest,
     )

@@ -29,12 +29,12 @@ from dnn_xp.data import (
     encode_weights,
 )
 from dnn_xp.data.messages import check_examples, optional_package, unknown_name
-from dnn_xp.engine import Engine, default_threads
-from dnn_xp.formulas.hyperparameters import whole
+from dnn_xp.engine import Engine
 from dnn_xp.formulas.types import Array
 from dnn_xp.history import History
 from dnn_xp.network import Network, unflatten
 from dnn_xp.objective import Examples, Objective
+from dnn_xp.options import threads_used
 from dnn_xp.placement import convert, place
 from dnn_xp.scoring import Evaluation, score
 from dnn_xp.storage import load_model, save_model
@@ -281,11 +281,10 @@ class Model:
                 block_size=self._block_size,
                 standardization=self.standardization,
             )
-        wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
         precise = with_precision(self.backend, self.dtype)
         with (
             precise.active(),
-            Engine(wanted if self.backend.python_threads else 1) as engine,
+            Engine(threads_used(threads, self.backend)) as engine,
             # What overflows is no warning: it is refused when all is computed.
             np.errstate(over="ignore", invalid="ignore"),
         ):

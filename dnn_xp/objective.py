@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -210,14 +209,12 @@ class Objective:
         def output(block: Array) -> Array:
             return self._output(parameters, block)
 
-        ahead = not X.in_memory
-        read = partial(block_ahead, X) if ahead else X.block
         blocks = self.engine.map(
-            receiving(output) if ahead else output,
-            lambda start, stop: (read(start, stop),),
+            receiving(output),
+            lambda start, stop: (block_ahead(X, start, stop),),
             X.m,
             self.block_size(X.m),
-            read_ahead=ahead,
+            read_ahead=not X.in_memory,
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.backends import Backend
 from dnn_xp.data.messages import describe, unknown_name
+from dnn_xp.engine import default_threads
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
 from dnn_xp.formulas.costs import COSTS, Cost
 from dnn_xp.formulas.hyperparameters import real, whole
@@ -137,6 +139,12 @@ def optimizer_vectors(optimizer: str | Optimizer) -> int:
     if isinstance(optimizer, str) and name not in _STATE_VECTORS:
         raise unknown_name("optimizer", optimizer, _STATE_VECTORS)
     return _STATE_VECTORS.get(name, 2)
+
+
+def threads_used(threads: int | None, backend: Backend) -> int:
+    """Threads that blocks are computed on: as many as asked for, or allowed, where a library takes several."""
+    wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
+    return wanted if backend.python_threads else 1
 
 
 def yes_or_no(name: str, given: Any) -> bool:

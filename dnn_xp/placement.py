@@ -77,7 +77,7 @@ def placed_bytes(placed: Source, given: Source) -> int:
     """Bytes that a source takes where it was placed: none where it stayed or comes block by block."""
     if placed is given or not placed.in_memory:
         return 0
-    return held_bytes(placed) or source_bytes(placed)
+    return stored_bytes(placed)
 
 
 def example_bytes_ahead(sources: Iterable[Source | None]) -> int:
@@ -97,6 +97,11 @@ def held_bytes(targets: Source) -> int:
     if isinstance(targets, RangeSource):
         return held_bytes(targets.source) * targets.m // targets.source.m
     return int(targets.codes.nbytes) if isinstance(targets, LabelSource) else 0
+
+
+def stored_bytes(source: Source) -> int:
+    """Bytes of all examples of a source in memory as it holds them: codes of labels, else values."""
+    return held_bytes(source) or source_bytes(source)
 
 
 def resides(source: Source, backend: Backend) -> bool:

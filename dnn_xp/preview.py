@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import choose_backend
-from dnn_xp.batches import shuffle_bytes
-from dnn_xp.block_size import auto_block_size, gradient_flops
+from dnn_xp.block_size import block_size_of, gradient_flops
 from dnn_xp.data import as_source, working_dtype
 from dnn_xp.data.host import is_array
 from dnn_xp.data.label_source import code_dtype
-from dnn_xp.engine import default_threads
 from dnn_xp.formulas.hyperparameters import whole
 from dnn_xp.intake import dtype_name, examples_held_out, validation_pair
-from dnn_xp.memory import checking_bytes, plan_passes
+from dnn_xp.memory import plan_passes
 from dnn_xp.options import (
     hidden_activations,
     hidden_sizes,
     keep_probabilities,
     optimizer_vectors,
     steps,
+    threads_used,
     yes_or_no,
 )
 from dnn_xp.placement import fits, label_bytes, resides
@@ -97,6 +96,7 @@ fallback, block_size, threads
     else:
         dtype = "float32" if source is None else working_dtype(source.dtype)
     sizes = (n_x, *hidden_sizes(hidden), whole("outputs", outputs, at_least=1))
+    standardize = yes_or_no("standardize", standardize)
     activations = hidden_activations(activation, len(sizes) - 2)
     drops_out = bool(keep_probabilities(keep_prob, len(sizes) - 2))
     fraction = isinstance(validation, Real)
@@ -113,13 +113,6 @@ fallback, block_size, threads
         fallback=fallback,
         step_operations=gradient_flops(sizes, at_once),
     )
-    wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
-    wanted = wanted if backend.python_threads else 1
-    fixed = None if block_size == "auto" else whole("block_size", block_size, at_least=1)
-
-    def size(m: int) -> int:
-        return min(fixed, m) if fixed else auto_block_size(sizes, m, dtype=dtype, backend=backend)
-
     given = np.dtype(dtype if source is None else source.dtype)
     elsewhere = backend.library != "numpy"
     is_there = not elsewhere if source is None else resides(source, backend)
@@ -137,16 +130,6 @@ fallback, block_size, threads
     itemsize = np.dtype(dtype).itemsize
     weights = itemsize * m if sample_weight is not None else 0
     labels = [label_bytes(sizes[-1], part, itemsize, elsewhere=elsewhere) for part in (m, held_out)]
-    on_device = backend.device_name != "cpu"
-    shuffled = (0, 0)
-    if batch_size is not None:
-        shuffled = shuffle_bytes(
-            m,
-            given.itemsize * (n_x + sizes[-1]),
-            at_once,
-            in_memory=in_memory,
-            on_device=on_device,
-        )
     return plan_passes(
         sizes,
         activations,
@@ -157,24 +140,16 @@ fallback, block_size, threads
         drops_out=drops_out,
         given=given,
         working=dtype,
-        standardized=yes_or_no("standardize", standardize),
+        standardized=standardize,
+        moments_taken=standardize,
         bytes_ahead=0 if in_memory else X_bytes,
-        block_size=size,
-        threads=wanted,
+        read=not was_in_memory,
+        split=split,
+        block_size=block_size_of(block_size, sizes, dtype=dtype, backend=backend),
+        threads=threads_used(threads, backend),
         optimizer_vectors=optimizer_vectors(optimizer),
         data_bytes=sum(labels) + X_bytes * sum(placed) + (weights if elsewhere else 0),
         held_bytes=code_dtype(sizes[-1]).itemsize * (m + held_out)
         + weights
-        + shuffled[0]
         + (X_bytes * (m + held_out) if split else 0),
-        held_on_device=shuffled[1],
-        intake_bytes=checking_bytes(
-            n_x,
-            m,
-            given=given,
-            standardize=standardize,
-            threads=wanted,
-            read=not was_in_memory,
-            split=split,
-        ),
     )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends import Backend, choose_backend, compiled, with_precision
 from dnn_xp.batches import Batches
-from dnn_xp.block_size import auto_block_size, gradient_flops
+from dnn_xp.block_size import block_size_of, gradient_flops
 from dnn_xp.data.host import is_array
 from dnn_xp.data.messages import describe, optional_package
-from dnn_xp.engine import Engine, default_threads
+from dnn_xp.engine import Engine
 from dnn_xp.formulas.hyperparameters import real, whole
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.updates import Optimizer
@@ -21,7 +20,6 @@ from dnn_xp.intake import Intake, dtype_of, finite_or_standardized, take_in
 from dnn_xp.loop import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
 from dnn_xp.memory import plan_training
 from dnn_xp.model import Model
-from dnn_xp.network import Network
 from dnn_xp.objective import Objective, Penalties
 from dnn_xp.options import (
     Steps,
@@ -29,6 +27,7 @@ from dnn_xp.options import (
     keep_probabilities,
     optimizer_vectors,
     steps,
+    threads_used,
     yes_or_no,
 )
 from dnn_xp.progress import Progress
@@ -278,8 +277,8 @@ def train(
     backend = compiled(backend) if compile else backend
     precision = precision or intake.dtype
     precise = with_precision(backend, precision)
-    threads = _threads(threads, backend)
-    size_of = _block_size(block_size, network, backend, intake.dtype)
+    threads = threads_used(threads, backend)
+    size_of = block_size_of(block_size, network.sizes, dtype=intake.dtype, backend=backend)
 
     with precise.active(), Engine(threads) as engine:
         standardization = warm_start.standardization if warm_start is not None else None
@@ -305,7 +304,7 @@ def train(
             held_out,
             network,
             backend,
-            batches,
+            batch_size=plan.batch_size,
             block_size=objective.block_size_used,
             threads=threads,
             optimizer_vectors=optimizer_vectors(plan.optimizer),
@@ -416,19 +415,6 @@ def _fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
         return fetched
 
     return fetch
-
-
-def _threads(threads: int | None, backend: Backend) -> int:
-    wanted = default_threads() if threads is None else whole("threads", threads, at_least=1)
-    return wanted if backend.python_threads else 1
-
-
-def _block_size(block_size: str | int, network: Network, backend: Backend, dtype: str) -> Any:
-    if block_size != "auto":
-        size = whole("block_size", block_size, at_least=1)
-        return lambda m: size
-    # Asked for at every step, with one or two values of m.
-    return cache(lambda m: auto_block_size(network.sizes, m, dtype=dtype, backend=backend))
 
 
 def _name_of(initialization: Any, warm_start: Model | None) -> str:

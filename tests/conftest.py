@@ -13,6 +13,9 @@ import pytest
 from hypothesis import settings
 from namespaces import LIBRARIES, Library, require
 
+from dnn_xp.memory import plan_training
+from dnn_xp.planning import Plan
+
 # JAX reads this when it is imported; the tests in float64 need it.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -59,3 +62,16 @@ def no_collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """The plans of all trainings from now on."""
+    made: list[Plan] = []
+
+    def planned(*given: Any, **how: Any) -> Plan:
+        made.append(plan_training(*given, **how))
+        return made[-1]
+
+    monkeypatch.setattr("dnn_xp.training.plan_training", planned)
+    return made

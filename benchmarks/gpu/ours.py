@@ -17,9 +17,10 @@ from dnn_xp.backends.jax import jax_backend
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.torch import torch_backend
 from dnn_xp.data import ArraySource
-from dnn_xp.engine import Engine, default_threads
+from dnn_xp.engine import Engine
 from dnn_xp.network import unflatten
 from dnn_xp.objective import Examples
+from dnn_xp.options import threads_used
 
 
 class DeviceStep(NamedTuple):
@@ -79,7 +80,7 @@ def make(
             for array in (data.X, data.Y)
         )
     examples = Examples(X, Y, None)
-    engine = Engine(default_threads() if backend.python_threads else 1)
+    engine = Engine(threads_used(None, backend))
     stepping = objective.using(engine)
 
     @contextmanager

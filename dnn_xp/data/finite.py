@@ -15,9 +15,14 @@ from dnn_xp.formulas.types import Array
 VALUES_OF_A_BLOCK = 1 << 18
 
 
+def examples_of_a_block(n: int, *, values: int = VALUES_OF_A_BLOCK) -> int:
+    """Examples of n features that have about that many values."""
+    return max(1, values // n)
+
+
 def block_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable[tuple[int, int]]:
     """(start, stop) of blocks of about that many values."""
-    step = max(1, values // source.n)
+    step = examples_of_a_block(source.n, values=values)
     return ((start, min(start + step, source.m)) for start in range(0, source.m, step))
 
 

@@ -30,18 +30,10 @@ def labels(features):
 
 
 @pytest.fixture
-def measured(monkeypatch):
+def measured(monkeypatch, plans):
     """Trains; the bytes that took at its peak, and its plan."""
     # An untouched array of 31 MiB, freed at once, that only tells the C library to keep memory.
     monkeypatch.setattr("dnn_xp.engine.keep_freed_memory", lambda: None)
-    plans = []
-
-    def planned(*given, **how):
-        plans.append(plan_training(*given, **how))
-        return plans[-1]
-
-    plan_training = dnn_xp.memory.plan_training
-    monkeypatch.setattr("dnn_xp.training.plan_training", planned)
 
     def train(*given, **how):
         how = ALWAYS | ({"epochs": 1} if "batch_size" in how else {"iterations": 2}) | how

@@ -395,15 +395,7 @@ PLAN = {"hidden": [5], "device": "cuda", "block_size": BLOCK}
 
 
 @pytest.mark.parametrize("of_file", [False, True])
-def test_the_plan_of_a_training_counts_what_was_placed(of_file, data, tmp_path, monkeypatch):
-    plans = []
-
-    def planned(*given, **how):
-        plans.append(make_plan(*given, **how))
-        return plans[-1]
-
-    make_plan = dnn_xp.planning.make_plan
-    monkeypatch.setattr("dnn_xp.memory.make_plan", planned)
+def test_the_plan_of_a_training_counts_what_was_placed(of_file, data, plans, tmp_path, monkeypatch):
     X, Y = data
     np.save(tmp_path / "X.npy", X)
     given = tmp_path / "X.npy" if of_file else X
