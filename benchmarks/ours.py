@@ -12,11 +12,15 @@ import dnn_xp
 from benchmarks.candidate import Gradients, Step, Work
 from benchmarks.interleave import fastest
 from benchmarks.shapes import Array, Parameters, Problem
-from dnn_xp.backends import Backend, choose_backend, products
-from dnn_xp.backends.cupy import why_not_cuda
-from dnn_xp.block_size import auto_block_size
+from dnn_xp.backends import Backend, choose_backend
+from dnn_xp.backends.cuda.backend import why_not_cuda
+from dnn_xp.backends.numpy import products
 from dnn_xp.data import ArraySource
-from dnn_xp.engine import Engine
+from dnn_xp.execution.block_size import auto_block_size
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.memory import Pass, Values, make_plan
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas import (
     ACTIVATIONS,
     COSTS,
@@ -27,10 +31,7 @@ from dnn_xp.formulas import (
     relu_backward,
     sigmoid,
 )
-from dnn_xp.network import Network, unflatten
-from dnn_xp.objective import Examples, Objective
-from dnn_xp.options import threads_used
-from dnn_xp.planning import Pass, Values, make_plan
+from dnn_xp.formulas.network import Network, unflatten
 
 
 def why_not(device: str) -> str | None:

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import ours
 from benchmarks.shapes import scaled
-from dnn_xp.engine import Engine
+from dnn_xp.execution.engine import Engine
 
 # n, k, p, and whether x2 is the transpose of an array in rows, as in dW = dZ A^T.
 PRODUCTS = {

@@ -1,17 +1,17 @@
 """Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
-from dnn_xp.devices import devices
-from dnn_xp.gradient_check import GradientCheck, gradient_check
-from dnn_xp.history import History
-from dnn_xp.model import Model, load
-from dnn_xp.network import Network, backward, forward
-from dnn_xp.objective import BlockSizeWarning
-from dnn_xp.planning import Plan
-from dnn_xp.preview import plan
-from dnn_xp.recorder import DivergenceError
-from dnn_xp.scoring import Evaluation
-from dnn_xp.training import train
+from dnn_xp.execution.devices import devices
+from dnn_xp.execution.memory import Plan
+from dnn_xp.execution.objective import BlockSizeWarning
+from dnn_xp.execution.scoring import Evaluation
+from dnn_xp.formulas.network import Network, backward, forward
+from dnn_xp.model.history import History
+from dnn_xp.model.model import Model, load
+from dnn_xp.training.gradient_check import GradientCheck, gradient_check
+from dnn_xp.training.plan import plan
+from dnn_xp.training.recorder import DivergenceError
+from dnn_xp.training.train import train
 
 __version__ = "0.1.0"
 

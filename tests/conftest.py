@@ -13,8 +13,8 @@ import pytest
 from hypothesis import settings
 from namespaces import LIBRARIES, Library, require
 
-from dnn_xp.memory import plan_training
-from dnn_xp.planning import Plan
+from dnn_xp.execution.memory import Plan
+from dnn_xp.training.memory import plan_training
 
 # JAX reads this when it is imported; the tests in float64 need it.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
@@ -73,5 +73,5 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
         made.append(plan_training(*given, **how))
         return made[-1]
 
-    monkeypatch.setattr("dnn_xp.training.plan_training", planned)
+    monkeypatch.setattr("dnn_xp.training.train.plan_training", planned)
     return made

@@ -6,8 +6,8 @@ import ctypes
 
 import numpy as np
 
-from dnn_xp.backends import cublaslt_plans as numbers
-from dnn_xp.backends.cublaslt import Runtime
+from dnn_xp.backends.cuda import cublaslt_plans as numbers
+from dnn_xp.backends.cuda.cublaslt import Runtime
 
 TYPES = {0: "float32", 1: "float64"}
 WIDTHS = {np.int32: ctypes.c_int32, np.int64: ctypes.c_int64}
@@ -30,7 +30,7 @@ class Error(RuntimeError):
 
 
 class Emulator:
-    """The part of nvmath.bindings.cublasLt that `dnn_xp.backends.cublaslt` calls.
+    """The part of nvmath.bindings.cublasLt that `dnn_xp.backends.cuda.cublaslt` calls.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 The data lie where they are computed with. Each pair of times is at one m; between them the
 crossover is where the curves meet, in operations of a step, for each network and dtype. The largest
-of these is what `dnn_xp/backends/crossover.py` takes: above it the GPU was faster everywhere.
+of these is what `dnn_xp/backends/cuda/crossover.py` takes: above it the GPU was faster everywhere.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def largest(found: list[dict[str, Any]]) -> float | None:
 
 
 def constant(operations: float, machine: dict[str, Any], kind: str) -> str:
-    """Return the line for `dnn_xp/backends/crossover.py`."""
+    """Return the line for `dnn_xp/backends/cuda/crossover.py`."""
     names = ("python", "numpy", "cupy-cuda12x", "cupy-cuda13x")
     versions = ", ".join(
         f"{name} {machine['versions'][name]}" for name in names if name in machine["versions"]
@@ -126,5 +126,5 @@ def measure(task: Task) -> None:
         where = "nowhere here" if at is None else f"from {at:.2e} operations a step on"
         say(f"{each['shape']} in {each['dtype']}: {task.sheet.figures['gpu']} is faster {where}")
     if figure is not None and task.device == "cuda" and task.scale == 1:
-        say("for dnn_xp/backends/crossover.py:")
+        say("for dnn_xp/backends/cuda/crossover.py:")
         say(constant(figure, task.sheet.machine, task.sheet.kind))

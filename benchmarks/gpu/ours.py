@@ -12,15 +12,15 @@ from benchmarks.candidate import Gradients, NotAvailable
 from benchmarks.ours import objective_for, sizes_of
 from benchmarks.shapes import Problem
 from dnn_xp.backends import backend_named, with_precision
-from dnn_xp.backends.cupy import why_not_cuda
+from dnn_xp.backends.cuda.backend import why_not_cuda
 from dnn_xp.backends.jax import jax_backend
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.torch import torch_backend
 from dnn_xp.data import ArraySource
-from dnn_xp.engine import Engine
-from dnn_xp.network import unflatten
-from dnn_xp.objective import Examples
-from dnn_xp.options import threads_used
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.threads import threads_used
+from dnn_xp.formulas.network import unflatten
 
 
 class DeviceStep(NamedTuple):

@@ -17,7 +17,7 @@ from benchmarks.gpu.loops import DESCENT_RATE, Job, Loop
 from benchmarks.gpu.sheet import Row
 from benchmarks.ours import sizes_of
 from benchmarks.shapes import Parameters, Problem
-from dnn_xp.backends.cupy import why_not_cuda
+from dnn_xp.backends.cuda.backend import why_not_cuda
 
 Make = Callable[[Problem, Job, float], Row]
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import array_api_compat as compat
 
-from dnn_xp.backends.crossover import gpu_pays
-from dnn_xp.backends.cupy import cupy_backend, why_not_cuda
+from dnn_xp.backends.cuda.backend import cupy_backend, why_not_cuda
+from dnn_xp.backends.cuda.crossover import gpu_pays
 from dnn_xp.backends.jax import jax_backend
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.strict import strict_backend
 from dnn_xp.backends.torch import torch_backend

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends.graphs import Replay, Step
+from dnn_xp.backends.cuda.graphs import Replay, Step
 from dnn_xp.backends.staging import Staging
 from dnn_xp.formulas.layers import AS_WRITTEN, Layers
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array, Namespace
-from dnn_xp.network import Network
 
 Function = Callable[..., Any]
 
@@ -75,7 +75,7 @@ class Backend(NamedTuple):
         Examples of a block at most.
     block_bytes : int
         Size of one layer's activations of one block that suits the device, see
-        :mod:`dnn_xp.block_size`.
+        :mod:`dnn_xp.execution.block_size`.
     """
 
     library: str

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from dnn_xp.backends import DeviceFallbackWarning
-from dnn_xp.cli.options import parse
+from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import explain, in_shell_words, say
 
 INTERRUPTED = 130
@@ -65,18 +65,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(args: Namespace) -> int:
     # Imported here: showing help must not wait for what only the work needs.
     if args.command == "train":
-        from dnn_xp.cli import train
+        from dnn_xp.cli.commands import train
 
         return train.run(args)
     if args.command == "predict":
-        from dnn_xp.cli import predict
+        from dnn_xp.cli.commands import predict
 
         return predict.run(args)
     if args.command == "demo":
-        from dnn_xp.cli import demo
+        from dnn_xp.cli.commands import demo
 
         return demo.run(args)
-    from dnn_xp.cli import about
+    from dnn_xp.cli.commands import about
 
     return about.info(args) if args.command == "info" else about.show_devices(args)
 

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dnn_xp.cli.bundled import BUNDLED
+from dnn_xp.cli.inputs.bundled import BUNDLED
 from dnn_xp.cli.writing import WRITERS
-from dnn_xp.data.files import SUFFIXES, split_path
-from dnn_xp.data.messages import unknown_name
+from dnn_xp.common.messages import unknown_name
+from dnn_xp.data.readers.files import SUFFIXES, split_path
 
 DATA = (
     f"a file ({', '.join(SUFFIXES)}) or a data set bundled with scikit-learn ({', '.join(BUNDLED)}); "

@@ -17,7 +17,7 @@ from dnn_xp.cli.option_types import (
 )
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
-from dnn_xp.formulas.updates import OPTIMIZERS
+from dnn_xp.formulas.optimizers import OPTIMIZERS
 
 NOTES = """\
 examples:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
 
-from dnn_xp.data.messages import listing
+from dnn_xp.common.messages import listing
 
 # Arguments of train, predict and load that are options of the commands under the same name.
 SHARED_OPTIONS = (

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data.messages import optional_package
+from dnn_xp.common.messages import optional_package
 
 Pieces = Iterator[npt.NDArray[Any]]
 

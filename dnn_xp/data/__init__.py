@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dnn_xp.data.agreement import check_features, check_same_library, looks_transposed
-from dnn_xp.data.arrays import as_source, open_path
-from dnn_xp.data.files import table_columns
+from dnn_xp.data.features import as_source, open_path
 from dnn_xp.data.finite import block_is_finite, check_cost, check_finite, check_outputs
 from dnn_xp.data.host import working_dtype
-from dnn_xp.data.label_source import LabelSource
-from dnn_xp.data.labels import Targets, encode_targets
-from dnn_xp.data.parquet import ParquetSource
-from dnn_xp.data.sources import ArraySource, DatasetSource, Source
+from dnn_xp.data.readers.files import table_columns
+from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
+from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.standardize import (
     Moments,
     block_moments,
@@ -19,7 +18,8 @@ from dnn_xp.data.standardize import (
     moments,
     standardize,
 )
-from dnn_xp.data.weights import encode_weights
+from dnn_xp.data.targets.kinds import Targets, encode_targets
+from dnn_xp.data.targets.weights import encode_weights
 
 __all__ = [
     "ArraySource",

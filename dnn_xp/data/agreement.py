@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.data.host import device, is_array, library, numpy_dtype
-from dnn_xp.data.sources import ArraySource, Source
-from dnn_xp.data.tables import NUMERIC_KINDS
+from dnn_xp.data.readers.tables import NUMERIC_KINDS
+from dnn_xp.data.sources.base import ArraySource, Source
 
 
 def library_and_device(obj: Any) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from dnn_xp.data.host import namespace, to_host
-from dnn_xp.data.sources import Source
+from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array
 
 # Values of a block of the passes that check X and Y and take the mean of X.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dnn_xp.data.finite import block_ranges
 from dnn_xp.data.host import device, namespace, to_host
-from dnn_xp.data.sources import Source
+from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array, Namespace
 
 # Dtypes whose values float32 rounds.

@@ -57,6 +57,18 @@ from dnn_xp.formulas.layers import (
     linear_gradient_sums,
     linear_gradients,
 )
+from dnn_xp.formulas.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    State,
+    adam,
+    adamw,
+    clip_by_global_norm,
+    gradient_descent,
+    momentum,
+    nesterov,
+    rmsprop,
+)
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
@@ -69,18 +81,6 @@ from dnn_xp.formulas.schedules import (
     warm_up,
 )
 from dnn_xp.formulas.types import Array, Namespace
-from dnn_xp.formulas.updates import (
-    OPTIMIZERS,
-    Optimizer,
-    State,
-    adam,
-    adamw,
-    clip_by_global_norm,
-    gradient_descent,
-    momentum,
-    nesterov,
-    rmsprop,
-)
 
 __all__ = [
     "ACTIVATIONS",

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dnn_xp.formulas.hyperparameters import real, whole
+from dnn_xp.common.checks import check_float, check_int
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -37,7 +37,7 @@ class constant:  # noqa: N801 - called like a function, so named like one (PEP 8
     learning_rate: float
 
     def __post_init__(self) -> None:
-        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
+        _set(self, learning_rate=check_float("learning_rate", self.learning_rate, above=0.0))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""
@@ -63,8 +63,8 @@ class inverse_time_decay:  # noqa: N801 - called like a function, so named like 
     decay_rate: float
 
     def __post_init__(self) -> None:
-        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
-        _set(self, decay_rate=real("decay_rate", self.decay_rate, at_least=0.0))
+        _set(self, learning_rate=check_float("learning_rate", self.learning_rate, above=0.0))
+        _set(self, decay_rate=check_float("decay_rate", self.decay_rate, at_least=0.0))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""
@@ -93,9 +93,9 @@ class step_decay:  # noqa: N801 - called like a function, so named like one (PEP
     every: int
 
     def __post_init__(self) -> None:
-        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
-        _set(self, factor=real("factor", self.factor, above=0.0, at_most=1.0))
-        _set(self, every=whole("every", self.every, at_least=1))
+        _set(self, learning_rate=check_float("learning_rate", self.learning_rate, above=0.0))
+        _set(self, factor=check_float("factor", self.factor, above=0.0, at_most=1.0))
+        _set(self, every=check_int("every", self.every, at_least=1))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""
@@ -124,9 +124,9 @@ class exponential_decay:  # noqa: N801 - called like a function, so named like o
     every: int = 1
 
     def __post_init__(self) -> None:
-        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
-        _set(self, factor=real("factor", self.factor, above=0.0, at_most=1.0))
-        _set(self, every=whole("every", self.every, at_least=1))
+        _set(self, learning_rate=check_float("learning_rate", self.learning_rate, above=0.0))
+        _set(self, factor=check_float("factor", self.factor, above=0.0, at_most=1.0))
+        _set(self, every=check_int("every", self.every, at_least=1))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""
@@ -158,9 +158,9 @@ class cosine_decay:  # noqa: N801 - called like a function, so named like one (P
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        _set(self, learning_rate=real("learning_rate", self.learning_rate, above=0.0))
-        _set(self, iterations=whole("iterations", self.iterations, at_least=1))
-        _set(self, floor=real("floor", self.floor, at_least=0.0, at_most=self.learning_rate))
+        _set(self, learning_rate=check_float("learning_rate", self.learning_rate, above=0.0))
+        _set(self, iterations=check_int("iterations", self.iterations, at_least=1))
+        _set(self, floor=check_float("floor", self.floor, at_least=0.0, at_most=self.learning_rate))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""
@@ -195,7 +195,7 @@ class warm_up:  # noqa: N801 - called like a function, so named like one (PEP 8)
             raise ValueError(
                 f"schedule must be a schedule, such as constant(0.1); got {self.schedule!r}"
             )
-        _set(self, iterations=whole("iterations", self.iterations, at_least=1))
+        _set(self, iterations=check_int("iterations", self.iterations, at_least=1))
 
     def __call__(self, iteration: int) -> float:
         """The rate of one iteration, counted from 0."""

@@ -12,8 +12,8 @@ from benchmarks.crossing import crossing
 from benchmarks.gpu import crossover
 from benchmarks.gpu.sheet import Sheet, Task
 from benchmarks.reporting import gpu
-from dnn_xp.backends.crossover import Crossover
-from dnn_xp.block_size import gradient_flops
+from dnn_xp.backends.cuda.crossover import Crossover
+from dnn_xp.execution.block_size import gradient_flops
 
 LATER = time.time() + 3600
 

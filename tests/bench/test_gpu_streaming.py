@@ -14,7 +14,7 @@ from benchmarks.gpu import streaming
 from benchmarks.gpu.sheet import Sheet, Task
 from benchmarks.reporting import gpu
 from benchmarks.shapes import named
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
 
 SHAPE = named("28-32-32-1")
 ALLOWED = 1 << 20

@@ -13,8 +13,8 @@ from cli_helpers import QUICK, Flowers, Shell
 
 import dnn_xp
 import dnn_xp.cli
-import dnn_xp.cli.bundled
-from dnn_xp.cli.demo import spirals
+import dnn_xp.cli.inputs.bundled
+from dnn_xp.cli.commands.demo import spirals
 
 ROOT = Path(dnn_xp.__file__).parents[1]
 

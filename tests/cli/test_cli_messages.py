@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cli_helpers import Flowers, Shell, columns_of, typed_and_wanted, write_csv
 
-from dnn_xp.cli.options import parse
+from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import SHARED_OPTIONS, explain, in_shell_words
 
 # What is typed after "dnn-xp train", and how the message begins.

@@ -10,8 +10,8 @@ import pytest
 from cli_helpers import QUICK, Flowers, Shell, columns_of, typed_and_wanted, write_csv
 
 import dnn_xp
-import dnn_xp.cli.predict
-from dnn_xp.cli.predict import column_names
+import dnn_xp.cli.commands.predict
+from dnn_xp.cli.commands.predict import column_names
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_pieces_join_to_the_whole(
     out: str,
 ) -> None:
     shell("predict", "model.safetensors", data, "--proba", "-o", f"whole_{out}")
-    monkeypatch.setattr(dnn_xp.cli.predict, "_VALUES_OF_A_PIECE", 40)
+    monkeypatch.setattr(dnn_xp.cli.commands.predict, "_VALUES_OF_A_PIECE", 40)
     said = shell("predict", "model.safetensors", data, "--proba", "-o", out)
     assert said.code == 0
 
@@ -187,7 +187,7 @@ def test_pieces_join_to_the_whole(
 def test_missing_values_are_found_in_every_piece(
     shell: Shell, files: Flowers, trained: dnn_xp.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dnn_xp.cli.predict, "_VALUES_OF_A_PIECE", 40)
+    monkeypatch.setattr(dnn_xp.cli.commands.predict, "_VALUES_OF_A_PIECE", 40)
     X = files.X.copy()
     X[61, 1] = np.nan
     np.save("gaps.npy", X)

@@ -11,10 +11,10 @@ import pytest
 from cli_helpers import FEATURES, QUICK, Flowers, Shell, columns_of, write_csv
 
 import dnn_xp
-import dnn_xp.cli.reading
-import dnn_xp.cli.train
-from dnn_xp.cli.options import parse
-from dnn_xp.cli.train import TRAIN_OPTIONS
+import dnn_xp.cli.commands.train
+import dnn_xp.cli.inputs.reading
+from dnn_xp.cli.commands.train import TRAIN_OPTIONS
+from dnn_xp.cli.parser import parse
 
 
 def test_train_info_and_predict_go_round(shell: Shell, files: Flowers) -> None:
@@ -81,7 +81,7 @@ def test_every_option_arrives(
         came.update(options)
         return dnn_xp.train(X, Y, **options)
 
-    monkeypatch.setattr(dnn_xp.cli.train, "train", spy)
+    monkeypatch.setattr(dnn_xp.cli.commands.train, "train", spy)
     typed = (
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
@@ -309,7 +309,7 @@ def test_ctrl_c_saves_the_model_so_far(
     def interrupted(X: Any, Y: Any, **options: Any) -> dnn_xp.Model:
         return dnn_xp.train(X, Y, callbacks=[stop], **options)
 
-    monkeypatch.setattr(dnn_xp.cli.train, "train", interrupted)
+    monkeypatch.setattr(dnn_xp.cli.commands.train, "train", interrupted)
     said = shell("train", "flowers.csv", "--target", "kind", *QUICK[:-1])
     assert said.code == 130
     assert (
@@ -325,7 +325,7 @@ def test_ctrl_c_before_a_model(
     def stop(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dnn_xp.cli.train, "read_examples", stop)
+    monkeypatch.setattr(dnn_xp.cli.commands.train, "read_examples", stop)
     said = shell("train", "flowers.csv", "--target", "kind")
     assert said == (130, "", "dnn-xp: interrupted: nothing was saved")
     assert not Path("model.safetensors").exists()

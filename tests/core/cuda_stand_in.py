@@ -15,7 +15,7 @@ from collections import deque
 import numpy as np
 from as_cuda import serve_as_cuda
 
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.staging import Stage, Transfers
 
 

@@ -16,37 +16,15 @@ from dnn_xp import formulas
 
 ROOT = Path(dnn_xp.__file__).parent
 
-# From the lowest to the highest; a module imports from its own place and from below it.
+# The rooms, from the lowest to the highest; a module imports from its own room and from those before it.
 LAYERS = (
+    "common",
     "formulas",
-    "network",
     "backends",
-    "block_size",
-    "one_blas_thread",
-    "handing_out",
-    "engine",
     "data",
-    "planning",
-    "placement",
-    "blocks",
-    "objective",
-    "scoring",
-    "history",
-    "progress",
-    "recorder",
-    "batches",
-    "loop",
-    "options",
-    "intake",
-    "memory",
-    "summary",
-    "storage",
+    "execution",
     "model",
-    "start",
-    "preview",
     "training",
-    "devices",
-    "gradient_check",
     "__init__",
     "cli",
     "__main__",
@@ -144,13 +122,13 @@ def test_formulas_import_no_library(module):
 
 
 def test_the_network_is_made_of_formulas_alone():
-    assert external("dnn_xp.network") <= sys.stdlib_module_names
-    assert {layer_of(each) for each in INTERNAL["dnn_xp.network"]} == {"formulas"}
+    assert external("dnn_xp.formulas.network") <= sys.stdlib_module_names
+    assert {layer_of(each) for each in INTERNAL["dnn_xp.formulas.network"]} == {"formulas"}
 
 
 def test_the_engine_knows_no_formula():
-    assert not external("dnn_xp.engine") & ARRAY_LIBRARIES
-    assert "formulas" not in {layer_of(each) for each in INTERNAL["dnn_xp.engine"]}
+    assert not external("dnn_xp.execution.engine") & ARRAY_LIBRARIES
+    assert "formulas" not in {layer_of(each) for each in INTERNAL["dnn_xp.execution.engine"]}
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -160,7 +138,7 @@ def test_only_backends_import_array_libraries(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["activations", "costs", "layers", "dropout", "penalties", "metrics", "updates"]
+    "module", ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers"]
 )
 def test_formulas_take_the_namespace_by_keyword(module):
     tree = ast.parse(FILES[f"dnn_xp.formulas.{module}"].read_text())

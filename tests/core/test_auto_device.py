@@ -14,9 +14,9 @@ from namespaces import require
 
 import dnn_xp
 from dnn_xp.backends import crossover
-from dnn_xp.backends.crossover import Crossover
-from dnn_xp.backends.numpy import numpy_backend
-from dnn_xp.block_size import gradient_flops
+from dnn_xp.backends.cuda.crossover import Crossover
+from dnn_xp.backends.numpy.backend import numpy_backend
+from dnn_xp.execution.block_size import gradient_flops
 
 rng = np.random.default_rng(1)
 X = rng.standard_normal((3, 40))
@@ -48,7 +48,7 @@ def machine(monkeypatch):
         measured = Crossover(
             operations, "a GPU", "a CPU", "versions", "commit", "gpu-crossover.json"
         )
-        monkeypatch.setattr("dnn_xp.backends.crossover.MEASURED", measured)
+        monkeypatch.setattr("dnn_xp.backends.cuda.crossover.MEASURED", measured)
         monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", probe)
         monkeypatch.setattr(
             "dnn_xp.backends.choice.cupy_backend",
@@ -133,7 +133,7 @@ def test_files_and_lists_follow_the_same_rule(machine, tmp_path):
 
 def test_without_a_measurement_the_cpu_serves_and_cuda_is_not_asked_for(monkeypatch):
     probe = Probe(None)
-    monkeypatch.setattr("dnn_xp.backends.crossover.MEASURED", None)
+    monkeypatch.setattr("dnn_xp.backends.cuda.crossover.MEASURED", None)
     monkeypatch.setattr("dnn_xp.backends.choice.why_not_cuda", probe)
     record = train().record
     assert record.device == "cpu"

@@ -21,14 +21,15 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
 from dnn_xp.backends import backend_named, products
-from dnn_xp.backends.numpy import UFUNC_BUFFER
+from dnn_xp.backends.numpy.backend import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
-from dnn_xp.engine import Engine, block_ranges, default_threads
+from dnn_xp.execution.block_queue import Blocks
+from dnn_xp.execution.engine import Engine, block_ranges
+from dnn_xp.execution.memory import Pass, Values, make_plan
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.threads import default_threads
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.handing_out import Blocks
-from dnn_xp.network import Network
-from dnn_xp.objective import Examples, Objective
-from dnn_xp.planning import Pass, Values, make_plan
+from dnn_xp.formulas.network import Network
 
 THREADS = (1, 2, 3, 8)
 

@@ -9,12 +9,12 @@ import pytest
 from cublaslt_emulator import Emulator, runtime
 
 from dnn_xp.backends import lowering
-from dnn_xp.backends.cublaslt import Products, UnsupportedError
-from dnn_xp.backends.cublaslt_plans import EPILOGUES
-from dnn_xp.backends.numpy import numpy_backend
-from dnn_xp.backends.probing import epilogues_that_fail
+from dnn_xp.backends.cuda.cublaslt import Products, UnsupportedError
+from dnn_xp.backends.cuda.cublaslt_plans import EPILOGUES
+from dnn_xp.backends.cuda.probing import epilogues_that_fail
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.network import Network, gradient_sums
+from dnn_xp.formulas.network import Network, gradient_sums
 
 EVERY = tuple(name for name in EPILOGUES if name)
 

@@ -10,10 +10,10 @@ from as_cuda import serve_as_cuda
 from cublaslt_emulator import Emulator, runtime
 
 import dnn_xp
-from dnn_xp.backends.cublaslt import Products
-from dnn_xp.backends.cuda_layers import in_columns, layers_on
-from dnn_xp.backends.fusing import fuser
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.cuda.cublaslt import Products
+from dnn_xp.backends.cuda.fusing import fuser
+from dnn_xp.backends.cuda.layers import in_columns, layers_on
+from dnn_xp.backends.numpy.backend import numpy_backend
 
 
 def as_cupy():

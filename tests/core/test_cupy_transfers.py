@@ -8,8 +8,8 @@ import types
 import numpy as np
 import pytest
 
-from dnn_xp.backends.cupy import cupy_backend
-from dnn_xp.backends.cupy_transfers import transfers
+from dnn_xp.backends.cuda.backend import cupy_backend
+from dnn_xp.backends.cuda.transfers import transfers
 from dnn_xp.backends.staging import Staging
 
 GIB = 1 << 30

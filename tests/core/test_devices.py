@@ -253,7 +253,7 @@ def cupy():
     """CuPy on a device that works."""
 
     def load():
-        problem = importlib.import_module("dnn_xp.backends.cupy").why_not_cuda(0)
+        problem = importlib.import_module("dnn_xp.backends.cuda.backend").why_not_cuda(0)
         if problem is not None:
             raise RuntimeError(problem)
         return importlib.import_module("cupy")

@@ -108,7 +108,7 @@ def test_mini_batches_of_a_small_file_are_those_of_its_array(data, tmp_path):
 def test_mini_batches_of_a_large_file_see_every_example_once_an_epoch(data, tmp_path, monkeypatch):
     X, Y = data
     path_X, path_Y = write_npy(tmp_path, X, Y)
-    monkeypatch.setattr("dnn_xp.batches._SHUFFLE_BYTES", 200 * 4 * (N + 1))
+    monkeypatch.setattr("dnn_xp.training.batches._SHUFFLE_BYTES", 200 * 4 * (N + 1))
     model = dnn_xp.train(
         path_X, path_Y, examples="rows", hidden=[6], batch_size=50, epochs=3, standardize=True
     )

@@ -17,8 +17,8 @@ import pytest
 from namespaces import require
 
 from dnn_xp.backends import cublaslt_plans as numbers
-from dnn_xp.backends.fusing import kernel_of
-from dnn_xp.backends.lowering import outer_derivative
+from dnn_xp.backends.cuda.fusing import kernel_of
+from dnn_xp.backends.cuda.lowering import outer_derivative
 from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.formulas.layers import activated
 

@@ -10,8 +10,8 @@ import pytest
 from as_cuda import serve_as_cuda
 
 import dnn_xp
-from dnn_xp.backends.graphs import GraphRuntime, Replay, graph_runtime, joined
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.cuda.graphs import GraphRuntime, Replay, graph_runtime, joined
+from dnn_xp.backends.numpy.backend import numpy_backend
 
 
 class Device:
@@ -214,7 +214,7 @@ def test_dropout_and_files_are_not_replayed(monkeypatch, data, tmp_path):
 
 
 def test_large_steps_are_not_replayed(monkeypatch, data):
-    monkeypatch.setattr("dnn_xp.loop._LARGE", 1e4)
+    monkeypatch.setattr("dnn_xp.training.descent._LARGE", 1e4)
     device = Device()
     train(monkeypatch, device, data)
     assert device.captures == 0
@@ -228,13 +228,13 @@ class Counted:
 
     def __init__(self, monkeypatch):
         self.fetched = []
-        original = dnn_xp.training._fetching
+        original = dnn_xp.training.train._fetching
 
         def fetching(backend):
             fetch = original(backend)
             return lambda costs: (self.fetched.append(len(costs)), fetch(costs))[1]
 
-        monkeypatch.setattr("dnn_xp.training._fetching", fetching)
+        monkeypatch.setattr("dnn_xp.training.train._fetching", fetching)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_costs_are_fetched_together_unless_they_are_looked_at(monkeypatch, data,
 
 def test_parameters_kept_for_costs_are_bounded(monkeypatch, data):
     counted = Counted(monkeypatch)
-    monkeypatch.setattr("dnn_xp.recorder._HELD", 500)
+    monkeypatch.setattr("dnn_xp.training.recorder._HELD", 500)
     model, _ = train(monkeypatch, Device(), data)
     # 141 parameters: four of them are more than 500 numbers.
     assert model.theta.size == 141

@@ -33,7 +33,7 @@ def labels(features):
 def measured(monkeypatch, plans):
     """Trains; the bytes that took at its peak, and its plan."""
     # An untouched array of 31 MiB, freed at once, that only tells the C library to keep memory.
-    monkeypatch.setattr("dnn_xp.engine.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("dnn_xp.execution.engine.keep_freed_memory", lambda: None)
 
     def train(*given, **how):
         how = ALWAYS | ({"epochs": 1} if "batch_size" in how else {"iterations": 2}) | how

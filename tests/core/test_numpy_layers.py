@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from dnn_xp.backends.numpy import numpy_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.network import Network, gradient_sums
+from dnn_xp.formulas.network import Network, gradient_sums
 
 
 @pytest.mark.parametrize("hidden", sorted(set(ACTIVATIONS) - {"exp"}))

@@ -14,9 +14,9 @@ import dnn_xp
 from dnn_xp.backends import backend_named, precision, with_precision
 from dnn_xp.data import ArraySource
 from dnn_xp.data.host import to_host
+from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas import ACTIVATIONS, COSTS
-from dnn_xp.network import Network
-from dnn_xp.objective import Examples, Objective
+from dnn_xp.formulas.network import Network
 
 NETWORK = Network(
     (6, 16, 16, 1),

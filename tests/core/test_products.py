@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnn_xp.backends import products
-from dnn_xp.backends.cutting import side_by_side, summed, tiled
-from dnn_xp.backends.numpy import numpy_backend
-from dnn_xp.backends.parts import lent, part_count
-from dnn_xp.block_size import auto_block_size
+from dnn_xp.backends.numpy.backend import numpy_backend
+from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
+from dnn_xp.backends.numpy.parts import lent, part_count
+from dnn_xp.execution.block_size import auto_block_size
 
 # (n, k, p): one for each way, with a rest after whole pieces where there are pieces.
 SHAPES = {

@@ -13,12 +13,12 @@ from namespaces import require
 
 import dnn_xp
 from dnn_xp.backends.staging import Staging, receiving
-from dnn_xp.batches import Batches
 from dnn_xp.data import ArraySource, LabelSource
-from dnn_xp.engine import blocks_in_flight
-from dnn_xp.memory import checking_bytes
-from dnn_xp.objective import Examples
-from dnn_xp.placement import StreamedSource
+from dnn_xp.execution.engine import blocks_in_flight
+from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.placement import StreamedSource
+from dnn_xp.training.batches import Batches
+from dnn_xp.training.memory import checking_bytes
 
 M, BLOCK = 603, 48
 BLOCKS = -(-M // BLOCK)
@@ -145,7 +145,7 @@ def test_blocks_keep_their_order_in_memory(rng):
 
 def in_runs_of(examples, monkeypatch):
     """Mini-batches of what is streamed come in runs of that many examples of `data`."""
-    monkeypatch.setattr("dnn_xp.batches._SHUFFLE_BYTES", examples * 8 * (4 + 1))
+    monkeypatch.setattr("dnn_xp.training.batches._SHUFFLE_BYTES", examples * 8 * (4 + 1))
 
 
 @pytest.mark.parametrize("eager", [False, True], ids=["late", "early"])
@@ -205,7 +205,7 @@ def test_copies_do_not_wait_for_the_arithmetic_of_the_blocks_before(data, monkey
 def test_a_run_stays_until_the_arithmetic_on_it_is_over(order, eager, monkeypatch):
     device = CudaStandIn(memory=0, eager=eager)
     backend = device.backend()
-    monkeypatch.setattr("dnn_xp.batches._SHUFFLE_BYTES", 60 * 8 * (2 + 1))
+    monkeypatch.setattr("dnn_xp.training.batches._SHUFFLE_BYTES", 60 * 8 * (2 + 1))
     Y = np.arange(600.0)[np.newaxis]
     X = np.asarray(np.concatenate([Y, -Y]), order=order)
     examples = Examples(*(StreamedSource(ArraySource(each), backend) for each in (X, Y)), None)
@@ -232,7 +232,7 @@ def test_no_more_blocks_are_on_the_device_than_are_on_their_way(data, monkeypatc
 @pytest.mark.parametrize("how", [{}, {"iterations": None, "epochs": 1, "batch_size": 100}])
 def test_what_is_there_is_taken_by_the_thread_that_computes(how, data, monkeypatch):
     X, Y = data
-    monkeypatch.setattr("dnn_xp.placement._SMALL", 0)
+    monkeypatch.setattr("dnn_xp.execution.placement._SMALL", 0)
     names = []
 
     def block(self, start, stop):
@@ -415,7 +415,7 @@ def test_the_plan_of_a_training_counts_what_was_placed(of_file, data, plans, tmp
 @pytest.mark.parametrize("how", [{}, {"keep_prob": 0.7}, {"dtype": "float32"}])
 def test_cuda_streams_what_the_pool_may_not_hold(how, data):
     def load():
-        problem = importlib.import_module("dnn_xp.backends.cupy").why_not_cuda(0)
+        problem = importlib.import_module("dnn_xp.backends.cuda.backend").why_not_cuda(0)
         if problem is not None:
             raise RuntimeError(problem)
         return importlib.import_module("cupy")

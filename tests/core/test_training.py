@@ -12,6 +12,7 @@ import pytest
 from namespaces import require
 
 import dnn_xp
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas import (
     OPTIMIZERS,
     adam,
@@ -21,7 +22,6 @@ from dnn_xp.formulas import (
     step_decay,
     warm_up,
 )
-from dnn_xp.objective import Objective
 
 SIZES = (4, 5, 3, 1)
 

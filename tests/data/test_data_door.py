@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dnn_xp.common.messages import describe, listing, optional_package, unknown_name
 from dnn_xp.data import (
     ArraySource,
     DatasetSource,
@@ -17,7 +18,6 @@ from dnn_xp.data import (
     looks_transposed,
     working_dtype,
 )
-from dnn_xp.data.messages import describe, listing, optional_package, unknown_name
 
 X = np.arange(6.0, dtype=np.float32).reshape(2, 3)
 

@@ -18,7 +18,7 @@ from dnn_xp.data import (
     open_path,
     table_columns,
 )
-from dnn_xp.data.files import read_csv
+from dnn_xp.data.readers.files import read_csv
 
 X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
 

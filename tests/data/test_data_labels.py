@@ -13,9 +13,9 @@ import pytest
 from dnn_xp.data import DatasetSource, LabelSource, encode_targets, encode_weights
 from dnn_xp.data.finite import block_ranges
 from dnn_xp.data.host import to_host
-from dnn_xp.data.label_source import LabelSource as Labels
-from dnn_xp.data.survey import encode_labels, label_limit, survey_targets
-from dnn_xp.data.target_source import target_source
+from dnn_xp.data.sources.labels import LabelSource as Labels
+from dnn_xp.data.targets.source import target_source
+from dnn_xp.data.targets.survey import encode_labels, label_limit, survey_targets
 
 ONE_HOT = np.asarray([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]])
 BCE, SCE = {"cost": "binary_cross_entropy"}, {"cost": "softmax_cross_entropy"}
@@ -226,7 +226,7 @@ def test_counts() -> None:
 def test_many_labels_in_blocks(tmp_path: Path, monkeypatch: Any, n_blocks: int) -> None:
     y = np.random.default_rng(0).integers(-5, 200, 3000)
     monkeypatch.setattr(
-        "dnn_xp.data.survey.block_ranges",
+        "dnn_xp.data.targets.survey.block_ranges",
         lambda source: block_ranges(source, values=3000 // n_blocks),
     )
     np.save(tmp_path / "y.npy", y.astype(">i2"))
@@ -420,7 +420,7 @@ def test_weights_refused(weights: Any, error: type[Exception], text: str) -> Non
 
 
 def test_weights_are_looked_at_in_blocks_and_scaled_by_all(monkeypatch):
-    monkeypatch.setattr("dnn_xp.data.weights.block_ranges", partial(block_ranges, values=3))
+    monkeypatch.setattr("dnn_xp.data.targets.weights.block_ranges", partial(block_ranges, values=3))
     given = np.arange(1.0, 9.0)
     source = encode_weights(given, m=8, dtype="float64")
     assert source is not None

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dnn_xp.data import ArraySource, DatasetSource, ParquetSource, Source, as_source, open_path
 from dnn_xp.data.host import library, to_host
-from dnn_xp.data.label_source import LabelSource, code_dtype
+from dnn_xp.data.sources.labels import LabelSource, code_dtype
 
 N, M = 3, 23
 X = np.random.default_rng(0).normal(size=(N, M)).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import library, to_host
-from dnn_xp.data.subset import RangeSource, side_by_side, subset
+from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
 
 X = np.arange(20.0, dtype=np.float32).reshape(2, 10)
 

@@ -1,0 +1,116 @@
+"""The steps of a layer by cublasLt's epilogues, where the pair of product and activation has one.
+
+    Z = W A_prev + b                          BIAS
+    A = relu(W A_prev + b)                    RELU_AUX_BIAS, with A and its sign in the place of Z
+    m dW = dZ A_prev^T, m db = sum(dZ)        BGRADA
+    dZ_prev = (W^T dZ) * relu'(Z_prev)        DRELU
+
+Everything else runs as `fusing` has it: a product, then one kernel for what is elementwise. These
+are ways to run the formulas of `formulas.layers`; tests hold them against those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, NamedTuple
+
+from dnn_xp.backends.cuda.cublaslt import Products, UnsupportedError
+from dnn_xp.backends.cuda.fusing import Fuse, fused
+from dnn_xp.formulas.activations import Activation, identity, relu
+from dnn_xp.formulas.layers import LayerCache, Layers, LinearCache
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.types import Array, Namespace
+
+
+class Rectified(NamedTuple):
+    """What stands for Z after relu: A, which is above 0 where Z is, and one bit an element of it."""
+
+    A: Array
+    mask: Array
+
+
+def outer_derivative(
+    dZ: Array, w: Array, Z_prev: Array, *, activation: Activation, xp: Namespace
+) -> Array:
+    """From a layer of one unit, with w = W^T (n_prev, 1): ``dZ_prev = (w dZ) * g'(Z_prev)``; elementwise."""
+    return activation.backward(w * dZ, Z_prev, xp=xp)
+
+
+def lowered(
+    network: Network, fuse: Fuse, products: Products, epilogues: Collection[str]
+) -> tuple[Network, Layers]:
+    """The same network, fused, and its layers' steps by the given epilogues."""
+    as_written = network.activations
+    network, plain = fused(network, fuse)
+    # Dropout stands between a product and its activation on the way back, and wants Z itself.
+    drops_out = any(keep_prob < 1.0 for keep_prob in network.keep_probs)
+    # By what they compute, before they were fused: a name may be given to something else.
+    by_bits = {
+        each.name
+        for each in as_written
+        if each.forward is relu and "RELU_AUX_BIAS" in epilogues and not drops_out
+    }
+    outer = {
+        activation.name: fuse(partial(outer_derivative, activation=activation), 1)
+        for activation in dict.fromkeys(as_written[:-1])
+        if activation.elementwise
+    }
+
+    def product(A: Array, B: Array, epilogue: str, **how: Any) -> Array | None:
+        """None where there is no such epilogue, for these shapes or at all."""
+        if epilogue not in epilogues:
+            return None
+        try:
+            return products.matmul(A, B, epilogue=epilogue, **how)
+        except UnsupportedError:
+            return None
+
+    def linear_forward(
+        A_prev: Array, W: Array, b: Array, *, xp: Namespace
+    ) -> tuple[Array, LinearCache]:
+        Z = product(W, A_prev, "BIAS", bias=b)
+        if Z is None:
+            return plain.linear_forward(A_prev, W, b, xp=xp)
+        return Z, (A_prev, W, b)
+
+    def linear_activation_forward(
+        A_prev: Array, W: Array, b: Array, activation: Activation, *, xp: Namespace
+    ) -> tuple[Array, LayerCache]:
+        if activation.forward is identity:
+            Z, cache = linear_forward(A_prev, W, b, xp=xp)
+            return Z, (cache, Z)
+        if activation.name in by_bits:
+            mask = products.empty_mask(W.shape[0], A_prev.shape[1])
+            A = product(W, A_prev, "RELU_AUX_BIAS", bias=b, mask=mask)
+            if A is not None:
+                return A, ((A_prev, W, b), Rectified(A, mask))
+        return plain.linear_activation_forward(A_prev, W, b, activation, xp=xp)
+
+    def linear_gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
+        # Sums over many examples are worth float32 even where layers are in bfloat16.
+        dtype = xp.float32 if dZ.dtype.itemsize == 2 else dZ.dtype
+        sums = xp.empty((dZ.shape[0], 1), dtype=dtype)
+        dW = product(dZ, A_prev.T, "BGRADA", bias=sums, dtype=dtype)
+        if dW is None:
+            return plain.linear_gradient_sums(dZ, A_prev, xp=xp)
+        return dW, sums
+
+    def linear_activation_derivative(
+        dZ: Array, W: Array, Z_prev: Array | Rectified, activation: Activation, *, xp: Namespace
+    ) -> Array:
+        if W.shape[0] > 1 and isinstance(Z_prev, Rectified):
+            dZ_prev = product(W.T, dZ, "DRELU", mask=Z_prev.mask)
+            if dZ_prev is not None:
+                return dZ_prev
+        Z = Z_prev.A if isinstance(Z_prev, Rectified) else Z_prev
+        if W.shape[0] == 1 and activation.name in outer:
+            return outer[activation.name](dZ, W.T, Z, xp=xp)
+        return plain.linear_activation_derivative(dZ, W, Z, activation, xp=xp)
+
+    return network, Layers(
+        linear_forward,
+        linear_activation_forward,
+        linear_gradient_sums,
+        linear_activation_derivative,
+    )

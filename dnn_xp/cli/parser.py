@@ -1,0 +1,140 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import dnn_xp
+from dnn_xp.cli.option_types import (
+    DATA,
+    computing_options,
+    force_option,
+    key_options,
+    output_path,
+)
+from dnn_xp.cli.train_options import NOTES, train_options
+from dnn_xp.cli.wording import did_you_mean
+from dnn_xp.cli.writing import WRITERS
+from dnn_xp.common.messages import unknown_name
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that says what is wrong in one line, and where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and leave with exit code 2."""
+        message = re.sub(r"^argument [^:]+: (?=--|OUT)", "", message)
+        print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, checked; SystemExit(2) with a message when they cannot be understood."""
+    parser, commands = _parsers()
+    if not argv:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    # The options before a command take no values, so the first other word is the command.
+    word = next((each for each in argv if not each.startswith("-")), None)
+    if word is not None and word not in commands:
+        parser.error(str(unknown_name("COMMAND", word, commands)))
+    args, extra = parser.parse_known_args(argv)
+    if extra:
+        _refuse(extra, commands[args.command])
+    return args
+
+
+def _refuse(extra: list[str], parser: argparse.ArgumentParser) -> NoReturn:
+    options = [each for each in extra if each.startswith("-")]
+    if not options:
+        parser.error(
+            f"{' '.join(extra)!r} is one argument too many. Lists are written with commas (a,b)."
+        )
+    # argparse keeps its options here and has no public way to list them.
+    known = [name for name in parser._option_string_actions if name.startswith("--")]
+    option = options[0].partition("=")[0]
+    parser.error(f"unknown option {option}.{did_you_mean(option, known)}")
+
+
+def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+    shared = Parser(add_help=False)
+    shared.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks of errors"
+    )
+    parser = Parser(
+        prog="dnn-xp",
+        description="Train and use deep fully connected networks on tables and arrays.",
+        epilog="'dnn-xp COMMAND --help' shows its options. A first try: dnn-xp demo",
+        allow_abbrev=False,
+        parents=[shared],
+    )
+    version = f"dnn_xp {dnn_xp.__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, usage: str, about: str, notes: str | None = None
+    ) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            usage=f"dnn-xp {name} {usage}",
+            help=about,
+            description=about[0].upper() + about[1:] + ".",
+            epilog=notes,
+            allow_abbrev=False,
+            parents=[shared],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    made = {
+        "train": command(
+            "train",
+            "DATA [--target COL] [-o MODEL] [options]",
+            "train a network on a table or arrays and save it",
+            NOTES,
+        ),
+        "predict": command(
+            "predict",
+            "MODEL DATA [-o OUT] [options]",
+            "write what a saved model predicts for a table or arrays",
+        ),
+        "info": command(
+            "info", "MODEL", "print the layers of a saved model and how it was trained"
+        ),
+        "devices": command("devices", "[-h]", "print what can compute here, and why not the rest"),
+        "demo": command("demo", "[options]", "train on a small bundled data set, in seconds"),
+    }
+    train_options(made["train"])
+    _predict_options(made["predict"])
+    made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
+    computing_options(made["demo"])
+    made["demo"].add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser, made
+
+
+def _predict_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=output_path,
+        help=f"a file ({', '.join(WRITERS)}); left out: CSV on standard output",
+    )
+    force_option(parser)
+    parser.add_argument(
+        "--proba", action="store_true", help="probabilities, a column for each class, not labels"
+    )
+    parser.add_argument(
+        "--features",
+        action="append",
+        metavar="COL,...",
+        help="columns to predict from (default: those the model was trained on, by name)",
+    )
+    key_options(parser)
+    computing_options(parser)

@@ -1,0 +1,4 @@
+"""Targets: what Y means, and sample weights.
+
+May import the rest of data, formulas and common.
+"""

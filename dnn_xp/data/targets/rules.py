@@ -1,0 +1,111 @@
+"""The rules by which Y becomes targets once its kind is known: labels, probabilities, values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.common.messages import listing
+from dnn_xp.data.sources.base import Source
+from dnn_xp.data.sources.labels import LabelSource
+from dnn_xp.data.targets.survey import Survey, encode_labels, label_limit
+
+# What each maker returns: the classes, the source of (n_y, m) targets, the examples of each class
+Made = tuple[npt.NDArray[Any] | None, Source, npt.NDArray[np.int64] | None]
+
+
+def values(source: Source, survey: Survey, known: object, argument: str, dtype: str) -> Made:
+    """Values to be fitted: as they came."""
+    if survey.text:
+        raise TypeError(f"{argument} holds text; numbers are wanted for this cost.")
+    return None, source, None
+
+
+def binary(
+    source: Source, survey: Survey, known: npt.NDArray[Any] | None, argument: str, dtype: str
+) -> Made:
+    """Two classes for one sigmoid, or probabilities of the second one."""
+    if survey.floating and not survey.whole and (known is None or _is_zero_one(known)):
+        check_probabilities(survey, argument)
+        return np.asarray([0, 1]), source, None
+    if known is None and survey.zero_one and survey.floating:
+        _check_classes(survey, argument, source.m)
+        known = np.asarray([0, 1], dtype=source.dtype)
+    elif known is None:
+        known = _check_classes(survey, argument, source.m)
+    if len(known) != 2:
+        raise ValueError(
+            f"{argument} holds {len(known)} classes ({listing(known.tolist())}); "
+            "binary_cross_entropy wants two. Use cost='softmax_cross_entropy'."
+        )
+    return _labelled(source, known, 1, argument, dtype)
+
+
+def multiclass(
+    source: Source, survey: Survey, known: npt.NDArray[Any] | None, argument: str, dtype: str
+) -> Made:
+    """Labels for a softmax, or one-hot columns, or probabilities that sum to 1."""
+    if source.n == 1:
+        if survey.floating and not survey.whole:
+            raise ValueError(
+                f"{argument} holds floats that are no whole numbers; softmax_cross_entropy wants "
+                "labels, or one row of probabilities per class."
+            )
+        known = _check_classes(survey, argument, source.m) if known is None else known
+        return _labelled(source, known, len(known), argument, dtype)
+    if not survey.distributions:
+        raise ValueError(
+            f"{argument} has {source.n} entries per example that do not all sum to 1 with none "
+            "negative; softmax_cross_entropy wants one-hot columns or probabilities."
+        )
+    if known is not None and len(known) != source.n:
+        raise ValueError(
+            f"{argument} has {source.n} entries per example and there are {len(known)} classes: "
+            f"{listing(known.tolist())}."
+        )
+    counts = survey.totals.astype(np.int64) if survey.zero_one else None
+    if known is None and counts is not None and np.count_nonzero(counts) < 2:
+        raise _one_class(argument, int(np.argmax(counts)))
+    return (np.arange(source.n) if known is None else known), source, counts
+
+
+def _labelled(
+    source: Source, classes: npt.NDArray[Any], n_y: int, argument: str, dtype: str
+) -> Made:
+    codes, counts = encode_labels(source, classes, argument=argument)
+    return classes, LabelSource(codes, n_y, dtype=dtype), counts
+
+
+def _check_classes(survey: Survey, argument: str, m: int) -> npt.NDArray[Any]:
+    """The distinct labels: more than one, and few enough to be classes."""
+    if survey.distinct is None:
+        raise ValueError(
+            f"{argument} holds more than {label_limit(m)} different labels for {m} examples; these "
+            f"look like values, not classes. For regression pass {argument}.astype(float), or "
+            "cost='squared_error'."
+        )
+    if len(survey.distinct) < 2:
+        raise _one_class(argument, survey.distinct.tolist()[0])
+    return survey.distinct
+
+
+def _one_class(argument: str, label: object) -> ValueError:
+    return ValueError(
+        f"{argument} holds one class only, {label!r}; at least two are wanted. For values pass "
+        "cost='squared_error'."
+    )
+
+
+def check_probabilities(survey: Survey, argument: str) -> None:
+    """A ValueError unless all values are in [0, 1]."""
+    if survey.lowest < 0 or survey.highest > 1:
+        raise ValueError(
+            f"{argument} holds values from {survey.lowest:g} to {survey.highest:g}; "
+            "binary_cross_entropy wants 0 and 1, or probabilities between them."
+        )
+
+
+def _is_zero_one(classes: npt.NDArray[Any]) -> bool:
+    return classes.dtype.kind != "U" and classes.tolist() == [0, 1]

@@ -1,0 +1,81 @@
+"""Sample weights at the door: checked, and scaled so that weights of 1 change nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.data.finite import block_ranges, check_finite
+from dnn_xp.data.host import to_host
+from dnn_xp.data.sources.base import ArraySource, Source
+from dnn_xp.data.targets.source import target_source
+
+
+def encode_weights(
+    sample_weight: Any, *, m: int, argument: str = "sample_weight", dtype: str = "float32"
+) -> Source | None:
+    """Sample weights as a host source (1, m) with mean 1, or None when there are none.
+
+    Parameters
+    ----------
+    sample_weight : array, list, series, path or None
+        (m,) or (1, m), 0 or more, not all 0. Only their ratios matter.
+    m : int
+        The examples that X has.
+    argument : str
+        What the errors call it.
+    dtype : {"float32", "float64"}
+        Of the blocks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other shapes, text, NaN, infinity, negative weights, and when all are 0.
+
+    Examples
+    --------
+    >>> encode_weights([1, 3], m=2).block(0, 2)
+    array([[0.5, 1.5]], dtype=float32)
+    """
+    if sample_weight is None:
+        return None
+    source = target_source(sample_weight, m=m, argument=argument)
+    if source.n != 1:
+        raise ValueError(
+            f"{argument} has {source.n} entries per example; one per example is wanted: ({m},)."
+        )
+    if source.dtype.kind == "U":
+        raise TypeError(f"{argument} holds text; numbers are wanted.")
+    check_finite(source, argument)
+    lowest, first_negative, total = 0.0, -1, 0.0
+    for start, stop in block_ranges(source):
+        block = _block(source, start, stop)
+        lowest = min(lowest, float(block.min()))
+        if lowest < 0 and first_negative < 0:
+            first_negative = start + int(np.argmax(block < 0))
+        with np.errstate(over="ignore"):
+            total += float(block.sum())
+    if lowest < 0:
+        raise ValueError(
+            f"{argument} holds {lowest:g} (the first negative weight is at example "
+            f"{first_negative}); weights of 0 or more are wanted."
+        )
+    mean = total / m
+    if mean == 0:
+        raise ValueError(
+            f"{argument} is 0 for all examples; at least one weight above 0 is wanted."
+        )
+    if math.isinf(mean):
+        raise ValueError(f"{argument} adds up to infinity; only ratios matter, scale it down.")
+    weights = np.empty((1, m), dtype=dtype)
+    for start, stop in block_ranges(source):
+        weights[0, start:stop] = _block(source, start, stop) / mean
+    return ArraySource(weights, rows=False)
+
+
+def _block(source: Source, start: int, stop: int) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = to_host(source.block(start, stop))[0].astype(np.float64)
+    return values

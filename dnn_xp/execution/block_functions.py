@@ -1,0 +1,209 @@
+"""The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
+
+They return sums over the block; whoever has the sum over all blocks divides it by m, once. A
+backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
+here, and standardized here, so that neither needs a second copy of the data. Where products are
+computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
+block, are in the working dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
+from dnn_xp.formulas.costs import weighted_sum
+from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.layers import AS_WRITTEN, Layers
+from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
+from dnn_xp.formulas.network import (
+    Network,
+    Parameters,
+    gradient_sums,
+    linear_output,
+    output_cost_sum,
+)
+from dnn_xp.formulas.types import Array, Namespace
+
+
+class BlockFunctions:
+    """Everything that is computed from one block, for one network and one array library.
+
+    Parameters
+    ----------
+    network : Network
+        Sizes, activations, cost, dropout.
+    xp : namespace
+        The array library.
+    dtype : dtype of that library
+        What parameters, costs and sums are in.
+    narrow : dtype of that library, optional
+        What layers are computed in, where it is not `dtype`.
+    moments : pair of arrays (n_0, 1), optional
+        Mean and scale of the standardization, in `dtype`, or in float64 where that has no room for them.
+    wide_moments : pair of arrays (n_0, 1), optional
+        The same in float64, for blocks whose values `dtype` would round before the mean is taken
+        away: of a time in seconds since 1970 float32 keeps no more than two minutes.
+    layers : Layers
+        How the steps of a layer are run.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        xp: Namespace,
+        dtype: Any,
+        narrow: Any = None,
+        moments: tuple[Array, Array] | None = None,
+        wide_moments: tuple[Array, Array] | None = None,
+        layers: Layers = AS_WRITTEN,
+    ) -> None:
+        self._network = network
+        self._layers = layers
+        self._xp = xp
+        self._dtype = dtype
+        self._narrow = narrow
+        self._moments = moments
+        self._wide_moments = wide_moments
+        self._rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+
+    def _working(self, array: Array) -> Array:
+        return self._xp.astype(array, self._dtype, copy=False)
+
+    def _of_layers(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters and standardized X in the dtype that layers are computed in."""
+        X = self._inputs(X)
+        if self._narrow is None:
+            return parameters, X
+        narrow, xp = self._narrow, self._xp
+        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
+        return pairs, xp.astype(X, narrow)
+
+    def _inputs(self, X: Array) -> Array:
+        xp = self._xp
+        if self._moments is None:
+            return self._working(X)
+        if self._wide_moments is not None and X.dtype in self._rounded:
+            wide = xp.astype(X, xp.float64, copy=False)
+            return self._working(standardize(wide, *self._wide_moments, xp=xp))
+        return self._working(standardize(self._working(X), *self._moments, xp=xp))
+
+    def output(self, parameters: Parameters, X: Array) -> Array:
+        """Z[L] (n_L, k)."""
+        parameters, X = self._of_layers(parameters, X)
+        Z, _ = linear_output(
+            X, parameters, self._network.activations, xp=self._xp, layers=self._layers
+        )
+        return self._working(Z)
+
+    def cost(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
+    ) -> tuple[Array]:
+        """Contribution to m J."""
+        return (self._cost(self.output(parameters, X), self._working(Y), weights),)
+
+    def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
+        return output_cost_sum(Z, Y, self._network, weights=weights, xp=self._xp)
+
+    def gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[Array, ...]:
+        """Contributions to m dW[1], m db[1], ..., m db[L]."""
+        return self._gradients(parameters, X, self._working(Y), weights, numbers, seeds)[0]
+
+    def cost_and_gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[Array, ...]:
+        """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
+        Y = self._working(Y)
+        layers, Z = self._gradients(parameters, X, Y, weights, numbers, seeds)
+        return self._cost(Z, Y, weights), *layers
+
+    def _gradients(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        numbers: Array | None,
+        seeds: Sequence[int],
+    ) -> tuple[tuple[Array, ...], Array]:
+        masks = () if numbers is None else self._masks(numbers, seeds)
+        parameters, X = self._of_layers(parameters, X)
+        layers, Z = gradient_sums(
+            X,
+            Y,
+            parameters,
+            self._network,
+            weights=weights,
+            masks=masks,
+            layers=self._layers,
+            xp=self._xp,
+        )
+        flat = tuple(array for layer in layers for array in layer)
+        return flat if self._narrow is None else tuple(map(self._working, flat)), Z
+
+    def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
+        network = self._network
+        return [
+            None
+            if keep_prob == 1.0
+            else dropout_mask(seed, n, numbers, keep_prob=keep_prob, xp=self._xp)
+            for seed, n, keep_prob in zip(
+                seeds, network.sizes[1:-1], network.keep_probs, strict=True
+            )
+        ]
+
+    def hits(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
+    ) -> tuple[Array, ...]:
+        """Contributions to m J and to the number of examples whose outputs are all on Y's side of 1/2."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        hits = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), hits
+
+    def class_hits(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
+    ) -> tuple[Array, ...]:
+        """Contributions to m J and to the number of examples whose largest output is that of Y."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        hits = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), hits
+
+    def mean_of_targets(
+        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
+    ) -> tuple[Array]:
+        """Contribution to m times the mean of Y (n_L, 1)."""
+        return (self._sum(self._working(Y), weights),)
+
+    def squares(
+        self,
+        parameters: Parameters,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        center: Array,
+    ) -> tuple[Array, ...]:
+        """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center."""
+        Z, Y = self.output(parameters, X), self._working(Y)
+        A = self._network.activations[-1].forward(Z, xp=self._xp)
+        residual = self._sum(squares_about(A, Y, xp=self._xp), weights)
+        spread = self._sum(squares_about(Y, center, xp=self._xp), weights)
+        return self._cost(Z, Y, weights), residual, spread
+
+    def _sum(self, values: Array, weights: Array | None) -> Array:
+        weighted = values if weights is None else values * weights
+        return self._xp.sum(weighted, axis=1, keepdims=True)

@@ -1,0 +1,337 @@
+"""The cost J(theta) of a network on given examples, its gradient and its scores, summed by the engine over blocks.
+
+J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+
+from dnn_xp.backends import Backend
+from dnn_xp.backends.staging import receiving
+from dnn_xp.data import Source
+from dnn_xp.execution.block_functions import BlockFunctions
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.placement import block_ahead
+from dnn_xp.formulas.network import Network, flatten, unflatten
+from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
+from dnn_xp.formulas.types import Array
+
+
+class Blocks(Protocol):
+    """Anything that gives out X, Y and weights of examples start to stop: all of them, or a mini-batch."""
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a block costs nothing to fetch."""
+
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of examples start to stop."""
+
+
+class Examples(NamedTuple):
+    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, where it is computed."""
+
+    X: Source
+    Y: Source
+    weights: Source | None
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return self.X.m
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a block costs nothing to fetch; otherwise blocks are read ahead."""
+        return self.X.in_memory and self.Y.in_memory
+
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of examples start to stop."""
+        weights = None if self.weights is None else self.weights.block(start, stop)
+        return self.X.block(start, stop), self.Y.block(start, stop), weights
+
+    def block_ahead(self, start: int, stop: int) -> tuple[Any, Any, Any]:
+        """The same block, parts of it on their way to the device."""
+        weights = None if self.weights is None else block_ahead(self.weights, start, stop)
+        return block_ahead(self.X, start, stop), block_ahead(self.Y, start, stop), weights
+
+    def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of the examples at these positions."""
+        weights = None if self.weights is None else self.weights.gather(indices)
+        return self.X.gather(indices), self.Y.gather(indices), weights
+
+
+class Penalties(NamedTuple):
+    """Penalties on W: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set."""
+
+    l2: float = 0.0
+    l1: float = 0.0
+    m: int = 1
+
+
+class BlockSizeWarning(UserWarning):
+    """Memory did not hold the blocks; smaller ones are used from then on."""
+
+
+@dataclass(slots=True)
+class _Fitting:
+    """The largest block that memory was found to hold, shared by all users of an objective."""
+
+    block_size: int = sys.maxsize
+
+
+class Objective:
+    """Cost, gradient and scores of one network on one backend; one object serves every set of examples.
+
+    Parameters
+    ----------
+    network : Network
+        Sizes, activations, cost, dropout.
+    backend : Backend
+        Where it is computed.
+    dtype : str
+        "float32" or "float64": what blocks are turned into before anything is computed.
+    block_size : callable
+        Examples of a block, given the number of examples in all.
+    precision : str
+        "bfloat16" computes layers in it; others are the backend's affair.
+    standardization : pair of NumPy arrays (n_0, 1), optional
+        Mean and scale.
+    penalties : Penalties
+        Of the cost; added once, whatever the blocks.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        backend: Backend,
+        *,
+        dtype: str,
+        block_size: Callable[[int], int],
+        precision: str = "",
+        standardization: tuple[np.ndarray, np.ndarray] | None = None,
+        penalties: Penalties | None = None,
+    ) -> None:
+        self.network = network
+        self.backend = backend
+        self.block_size = block_size
+        self.engine = Engine()
+        self._fitting = _Fitting()
+        self._penalties = penalties or Penalties()
+        self._xp = backend.xp
+        # Where the device has no float64 there is no better than the working dtype.
+        wide = None
+        if dtype == "float32":
+            with suppress(TypeError, ValueError):
+                wide = _placed(standardization, backend, "float64")
+        moments = _placed(standardization, backend, dtype)
+        if standardization and wide and not _held_by_float32(*standardization):
+            moments = wide
+        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
+        lowered, layers = backend.lower(network)
+        of_block = BlockFunctions(
+            lowered,
+            backend.xp,
+            getattr(backend.xp, dtype),
+            getattr(backend.xp, precision) if precision == "bfloat16" else None,
+            moments,
+            wide,
+            layers,
+        )
+        self._output = backend.compile(of_block.output)
+        self._cost = backend.compile(of_block.cost)
+        self._gradients = backend.compile(of_block.gradients)
+        self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
+        self._hits = backend.compile(of_block.hits)
+        self._class_hits = backend.compile(of_block.class_hits)
+        self._mean_of_targets = backend.compile(of_block.mean_of_targets)
+        self._squares = backend.compile(of_block.squares)
+
+    def using(self, engine: Engine) -> Self:
+        """The same objective, compiled functions shared, summed by an engine that the caller has entered."""
+        twin = copy(self)
+        twin.engine = engine
+        return twin
+
+    def block_size_used(self, m: int) -> int:
+        """Examples of a block when m are summed: as chosen, or as memory was found to hold."""
+        return min(self.block_size(m), self._fitting.block_size, m)
+
+    def cost(self, theta: Array, examples: Blocks) -> Array:
+        """J(theta), exact on all examples, penalties included; a 0-d array."""
+        (J,) = self._means(self._cost, theta, examples)
+        return self._penalised(J, theta)
+
+    def cost_and_gradient(
+        self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()
+    ) -> tuple[Array, Array]:
+        """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
+        total, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
+        J = total / float(examples.m)
+        return self._penalised(J, theta), self._penalised_gradient(layers, theta, examples.m)
+
+    def gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> Array:
+        """The gradient alone, for those who have no use for J on these examples."""
+        layers = self._fold_numbered(self._gradients, theta, examples, seeds)
+        return self._penalised_gradient(layers, theta, examples.m)
+
+    def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
+        """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
+        J, share = self._means(self._class_hits if one_of_many else self._hits, theta, examples)
+        return J, share
+
+    def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
+        """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it."""
+        # X plays no part in the mean of Y, and may be a file: Y stands in for it.
+        targets = Examples(examples.Y, examples.Y, examples.weights)
+        (center,) = self._means(self._mean_of_targets, theta, targets)
+        J, residual, spread = self._means(self._squares, theta, examples, center)
+        return J, center, residual, spread
+
+    def decision_values(self, theta: Array, X: Source) -> Array:
+        """Z[L] (n_L, m) of all examples."""
+        parameters = self._parameters(theta)
+
+        def output(block: Array) -> Array:
+            return self._output(parameters, block)
+
+        blocks = self.engine.map(
+            receiving(output),
+            lambda start, stop: (block_ahead(X, start, stop),),
+            X.m,
+            self.block_size(X.m),
+            read_ahead=not X.in_memory,
+        )
+        return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
+
+    def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
+        return unflatten(theta, self.network.sizes, xp=self._xp)
+
+    def _means(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+    ) -> list[Any]:
+        m = float(examples.m)
+        return [total / m for total in self._fold(function, theta, examples, *more)]
+
+    def _fold(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+    ) -> tuple[Any, ...]:
+        parameters = self._parameters(theta)
+        return self._sum(
+            lambda X, Y, weights: function(parameters, X, Y, weights, *more),
+            _reader(examples),
+            examples,
+        )
+
+    def _fold_numbered(
+        self, function: Callable[..., Any], theta: Array, examples: Blocks, seeds: Sequence[int]
+    ) -> tuple[Any, ...]:
+        # Dropout draws the mask of an example from its number, so that blocks do not matter;
+        # without it nothing is numbered.
+        if not seeds:
+            return self._fold(function, theta, examples, None, ())
+        parameters, blocks = self._parameters(theta), _reader(examples)
+
+        def read(start: int, stop: int) -> tuple[Any, ...]:
+            return *blocks(start, stop), self._numbers(start, stop)
+
+        return self._sum(
+            lambda X, Y, weights, numbers: function(parameters, X, Y, weights, numbers, seeds),
+            read,
+            examples,
+        )
+
+    def _sum(
+        self, function: Callable[..., Any], read: Callable[..., Any], examples: Blocks
+    ) -> tuple[Any, ...]:
+        """The engine's sum; where memory does not hold a block, blocks are halved from then on."""
+        ahead = not examples.in_memory
+        function = receiving(function) if ahead else function
+        while True:
+            size = self.block_size_used(examples.m)
+            try:
+                return self.engine.fold(function, read, examples.m, size, read_ahead=ahead)
+            except MemoryError:
+                if size == 1:
+                    raise
+            # Only here, behind the except clause, are the arrays of the failed blocks let go.
+            self.backend.release_memory()
+            self._fitting.block_size = (size + 1) // 2
+            warnings.warn(
+                f"memory ran out with blocks of {size} examples on {self.backend.device_name}; "
+                f"going on with blocks of {self._fitting.block_size}",
+                BlockSizeWarning,
+                stacklevel=2,
+            )
+
+    def _numbers(self, start: int, stop: int) -> Array:
+        # Modulo 2^32, as the signed integers that the mask's hash works on.
+        numbers = np.arange(start, stop, dtype=np.int64).astype(np.int32)
+        return self.backend.from_host(numbers[np.newaxis, :])
+
+    def _penalised(self, J: Array, theta: Array) -> Array:
+        l2, l1, m = self._penalties
+        if l2:
+            J = J + l2_penalty(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
+        if l1:
+            J = J + l1_penalty(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
+        return J
+
+    def _penalised_gradient(self, layers: Sequence[Array], theta: Array, examples: int) -> Array:
+        l2, l1, m = self._penalties
+        gradient = flatten(layers, xp=self._xp)
+        gradient /= float(examples)
+        if l2:
+            gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
+        if l1:
+            gradient = gradient + l1_gradient(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
+        return gradient
+
+
+def _reader(examples: Blocks) -> Callable[[int, int], tuple[Any, Any, Any]]:
+    """How blocks are read: ahead of their use where that takes time."""
+    if isinstance(examples, Examples) and not examples.in_memory:
+        return examples.block_ahead
+    return examples.block
+
+
+def _placed(
+    standardization: tuple[np.ndarray, np.ndarray] | None, backend: Backend, dtype: str
+) -> tuple[Array, Array] | None:
+    if standardization is None:
+        return None
+    with np.errstate(over="ignore", under="ignore"):
+        arrays = [np.asarray(array, dtype=dtype) for array in standardization]
+    mean, scale = map(backend.from_host, arrays)
+    return mean, scale
+
+
+def _held_by_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether float32 has room for every mean and scale: none of them infinite, and no scale near 0."""
+    limits = np.finfo(np.float32)
+    largest = max(np.abs(mean).max(), scale.max())
+    return bool(largest <= limits.max and scale.min() >= limits.tiny)
+
+
+def weight_mask(sizes: Sequence[int], dtype: str) -> np.ndarray:
+    """1 at the entries of W and 0 at those of b, flat as theta."""
+    parts = [
+        np.full(count, value, dtype=dtype)
+        for n_prev, n in pairwise(sizes)
+        for count, value in ((n * n_prev, 1.0), (n, 0.0))
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,65 @@
+"""Cost and score of a network on given examples, in one pass over blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.formulas.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Cost and score on given examples.
+
+    Attributes
+    ----------
+    cost : float
+        (1/m) sum of weights * loss, without penalties.
+    metric : str
+        "accuracy" (an example counts when all its outputs are right) or "r2".
+    score : float
+        Its value. R2 is the mean over outputs of 1 - residual / total sum of squares; where an
+        output of Y is constant it is 1 for a perfect prediction, else 0.
+    examples : int
+        Number of examples.
+    """
+
+    cost: float
+    metric: str
+    score: float
+    examples: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of examples predicted right; AttributeError for a regression."""
+        return self._only("accuracy")
+
+    @property
+    def r2(self) -> float:
+        """Coefficient of determination; AttributeError for a classification."""
+        return self._only("r2")
+
+    def _only(self, metric: str) -> float:
+        if self.metric != metric:
+            msg = f"this evaluation has no {metric}: the model's metric is {self.metric!r}"
+            raise AttributeError(msg)
+        return self.score
+
+
+def score(objective: Objective, theta: Array, examples: Examples, kind: str) -> Evaluation:
+    """Evaluate at theta; `kind` is that of the targets ("regression" scores R2, the others accuracy)."""
+    to_host = objective.backend.to_host
+    if kind != "regression":
+        J, hits = objective.hits(theta, examples, one_of_many=kind == "multiclass")
+        return Evaluation(float(J), "accuracy", float(hits), examples.m)
+    J, *sums = objective.squares(theta, examples)
+    eps = float(np.finfo(to_host(sums[0]).dtype).eps)
+    center, residual, total = (to_host(array).astype(np.float64)[:, 0] for array in sums)
+    # The mean of equal numbers is theirs up to rounding only.
+    constant = total <= (16.0 * eps * center) ** 2
+    share = residual / np.where(constant, 1.0, total)
+    r2 = np.where(constant, np.where(residual > 0.0, 0.0, 1.0), 1.0 - share)
+    return Evaluation(float(J), "r2", float(np.mean(r2)), examples.m)

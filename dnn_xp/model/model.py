@@ -1,0 +1,344 @@
+"""A trained network: its parameters, how they were made, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from dnn_xp.backends import (
+    Backend,
+    DeviceRecord,
+    backend_named,
+    choose_backend,
+    with_precision,
+)
+from dnn_xp.common.messages import check_examples, optional_package, unknown_name
+from dnn_xp.data import (
+    Source,
+    as_source,
+    check_cost,
+    check_features,
+    check_finite,
+    check_outputs,
+    encode_targets,
+    encode_weights,
+)
+from dnn_xp.execution.block_size import auto_block_size
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.placement import convert, place
+from dnn_xp.execution.scoring import Evaluation, score
+from dnn_xp.execution.threads import threads_used
+from dnn_xp.formulas.network import Network, unflatten
+from dnn_xp.formulas.types import Array
+from dnn_xp.model.history import History
+from dnn_xp.model.storage import load_model, save_model
+from dnn_xp.model.summary import model_html, model_repr, model_table
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Model:
+    """A trained network. It does not change: training further gives a new one.
+
+    Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy,
+    PyTorch, JAX, data frames, datasets and paths, (n_0, m) or with ``examples="rows"`` (m, n_0). It
+    computes where the model lives, and results come back in the library and on the device of that
+    X.
+
+    Attributes
+    ----------
+    theta : array (p,)
+        All parameters, flat: W[1] row by row, b[1], W[2], ...
+    network : Network
+        Sizes, activations, cost.
+    backend : Backend
+        Where the model lives.
+    kind : str
+        "binary", "multiclass", "multilabel" or "regression".
+    classes : NumPy array or None
+        The labels that the outputs stand for.
+    standardization : pair of NumPy arrays (n_0, 1) or None
+        Mean and scale that X is standardized with before the first layer.
+    flat_targets : bool
+        Whether Y was one-dimensional; a regression then predicts (m,).
+    history : History
+        Figures of the training.
+    record : DeviceRecord or None
+        Where it was trained, what had been asked for, and why they differ when they do.
+    settings : dict
+        The other arguments of the training, defaults resolved.
+
+    Examples
+    --------
+    >>> import numpy as np, dnn_xp
+    >>> X = np.random.default_rng(0).standard_normal((2, 200))
+    >>> model = dnn_xp.train(X, X[0] * X[1] > 0, hidden=[8], iterations=200)
+    >>> model.evaluate(X, X[0] * X[1] > 0).accuracy > 0.9
+    True
+    """
+
+    theta: Array
+    network: Network
+    backend: Backend
+    kind: str
+    classes: np.ndarray | None = None
+    standardization: tuple[np.ndarray, np.ndarray] | None = None
+    flat_targets: bool = True
+    history: History = field(default_factory=History)
+    record: DeviceRecord | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    # One compiled objective, made when it is first needed: jit compiles once, not once a call.
+    _objectives: dict[str, Objective] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        # Read-only where the library can do that, so that nobody changes a model by accident.
+        for array in (self.theta, self.classes, *(self.standardization or ())):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A backend is made of functions and modules, which pickle refuses: its name travels.
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        given["theta"] = self.backend.to_host(self.theta)
+        given["backend"] = (self.backend.library, self.backend.device_name)
+        return _unpickled, (given,)
+
+    @property
+    def parameters(self) -> list[tuple[Array, Array]]:
+        """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives."""
+        return unflatten(self.theta, self.sizes, xp=self.backend.xp)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0, ..., n_L."""
+        return self.network.sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Names of g[1], ..., g[L]."""
+        return tuple(activation.name for activation in self.network.activations)
+
+    @property
+    def cost(self) -> str:
+        """Name of the cost."""
+        return self.network.cost.name
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that the model computes in, "float32" or "float64"; X is turned into it block by block."""
+        return str(self.theta.dtype).rpartition(".")[2]
+
+    def decision_values(
+        self, X: Any, *, examples: str = "columns", threads: int | None = None
+    ) -> Array:
+        """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows"."""
+        return self._as_given(self._outputs(X, examples, threads), X, examples)
+
+    def predict_proba(
+        self, X: Any, *, examples: str = "columns", threads: int | None = None
+    ) -> Array:
+        """A[L], the probabilities: (n_L, m), or (m, n_L) with examples="rows".
+
+        One row for two classes: the probability of ``classes[1]``. One row a class or label
+        otherwise.
+
+        Raises
+        ------
+        ValueError
+            For a regression, which has no probabilities.
+        """
+        if self.kind == "regression":
+            msg = f"predict_proba: a regression (cost {self.cost!r}) has no probabilities; use predict"
+            raise ValueError(msg)
+        return self._as_given(self._activate(self._outputs(X, examples, threads)), X, examples)
+
+    def predict(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:
+        """Labels, or values for a regression.
+
+        Returns
+        -------
+        array
+            Two or more classes: the labels (m,), by the larger probability. Several labels at once:
+            0 and 1, (n_L, m). Regression: values (n_L, m), or (m,) when Y was one-dimensional.
+            (n_L, m) becomes (m, n_L) with ``examples="rows"``.
+        """
+        Z = self._outputs(X, examples, threads)
+        xp = self.backend.xp
+        if self.kind == "regression":
+            A = self._activate(Z)
+            return (
+                convert(A[0, :], self.backend, X)
+                if self.flat_targets
+                else self._as_given(A, X, examples)
+            )
+        if self.kind == "multilabel":
+            return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
+        codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
+        labels = self._classes()[self.backend.to_host(codes)]
+        return labels if labels.dtype.kind == "U" else convert(labels, backend_named("numpy"), X)
+
+    def evaluate(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        examples: str = "columns",
+        sample_weight: Any = None,
+        threads: int | None = None,
+    ) -> Evaluation:
+        """Cost and accuracy (classification) or R2 (regression), in one pass over blocks.
+
+        Returns
+        -------
+        Evaluation
+            ``.cost`` without penalties, and ``.accuracy`` or ``.r2``.
+        """
+        source = self._checked(X, examples)
+        targets = encode_targets(
+            Y,
+            m=source.m,
+            n_x=source.n,
+            examples=examples,
+            cost=self.cost,
+            output_activation=self.activations[-1],
+            classes=self.classes,
+            dtype=self.dtype,
+        )
+        if targets.n_y != self.sizes[-1]:
+            msg = f"Y has {targets.n_y} outputs per example and the model has {self.sizes[-1]}"
+            raise ValueError(msg)
+        weights = encode_weights(sample_weight, m=source.m, dtype=self.dtype)
+        given = Examples(
+            place(source, self.backend),
+            place(targets.source, self.backend),
+            None if weights is None else place(weights, self.backend),
+        )
+        with self._at_work(threads) as objective:
+            found = score(objective, self.theta, given, self.kind)
+        check_cost(found.cost, self.dtype)
+        return found
+
+    def summary(self) -> None:
+        """Print the layers, their shapes and parameter counts, and everything that was decided in the training."""
+        print(model_table(self))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it."""
+        save_model(self, path)
+
+    def to(self, device: str, *, fallback: bool = True) -> Model:
+        """The same model on "cpu", "cuda", "cuda:N", or in the arrays of "torch", "jax", "numpy" or "cupy"."""
+        if device in ("torch", "jax", "numpy", "array_api_strict"):
+            if device in ("torch", "jax"):
+                optional_package(device, purpose=f"device={device!r}", extra=device)
+            backend = backend_named(device)
+        elif device in ("auto", "cpu", "cupy") or str(device).startswith("cuda"):
+            backend, _ = choose_backend(
+                "cuda" if device == "cupy" else device, None, fallback=fallback
+            )
+        else:
+            allowed = ("cpu", "cuda", "cuda:1", "numpy", "cupy", "torch", "jax")
+            raise unknown_name("device", device, allowed)
+        theta = backend.from_host(self.backend.to_host(self.theta))
+        return replace(self, theta=theta, backend=backend)
+
+    def __repr__(self) -> str:
+        return model_repr(self)
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
+
+    def _classes(self) -> np.ndarray:
+        # A network with one or several label outputs always has them; stated for the type checker.
+        return np.asarray([0, 1]) if self.classes is None else self.classes
+
+    def _checked(self, X: Any, examples: str) -> Source:
+        check_examples(examples)
+        source = as_source(X, examples=examples)
+        check_features(source, self.sizes[0], examples=examples)
+        check_finite(source, "X", within=self.dtype if self.standardization is None else None)
+        return source
+
+    def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
+        source = place(self._checked(X, examples), self.backend)
+        with self._at_work(threads) as objective:
+            Z = objective.decision_values(self.theta, source)
+        check_outputs(Z, self.dtype)
+        return Z
+
+    @contextmanager
+    def _at_work(self, threads: int | None) -> Iterator[Objective]:
+        if self.dtype not in self._objectives:
+            self._objectives[self.dtype] = Objective(
+                self.network,
+                self.backend,
+                dtype=self.dtype,
+                block_size=self._block_size,
+                standardization=self.standardization,
+            )
+        precise = with_precision(self.backend, self.dtype)
+        with (
+            precise.active(),
+            Engine(threads_used(threads, self.backend)) as engine,
+            # What overflows is no warning: it is refused when all is computed.
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            yield self._objectives[self.dtype].using(engine)
+
+    def _block_size(self, m: int) -> int:
+        return auto_block_size(self.sizes, m, dtype=self.dtype, backend=self.backend)
+
+    def _activate(self, Z: Array) -> Array:
+        return self.network.activations[-1].forward(Z, xp=self.backend.xp)
+
+    def _as_given(self, values: Array, X: Any, examples: str) -> Array:
+        return convert(values.T if check_examples(examples) else values, self.backend, X)
+
+
+def _unpickled(given: dict[str, Any]) -> Model:
+    """The inverse of Model.__reduce__."""
+    backend = backend_named(*given["backend"])
+    return Model(**given | {"theta": backend.from_host(given["theta"]), "backend": backend})
+
+
+def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool = True) -> Model:
+    """Read a model that :meth:`Model.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    device : str, optional
+        Where the model shall live, as in :func:`dnn_xp.train`; the CPU when left out.
+    fallback : bool
+        Whether the CPU serves, with a warning, when CUDA cannot be used.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is something else than a dnn_xp model.
+
+    Examples
+    --------
+    >>> import numpy as np, dnn_xp, pathlib, tempfile
+    >>> X = np.random.default_rng(0).standard_normal((2, 50))
+    >>> model = dnn_xp.train(X, X[0] > X[1], hidden=[3], iterations=50)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(pathlib.Path(folder, "model.safetensors"))
+    ...     again = dnn_xp.load(pathlib.Path(folder, "model.safetensors"))
+    >>> bool((again.predict(X) == model.predict(X)).all())
+    True
+    """
+    model = Model(**load_model(path))
+    return model if device in (None, "auto", "cpu") else model.to(str(device), fallback=fallback)

@@ -1,0 +1,126 @@
+"""A model in words: the table of its layers, its repr, and HTML for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dnn_xp.model.model import Model
+
+Row = tuple[str, str, str, str, str]
+_HEAD: Row = ("layer", "activation", "W", "b", "parameters")
+
+
+_SETTINGS = (
+    *("optimizer", "learning_rate", "iterations", "epochs", "batch_size", "shuffle"),
+    *("l2", "l1", "keep_prob", "clip_norm", "initialization", "stopped_because", "plan"),
+)
+
+
+def layer_rows(model: Model) -> list[Row]:
+    """One row a layer: number, activation, shapes of W and b, number of parameters."""
+    rows = []
+    for layer, (n_prev, n, activation) in enumerate(
+        zip(model.sizes, model.sizes[1:], model.activations, strict=False), start=1
+    ):
+        rows.append(
+            (str(layer), activation, f"({n}, {n_prev})", f"({n}, 1)", f"{n * (n_prev + 1):,}")
+        )
+    return rows
+
+
+def facts(model: Model) -> list[tuple[str, str]]:
+    """(name, value) of everything that was decided in making the model, by the user or for them."""
+    settings = model.settings
+    lines = [
+        (
+            "inputs",
+            f"{model.sizes[0]}" + (", standardized by the model" if model.standardization else ""),
+        )
+    ]
+    if model.classes is not None:
+        shown = ", ".join(str(label) for label in model.classes[:10])
+        lines.append(
+            (
+                "classes",
+                shown + (f", ... ({len(model.classes)} in all)" if len(model.classes) > 10 else ""),
+            )
+        )
+    lines.append(
+        (
+            "cost",
+            model.cost + (f" ({settings['cost_reason']})" if settings.get("cost_reason") else ""),
+        )
+    )
+    lines += [
+        (name.replace("_", " "), str(settings[name]))
+        for name in _SETTINGS
+        if settings.get(name) not in (None, 0.0)
+    ]
+    if settings.get("seed") is not None:
+        lines.append(("seed", str(settings["seed"])))
+    if model.history.costs:
+        history = model.history
+        report = _report_of(model)
+        lines.append(
+            (
+                "last report" if settings.get("kept_iteration") is None else "kept parameters",
+                f"iteration {history.iterations[report]}, cost {history.costs[report]:.6g}",
+            )
+        )
+        if history.validation_costs:
+            lines.append(("validation cost", f"{history.validation_costs[report]:.6g}"))
+        lines.append(("time", f"{history.seconds[-1]:.2f} s"))
+    if model.record is not None:
+        lines.append(("device", str(model.record)))
+    return lines
+
+
+def _report_of(model: Model) -> int:
+    """Position in the history of the report of the model's own parameters."""
+    kept = model.settings.get("kept_iteration")
+    return -1 if kept is None else model.history.iterations.index(kept)
+
+
+def model_table(model: Model) -> str:
+    """The text that :meth:`Model.summary` prints."""
+    rows = layer_rows(model)
+    widths = [max(len(row[column]) for row in (_HEAD, *rows)) for column in range(len(_HEAD))]
+    line = "  ".join("-" * width for width in widths)
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in (_HEAD, *rows)
+    ]
+    total = f"{model.network.parameter_count:,} parameters"
+    named = facts(model)
+    width = max(len(name) for name, _ in named)
+    said = [f"{name.ljust(width)}  {value}" for name, value in named]
+    return "\n".join(text.rstrip() for text in [texts[0], line, *texts[1:], line, total, "", *said])
+
+
+def model_repr(model: Model) -> str:
+    """One line: sizes, activations, cost, where it lives."""
+    sizes = "-".join(str(size) for size in model.sizes)
+    cost = f", cost {model.history.costs[_report_of(model)]:.4g}" if model.history.costs else ""
+    where = f"{model.backend.library} on {model.backend.device_name}"
+    return (
+        f"Model({sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"
+    )
+
+
+def model_html(model: Model) -> str:
+    """The same as :func:`model_table`, as two HTML tables."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in _HEAD)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in layer_rows(model)
+    )
+    said = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts(model)
+    )
+    return (
+        f"<div><p><b>{escape(model_repr(model))}</b></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{model.network.parameter_count:,} parameters</p><table><tbody>{said}</tbody></table></div>"
+    )

@@ -1,0 +1,132 @@
+"""Mini-batches: a new shuffle of the examples for every epoch, a block of a batch as one gather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dnn_xp.backends.staging import received
+from dnn_xp.data import ArraySource
+from dnn_xp.data.sources.subset import side_by_side
+from dnn_xp.execution.objective import Examples
+from dnn_xp.formulas.types import Array
+
+
+class Batch(NamedTuple):
+    """The chosen ones of all examples; each block is gathered by the thread that computes it."""
+
+    examples: Examples
+    chosen: np.ndarray
+
+    @property
+    def m(self) -> int:
+        """Number of examples."""
+        return len(self.chosen)
+
+    @property
+    def in_memory(self) -> bool:
+        """A gather is quick, and is done where its result is used."""
+        return True
+
+    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
+        """X, Y and weights of examples start to stop of this batch."""
+        return self.examples.gather(self.chosen[start:stop])
+
+
+# Examples read at once from a file whose rows are shuffled: large enough to read in long runs and
+# to mix well.
+_SHUFFLE_BYTES = 64 << 20
+
+
+def _run_of_a_file(bytes_of_example: int, batch_size: int) -> int:
+    """Examples of a run: whole batches that fill about _SHUFFLE_BYTES."""
+    return max(batch_size, _SHUFFLE_BYTES // bytes_of_example // batch_size * batch_size)
+
+
+def shuffle_bytes(
+    m: int, bytes_of_example: int, batch_size: int, *, in_memory: bool, on_device: bool
+) -> tuple[int, int]:
+    """Bytes on the host and on the device of an epoch's order, or of the runs of a file.
+
+    Of those there are one in use, its copy, and, where there are more, one being read. On the way to
+    a device they are in page-locked memory and there, and one more on the host.
+    """
+    if in_memory:
+        return 8 * m, 0
+    examples = _run_of_a_file(bytes_of_example, batch_size)
+    run = bytes_of_example * min(m, examples)
+    beside = 1 if m > examples else 0
+    return ((3 + beside) * run, (2 + beside) * run) if on_device else ((2 + beside) * run, 0)
+
+
+class Batches:
+    """Draws the batches of each epoch.
+
+    Examples in memory get one permutation of all of them an epoch, as in the course. Examples in a
+    file are read in long runs: the runs come in a new order every epoch and the examples of each
+    run are shuffled, while the next run is read; a file that fits into one run gets the full
+    permutation.
+
+    Parameters
+    ----------
+    examples : Examples
+        Where they come from, X with an example's features side by side where it matters.
+    batch_size : int
+        Examples of a batch; the last batch of an epoch may be smaller.
+    rng : numpy Generator
+        Draws the shuffles.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
+        self._examples = examples
+        self.batch_size = batch_size
+        self._rng = rng
+        each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
+        run = examples.m if examples.in_memory else _run_of_a_file(each, batch_size)
+        self.shuffle_run = min(run, examples.m)
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches of one epoch."""
+        full_runs, rest = divmod(self._examples.m, self.shuffle_run)
+        return full_runs * -(-self.shuffle_run // self.batch_size) + -(-rest // self.batch_size)
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of one epoch, every example once."""
+        return self._shuffled(self._examples) if self._examples.in_memory else self._from_file()
+
+    def _shuffled(self, examples: Examples) -> Iterator[Batch]:
+        order = self._rng.permutation(examples.m)
+        for start in range(0, examples.m, self.batch_size):
+            yield Batch(examples, order[start : start + self.batch_size])
+
+    def _from_file(self) -> Iterator[Batch]:
+        starts = np.arange(0, self._examples.m, self.shuffle_run)
+        if len(starts) > 1:
+            starts = self._rng.permutation(starts)
+        with ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader") as reader:
+            ahead = reader.submit(self._read, starts[0])
+            for following in (*starts[1:], None):
+                run = ahead.result()
+                if following is not None:
+                    ahead = reader.submit(self._read, following)
+                with received(*run) as (X, Y, weights):
+                    yield from self._shuffled(
+                        Examples(
+                            side_by_side(ArraySource(X)),
+                            ArraySource(Y),
+                            None if weights is None else ArraySource(weights),
+                        )
+                    )
+
+    def _read(self, start: int) -> tuple[Any, Any, Any]:
+        """X, Y and weights of a run, or what is on its way to the device of them."""
+        stop = min(int(start) + self.shuffle_run, self._examples.m)
+        X, Y, weights = self._examples.block_ahead(int(start), stop)
+        if isinstance(X, np.ndarray):
+            # Here, beside the arithmetic.
+            X = side_by_side(ArraySource(X)).block(0, stop - int(start))
+        return X, Y, weights

@@ -1,0 +1,59 @@
+"""What a training prints: a tqdm bar on a terminal, plain lines elsewhere, nothing when silent."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dnn_xp.execution.scoring import Evaluation
+
+
+class Progress:
+    """Shows reports of a training that will take `total` of `unit`.
+
+    Parameters
+    ----------
+    verbose : bool
+        False prints nothing.
+    total : int
+        Updates that the training will do.
+    """
+
+    _LINES = 20
+
+    def __init__(self, *, verbose: bool, total: int) -> None:
+        self._total = total
+        self._verbose = verbose
+        self._done = 0
+        self._next_line = 0
+        self._bar: Any = None
+        # A bar redraws its line, which fills the log of a job or a notebook's file with fragments.
+        if verbose and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(total=total, unit="update", leave=True)
+
+    def report(self, iteration: int, cost: float, validation: Evaluation | None) -> None:
+        """Show the figures after `iteration` updates."""
+        if not self._verbose:
+            return
+        figures = {"cost": f"{cost:.6g}"}
+        if validation is not None:
+            figures["validation cost"] = f"{validation.cost:.6g}"
+            figures[validation.metric] = f"{validation.score:.4f}"
+        if self._bar is not None:
+            self._bar.set_postfix(figures, refresh=False)
+            self._bar.update(iteration - self._done)
+        elif iteration >= self._next_line or iteration == self._total:
+            line = ", ".join(f"{name} {value}" for name, value in figures.items())
+            print(f"update {iteration} of {self._total}: {line}", file=sys.stderr)
+            self._next_line = iteration + max(1, self._total // self._LINES)
+        self._done = iteration
+
+    def close(self) -> None:
+        """Finish the bar."""
+        if self._bar is not None:
+            self._bar.close()
