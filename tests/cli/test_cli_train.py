@@ -279,8 +279,8 @@ def test_notes_on_numbers_that_may_be_meant_otherwise(shell: Shell, flowers: Flo
 def test_what_does_not_fit_in_memory_is_read_in_blocks(
     shell: Shell, files: Flowers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dnn_xp.cli.reading, "_ALWAYS_HELD", 0)
-    monkeypatch.setattr(dnn_xp.cli.reading, "memory_available", lambda: 0)
+    monkeypatch.setattr(dnn_xp.cli.inputs.reading, "_ALWAYS_HELD", 0)
+    monkeypatch.setattr(dnn_xp.cli.inputs.reading, "memory_available", lambda: 0)
     for data, options in (("flowers.parquet", ("--target", "kind")), ("flowers.h5", ())):
         said = shell("train", data, *options, *QUICK[:-1], "--force")
         assert said.code == 0
