@@ -60,6 +60,11 @@ def types(session: nox.Session) -> None:
     """Check the types, strictly."""
     session.install(".", *group("types"))
     session.run("mypy")
+    # A user's calls meet the wheel, not the checkout: that it ships py.typed is part of the check.
+    calls = Path.cwd() / "tests" / "typing" / "user_calls.py"
+    with session.chdir(session.create_tmp()):
+        session.run("mypy", "--strict", "--config-file=", str(calls))
+        session.run("python", str(calls), ".")
 
 
 @nox.session
