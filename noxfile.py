@@ -15,6 +15,12 @@ nox.options.reuse_venv = "yes"
 # .ci/run keeps the environments out of the checkout.
 nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 
+# Processes that share the tests; `nox -s tests -- -n 0` takes one. More than a few are not worth
+# importing JAX for.
+AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
+# What the tests must not skip.
+REQUIRED = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -27,8 +33,7 @@ def group(name: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run all tests but those of PyTorch."""
     session.install(".", *group("test"))
-    env = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
-    session.run("pytest", *session.posargs, env=env)
+    session.run("pytest", *AT_ONCE, *session.posargs, env=REQUIRED)
 
 
 @nox.session
