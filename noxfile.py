@@ -53,6 +53,13 @@ def tests_cupy(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_kernels(session: nox.Session) -> None:
+    """Run the tests of equal bits under each of OpenBLAS's kernels that this CPU can execute."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/each_kernel.py", *AT_ONCE, *session.posargs, env=REQUIRED)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))
