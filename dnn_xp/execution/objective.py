@@ -113,6 +113,8 @@ class Objective:
         Mean and scale.
     penalties : Penalties
         Of the cost; added once, whatever the blocks.
+    columns : bool
+        Whether blocks of rows are transposed, so that they give the bits of columns.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Objective:
         precision: str = "",
         standardization: tuple[np.ndarray, np.ndarray] | None = None,
         penalties: Penalties | None = None,
+        columns: bool = False,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -151,6 +154,8 @@ class Objective:
             moments,
             wide,
             layers,
+            backend.canonical,
+            columns,
         )
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)
