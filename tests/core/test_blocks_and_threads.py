@@ -678,7 +678,6 @@ print(hashlib.sha256(np.asarray(model.theta).tobytes()).hexdigest())
 
 @pytest.mark.bits
 def test_lbfgs_in_processes_with_other_blas_threads():
-    # SciPy brings a BLAS of its own, which is limited like NumPy's only if it is loaded before.
     def digest(threads):
         run = subprocess.run(
             [sys.executable, "-c", LBFGS],
