@@ -16,9 +16,9 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective, Penalties, weight_mask
+from dnn_xp.execution.objective import Examples, Objective, Penalties
 from dnn_xp.execution.threads import threads_used
-from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.network import Network, weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.initial import given_layers, initial_parameters
 from dnn_xp.training.inputs import finite_or_standardized, take_in
@@ -242,7 +242,7 @@ def gradient_check(
             start = initial_parameters(network, initialization, rng=rng)
             # A training starts from b = 0, which puts relu on its kink wherever all units of the
             # layer before are off.
-            biases = weight_mask(network.sizes, "float64") == 0.0
+            biases = weight_mask(network.sizes, dtype="float64", xp=np) == 0.0
             start[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
         else:
             start = initial_parameters(network, parameters, rng=rng, argument="parameters")
