@@ -45,6 +45,14 @@ from dnn_xp.formulas.costs import (
     squared_error_derivative,
     weighted_sum,
 )
+from dnn_xp.formulas.costs_from_outputs import (
+    binary_cross_entropy_from_output,
+    binary_cross_entropy_output_derivative,
+    poisson_from_output,
+    poisson_output_derivative,
+    softmax_cross_entropy_from_output,
+    softmax_cross_entropy_output_derivative,
+)
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
 from dnn_xp.formulas.initialization import INITIALIZATIONS, initialize
 from dnn_xp.formulas.layers import (
@@ -53,10 +61,12 @@ from dnn_xp.formulas.layers import (
     linear_activation_backward,
     linear_activation_forward,
     linear_backward,
+    linear_derivative,
     linear_forward,
     linear_gradient_sums,
     linear_gradients,
 )
+from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -69,6 +79,7 @@ from dnn_xp.formulas.optimizers import (
     nesterov,
     rmsprop,
 )
+from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
@@ -101,6 +112,8 @@ __all__ = [
     "adamw",
     "binary_cross_entropy",
     "binary_cross_entropy_derivative",
+    "binary_cross_entropy_from_output",
+    "binary_cross_entropy_output_derivative",
     "clip_by_global_norm",
     "constant",
     "cosine_decay",
@@ -112,6 +125,7 @@ __all__ = [
     "exp",
     "exp_backward",
     "exponential_decay",
+    "flatten",
     "gelu",
     "gelu_backward",
     "gradient_descent",
@@ -130,13 +144,17 @@ __all__ = [
     "linear_activation_backward",
     "linear_activation_forward",
     "linear_backward",
+    "linear_derivative",
     "linear_forward",
     "linear_gradient_sums",
     "linear_gradients",
+    "mini_batches",
     "momentum",
     "nesterov",
     "poisson",
     "poisson_derivative",
+    "poisson_from_output",
+    "poisson_output_derivative",
     "relu",
     "relu_backward",
     "rmsprop",
@@ -148,6 +166,8 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_derivative",
+    "softmax_cross_entropy_from_output",
+    "softmax_cross_entropy_output_derivative",
     "softplus",
     "softplus_backward",
     "squared_error",
@@ -155,6 +175,8 @@ __all__ = [
     "step_decay",
     "tanh",
     "tanh_backward",
+    "unflatten",
     "warm_up",
+    "weight_mask",
     "weighted_sum",
 ]
