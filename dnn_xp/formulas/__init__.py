@@ -1,7 +1,8 @@
 """The formulas of deep fully connected networks: each forward beside its derivative.
 
-Pure functions of arrays, written once for every array-API namespace `xp`. They read top to bottom
-as the pages of the course: activations, layers, costs, penalties, updates.
+Pure functions of arrays, written once for every array-API namespace `xp`: activations, layers,
+costs, the L-layer network, penalties, dropout, updates, schedules, initialization. May import
+`common` and the standard library; `initialization` also NumPy.
 """
 
 from dnn_xp.formulas.activations import (

@@ -1,4 +1,4 @@
-"""What is counted or summed over examples to score a model; each is (1, m) or (n_L, m), to be summed over examples."""
+"""Scores of each example, (1, m) or (n_L, m); their sums over examples give accuracy and R2."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ def momentum(beta: float = 0.9) -> Optimizer:
     """Gradient descent with momentum.
 
     ``v = beta v + gradient``, ``theta -= learning_rate v``. Source: Polyak 1964, in the form of
-    Sutskever et al. 2013 and torch.optim.SGD. The course's form v = beta v + (1 - beta) gradient
-    takes the same steps at a learning rate of learning_rate / (1 - beta).
+    Sutskever et al. 2013 and torch.optim.SGD. The course's v = beta v + (1 - beta) gradient with
+    its rate alpha takes the same steps as this with ``learning_rate = (1 - beta) alpha``.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ def momentum(beta: float = 0.9) -> Optimizer:
 def nesterov(beta: float = 0.9) -> Optimizer:
     """Gradient descent with Nesterov's momentum.
 
-    ``v = beta v + gradient``, ``theta -= learning_rate (gradient + beta v)``: the gradient is taken
-    where the velocity is about to lead. Source: Nesterov 1983; Sutskever et al. 2013, written for
-    the point looked ahead to, as in torch.optim.SGD.
+    ``v = beta v + gradient``, ``theta -= learning_rate (gradient + beta v)``: the gradient at the
+    point that the velocity leads to. Source: Nesterov 1983; Sutskever et al. 2013, rewritten in
+    terms of that look-ahead point as in torch.optim.SGD.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
-    """Adam: momentum, divided by a running root mean square, both corrected for their start at 0.
+    """Adam: momentum divided by a running root mean square, both corrected for starting at 0.
 
     ``mu = beta1 mu + (1 - beta1) gradient``, ``nu = beta2 nu + (1 - beta2) gradient^2``,
     ``theta -= learning_rate (mu / (1 - beta1^step)) / (sqrt(nu / (1 - beta2^step)) + epsilon)``.
@@ -220,11 +220,11 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def clip_by_global_norm(gradient: Array, *, max_norm: float, xp: Namespace) -> Array:
-    """The gradient, made shorter if need be: ``gradient min(1, max_norm / |gradient|)``.
+    """The gradient, scaled down to length max_norm if longer: ``gradient min(1, max_norm / |gradient|)``.
 
     gradient is the (p,) gradient of all parameters and |.| the Euclidean norm; max_norm > 0. The
-    direction stays. Squares are taken of entries divided by the largest, so that they cannot
-    overflow. Source: Pascanu, Mikolov and Bengio 2013.
+    direction stays the same. Entries are divided by the largest before they are squared, so that
+    the squares cannot overflow. Source: Pascanu, Mikolov and Bengio 2013.
 
     Examples
     --------
@@ -259,7 +259,7 @@ def _adam_like(
     move: Callable[..., tuple[Array, State]],
     numbers: Callable[..., dict[str, float]],
 ) -> Optimizer:
-    # The checked numbers, not those given: NumPy's float64 would turn float32 arrays into its own.
+    # The checked Python floats: a NumPy float64 scalar would turn float32 arrays into float64.
     betas = {beta: of_adam[beta] for beta in ("beta1", "beta2")}
     return Optimizer(
         name,
@@ -339,8 +339,8 @@ def _adam_numbers(
 ) -> dict[str, float]:
     """``rate = learning_rate root / (1 - beta1^step)``, ``floor = epsilon root``, ``root = sqrt(1 - beta2^step)``.
 
-    Both corrections are numbers of the step, and arrays are passed over once less (end of the
-    paper's section 2): fraction and denominator of the update have been multiplied by the root.
+    Numerator and denominator of the update are multiplied by the root (end of the paper's section
+    2): both corrections become scalars, which saves a pass over the arrays.
     """
     root = (1.0 - beta2**step) ** 0.5
     return {"rate": learning_rate * root / (1.0 - beta1**step), "floor": epsilon * root}
@@ -366,7 +366,7 @@ def _adam_move(
 def _adamw_numbers(
     *, learning_rate: float, step: int, weight_decay: float, **of_adam: float
 ) -> dict[str, float]:
-    """Those of Adam, and what is left of theta."""
+    """Those of Adam, and the factor by which theta decays."""
     numbers = _adam_numbers(learning_rate=learning_rate, step=step, **of_adam)
     return numbers | {"kept": 1.0 - learning_rate * weight_decay}
 
