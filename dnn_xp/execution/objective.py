@@ -155,8 +155,8 @@ class Objective:
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)
         self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
-        self._hits = backend.compile(of_block.hits)
-        self._class_hits = backend.compile(of_block.class_hits)
+        self._correct = backend.compile(of_block.correct)
+        self._class_correct = backend.compile(of_block.class_correct)
         self._mean_of_targets = backend.compile(of_block.mean_of_targets)
         self._squares = backend.compile(of_block.squares)
 
@@ -188,9 +188,11 @@ class Objective:
         layers = self._fold_numbered(self._gradients, theta, examples, seeds)
         return self._penalised_gradient(layers, theta, examples.m)
 
-    def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
+    def correct(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
-        J, share = self._means(self._class_hits if one_of_many else self._hits, theta, examples)
+        J, share = self._means(
+            self._class_correct if one_of_many else self._correct, theta, examples
+        )
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:

@@ -181,4 +181,4 @@ class Layers(NamedTuple):
     linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
 
 
-AS_WRITTEN = Layers()
+REFERENCE_LAYERS = Layers()

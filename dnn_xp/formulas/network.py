@@ -22,7 +22,7 @@ from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
 from dnn_xp.formulas.layers import (
-    AS_WRITTEN,
+    REFERENCE_LAYERS,
     LayerCache,
     Layers,
     linear_backward,
@@ -72,7 +72,7 @@ def linear_output(
     xp: Namespace,
     masks: Sequence[Array | None] = (),
     keep_probs: Sequence[float] = (),
-    layers: Layers = AS_WRITTEN,
+    layers: Layers = REFERENCE_LAYERS,
 ) -> tuple[Array, list[LayerCache]]:
     """Z[L] (n_L, m) and the caches of all layers.
 
@@ -147,7 +147,7 @@ def backward_sums(
     xp: Namespace,
     masks: Sequence[Array | None] = (),
     keep_probs: Sequence[float] = (),
-    layers: Layers = AS_WRITTEN,
+    layers: Layers = REFERENCE_LAYERS,
 ) -> Gradients:
     """[(m dW[1], m db[1]), ..., (m dW[L], m db[L])], sums over examples, from dZ[L] and the caches.
 
@@ -205,7 +205,7 @@ def gradient_sums(
     xp: Namespace,
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
-    layers: Layers = AS_WRITTEN,
+    layers: Layers = REFERENCE_LAYERS,
 ) -> tuple[Gradients, Array]:
     """Contributions of these examples to every m dW[l] and m db[l]; and Z[L], which gives their cost.
 
