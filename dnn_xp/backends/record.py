@@ -10,7 +10,7 @@ import numpy as np
 
 from dnn_xp.backends.cuda.graphs import Replay, Step
 from dnn_xp.backends.staging import Staging
-from dnn_xp.formulas.layers import AS_WRITTEN, Layers
+from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array, Namespace
 
@@ -24,7 +24,7 @@ def unchanged(function: Function) -> Function:
 
 def as_written(network: Network) -> tuple[Network, Layers]:
     """Lowering of a library that has no way of its own to run a layer."""
-    return network, AS_WRITTEN
+    return network, REFERENCE_LAYERS
 
 
 def as_given(block: Array, *, columns: bool) -> Array:

@@ -16,8 +16,8 @@ from dnn_xp.backends.record import as_given
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
-from dnn_xp.formulas.layers import AS_WRITTEN, Layers
-from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
+from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
+from dnn_xp.formulas.metrics import binary_correct, class_correct, squares_about
 from dnn_xp.formulas.network import (
     Network,
     Parameters,
@@ -62,7 +62,7 @@ class BlockFunctions:
         narrow: Any = None,
         moments: tuple[Array, Array] | None = None,
         wide_moments: tuple[Array, Array] | None = None,
-        layers: Layers = AS_WRITTEN,
+        layers: Layers = REFERENCE_LAYERS,
         canonical: Callable[..., Array] = as_given,
         columns: bool = False,
     ) -> None:
@@ -179,21 +179,21 @@ class BlockFunctions:
             )
         ]
 
-    def hits(
+    def correct(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
         """Contributions to m J and to the number of examples whose outputs are all on Y's side of 1/2."""
         Z, Y = self.output(parameters, X), self._targets(Y)
-        hits = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), hits
+        correct = weighted_sum(binary_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), correct
 
-    def class_hits(
+    def class_correct(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
         """Contributions to m J and to the number of examples whose largest output is that of Y."""
         Z, Y = self.output(parameters, X), self._targets(Y)
-        hits = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), hits
+        correct = weighted_sum(class_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), correct
 
     def mean_of_targets(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None

@@ -108,7 +108,7 @@ class Updates:
 
     def numbers(self, iteration: int) -> dict[str, float]:
         """What the update with number `iteration`, counted from 0, takes besides arrays."""
-        return self.optimizer.numbers(learning_rate=self.rate(iteration), step=iteration + 1)
+        return self.optimizer.scalars(learning_rate=self.rate(iteration), step=iteration + 1)
 
     def move(
         self,
@@ -122,7 +122,7 @@ class Updates:
         """The new theta and, after it, the new state."""
         if self.clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
-        theta, state = self.optimizer.move(theta, gradient, state, **numbers, xp=xp)
+        theta, state = self.optimizer.update_rule(theta, gradient, state, **numbers, xp=xp)
         return theta, *state
 
 
