@@ -40,6 +40,8 @@ class DeviceRecord(NamedTuple):
         What products were computed in; "" where that is `dtype`.
     block_size, blocks, threads : int
         How the engine cut the examples; `block_size` covers the last training data seen.
+    blas : str
+        What multiplied matrices besides the library's own BLAS; "" where nothing did.
     """
 
     requested: str
@@ -52,6 +54,7 @@ class DeviceRecord(NamedTuple):
     blocks: int = 0
     threads: int = 1
     precision: str = ""
+    blas: str = ""
 
     def __str__(self) -> str:
         blocks = (
@@ -61,6 +64,7 @@ class DeviceRecord(NamedTuple):
         return (
             f"{self.device} with {self.library} {self.version}"
             f"{', ' + self.dtype if self.dtype else ''}"
+            f"{', ' + self.blas if self.blas else ''}"
             f"{', products in ' + self.precision if self.precision else ''}{blocks if self.blocks else ''}{threads}"
             f" (asked for: {self.requested}; {self.reason})"
         )
@@ -117,6 +121,7 @@ def choose_backend(
     *,
     fallback: bool = True,
     step_operations: float = 0.0,
+    blas: str = "auto",
 ) -> tuple[Backend, DeviceRecord]:
     """Backend for the `device` argument of the public functions, given the array X (None for files).
 
@@ -134,10 +139,17 @@ def choose_backend(
         backend, reason = numpy_backend(), "as asked"
     else:
         backend, reason = _cuda_or_cpu(device, fallback=fallback)
+    if backend.library == "numpy" and blas != "auto":
+        backend = numpy_backend(blas)
     if backend.note:
         reason = f"{reason}; {backend.note}"
     return backend, DeviceRecord(
-        requested, backend.device_name, backend.library, backend.version, reason
+        requested,
+        backend.device_name,
+        backend.library,
+        backend.version,
+        reason,
+        blas=backend.blas,
     )
 
 

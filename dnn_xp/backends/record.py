@@ -74,6 +74,8 @@ class Backend(NamedTuple):
         Whether blocks may be computed in arrays of bfloat16.
     note : str
         What a user may want to know of how this library computes here.
+    blas : str
+        What multiplies matrices besides the library's own BLAS; "" where nothing does.
     active : callable
         Context in which the library computes on this device.
     stage : callable, optional
@@ -105,5 +107,6 @@ class Backend(NamedTuple):
     largest_block: int = 1 << 14
     bfloat16: bool = False
     note: str = ""
+    blas: str = ""
     active: Callable[[], AbstractContextManager[Any]] = nullcontext
     stage: Callable[[int], Staging] | None = None

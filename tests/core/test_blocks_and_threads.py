@@ -40,11 +40,11 @@ def our_threads():
 
 
 def blas_threads():
-    """Threads of the BLAS libraries that NumPy may use; SciPy brings one of its own."""
+    """Threads of NumPy's own BLAS; SciPy brings another one, and MKL is loaded with one thread."""
     return [
         each["num_threads"]
         for each in threadpool_info()
-        if each["user_api"] == "blas" and "scipy.libs" not in each["filepath"]
+        if each["internal_api"] == "openblas" and "scipy.libs" not in each["filepath"]
     ]
 
 

@@ -104,7 +104,10 @@ def test_host_arrays_are_computed_on_the_cpu(device):
     assert record.version == np.__version__
     assert record.dtype == "float64"
     assert (record.reason == "as asked") == (device == "cpu")
-    assert str(record).startswith(f"cpu with numpy {np.__version__}, float64, 1 block of 40 ex")
+    blas = f", {record.blas}" if record.blas else ""
+    assert str(record).startswith(
+        f"cpu with numpy {np.__version__}, float64{blas}, 1 block of 40 ex"
+    )
     assert f"(asked for: {device}; {record.reason})" in str(record)
 
 

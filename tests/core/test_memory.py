@@ -11,7 +11,7 @@ from as_cuda import serve_as_cuda
 from cuda_stand_in import CudaStandIn
 
 import dnn_xp
-from dnn_xp.backends.numpy.backend import lower
+from dnn_xp.backends.numpy.layers import lowering
 from dnn_xp.execution.engine import Engine
 from dnn_xp.formulas.layers import Layers
 
@@ -65,12 +65,15 @@ def in_lock_step(monkeypatch):
 
         return stepped
 
-    def lower_in_lock_step(network):
-        network, layers = lower(network)
-        return network, Layers(*map(in_step, layers))
+    def lowering_in_lock_step(matmul):
+        def lower(network):
+            network, layers = lowering(matmul)(network)
+            return network, Layers(*map(in_step, layers))
+
+        return lower
 
     monkeypatch.setattr(Engine, "fold", fold_in_lock_step)
-    monkeypatch.setattr("dnn_xp.backends.numpy.backend.lower", lower_in_lock_step)
+    monkeypatch.setattr("dnn_xp.backends.numpy.backend.lowering", lowering_in_lock_step)
 
 
 @pytest.fixture

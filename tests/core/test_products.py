@@ -1,13 +1,15 @@
 """The NumPy backend's products: the values of matmul, whatever way they are put to BLAS."""
 
 import itertools
+import os
 from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
@@ -209,3 +211,89 @@ def test_wide_examples_are_one_block_whose_products_threads_share():
     # As many units or examples: threads share the examples.
     assert size(209, 12288, 4000, 1) < 209
     assert size(4000, 12288, 20, 1) < 4000
+
+
+# MKL, where its package is installed: nox -s tests_mkl
+
+
+@pytest.fixture(scope="module")
+def mkl():
+    loaded = intel.load()
+    if not isinstance(loaded, intel.Mkl):
+        if "mkl" in os.environ.get("DNN_XP_REQUIRE", ""):
+            pytest.fail(loaded)
+        pytest.skip(loaded)
+    return loaded
+
+
+@pytest.mark.parametrize("orders", ORDERS, ids="".join)
+@pytest.mark.parametrize(
+    "shape", [(64, 100, 4080), (64, 4080, 64), (300, 300, 864), (50, 481, 90)], ids=str
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_mkl_multiplies_what_is_wide(mkl, shape, orders, dtype):
+    x1, x2 = integers(*shape, orders, dtype)
+    assert intel.suits(x1, x2)
+    product = products.matmul(x1, x2, mkl=mkl)
+    np.testing.assert_array_equal(product, x1.astype(np.int64) @ x2.astype(np.int64))
+    assert product.flags.c_contiguous
+    assert product.dtype == dtype
+
+
+def test_mkl_multiplies_views_and_into_views(mkl):
+    x1, x2 = integers(70, 900, 200, "CC")
+    out = np.full((70, 500), -1.0, dtype=np.float32)
+    intel.multiply(x1[:64, 3:803], x2[3:803, 1:151], out[:64, 7:157], mkl=mkl)
+    wanted = x1[:64, 3:803] @ x2[3:803, 1:151]
+    np.testing.assert_array_equal(out[:64, 7:157], wanted)
+    assert (out[:, :7] == -1).all()
+    assert (out[64:] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("x1", "x2"),
+    [
+        (np.ones((32, 4000), "f"), np.ones((4000, 64), "f")),  # a side is narrow
+        (np.ones((50, 50), "f"), np.ones((50, 50), "f")),  # little arithmetic
+        (np.ones((64, 4000), "f"), np.ones((4000, 64), "d")),
+        (np.ones((64, 4000), "F"), np.ones((4000, 64), "F")),
+        (np.ones((64, 8000), "f")[:, ::2], np.ones((4000, 64), "f")),
+        (np.ones((64, 4000), "f")[::-1], np.ones((4000, 64), "f")),
+        (np.broadcast_to(np.ones((64, 1), "f"), (64, 4000)), np.ones((4000, 64), "f")),
+    ],
+)
+def test_mkl_is_not_asked_for(x1, x2):
+    assert not intel.suits(x1, x2)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # `kernels`, not used here
+@given(first=st.integers(0, 15), second=st.integers(0, 15))
+def test_mkl_gives_the_same_bits_wherever_arrays_begin(mkl, first, second):
+    rng = np.random.default_rng(0)
+    x1, x2 = (rng.standard_normal(size, dtype=np.float32) for size in ((64, 500), (500, 70)))
+
+    def moved(x, by):
+        room = np.empty(x.size + 16, dtype=x.dtype)[by : by + x.size].reshape(x.shape)
+        room[...] = x
+        return room
+
+    wanted = intel.multiply(x1, x2, mkl=mkl)
+    got = intel.multiply(moved(x1, first), moved(x2, second), mkl=mkl)
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_who_multiplies_is_chosen_by_the_machine_or_asked_for(mkl, monkeypatch):
+    monkeypatch.setattr(intel, "made_by_intel", lambda: True)
+    assert numpy_backend().blas == f"wide products by MKL {mkl.version}"
+    assert numpy_backend("numpy").blas == ""
+    monkeypatch.setattr(intel, "made_by_intel", lambda: False)
+    assert numpy_backend().blas == ""
+    assert numpy_backend("mkl").blas == f"wide products by MKL {mkl.version}"
+
+
+def test_mkl_that_was_asked_for_and_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(intel, "load", lambda: "the package mkl is not installed")
+    monkeypatch.setattr(intel, "made_by_intel", lambda: True)
+    assert numpy_backend().blas == ""
+    with pytest.raises(RuntimeError, match=r"^blas='mkl' cannot be used: the package mkl is not"):
+        numpy_backend("mkl")

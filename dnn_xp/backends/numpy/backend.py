@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import array_api_compat.numpy
 import numpy as np
 
-from dnn_xp.backends.numpy.layers import lower
+from dnn_xp.backends.numpy import mkl as intel
+from dnn_xp.backends.numpy.layers import lowering
 from dnn_xp.backends.numpy.products import matmul
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array, Namespace
@@ -106,7 +108,7 @@ def _astype(x: Array, dtype: Any, *, copy: bool = True) -> Array:
     return x.astype(dtype, copy=copy)
 
 
-def _tuned_namespace() -> Namespace:
+def _tuned_namespace(matmul: Callable[..., Array]) -> Namespace:
     """array-api-compat's NumPy with the same values, some of them sooner.
 
     Its functions of Python around the ufuncs cost 2 us a call, as much as the arithmetic of a small
@@ -127,7 +129,7 @@ def _tuned_namespace() -> Namespace:
     return tuned
 
 
-xp = _tuned_namespace()
+xp = _tuned_namespace(matmul)
 
 
 def canonical(block: Array, *, columns: bool) -> Array:
@@ -148,17 +150,53 @@ def canonical(block: Array, *, columns: bool) -> Array:
     return np.array(block, order="F" if as_rows else "C")
 
 
-def numpy_backend() -> Backend:
-    """The record of this library on one device."""
+def _core_cache() -> int:
+    """Bytes of the second cache of a core; 1 MiB where the system does not say."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(text.removesuffix("K")) << 10
+    except (OSError, ValueError):
+        return 1 << 20
+
+
+@cache
+def _with_mkl(mkl: intel.Mkl) -> tuple[Callable[..., Array], Namespace]:
+    """The product that leaves wide operands to MKL, and the namespace that has it."""
+    product = partial(matmul, mkl=mkl)
+    return product, _tuned_namespace(product)
+
+
+def numpy_backend(blas: str = "auto") -> Backend:
+    """The record of this library on one device.
+
+    Parameters
+    ----------
+    blas : {"auto", "numpy", "mkl"}
+        What multiplies matrices: NumPy's own BLAS, or MKL where it suits. "auto" is MKL on Intel
+        CPUs where its package is installed: there it is faster, on AMD's it is not. What decides is
+        the machine, never a measurement, so that the same machine gives the same bits.
+    """
+    product, namespace, used = matmul, xp, ""
+    if blas == "mkl" or (blas == "auto" and intel.made_by_intel()):
+        loaded = intel.load()
+        if isinstance(loaded, intel.Mkl):
+            product, namespace = _with_mkl(loaded)
+            used = f"wide products by MKL {loaded.version}"
+        elif blas == "mkl":
+            msg = f"blas='mkl' cannot be used: {loaded}. Use blas='numpy' or 'auto'"
+            raise RuntimeError(msg)
     return Backend(
         library="numpy",
         version=np.__version__,
         device_name="cpu",
-        xp=xp,
+        xp=namespace,
         from_host=np.asarray,
         to_host=np.asarray,
         memory_available=memory_available,
-        lower=lower,
+        lower=lowering(product),
         canonical=canonical,
         python_threads=True,
+        # More than 2 MiB gains nothing, and less than 1 MiB costs calls.
+        block_bytes=min(max(_core_cache(), 1 << 20), 2 << 20),
+        blas=used,
     )

@@ -12,7 +12,8 @@ operation, and with it half the room in the caches: on a (300, 864) float32 arra
 
 from __future__ import annotations
 
-from dnn_xp.backends.numpy.products import matmul
+from collections.abc import Callable
+
 from dnn_xp.formulas.activations import Activation, relu
 from dnn_xp.formulas.layers import (
     LayerCache,
@@ -47,11 +48,6 @@ def linear_activation_forward(
     return A, (linear_cache, Z)
 
 
-def gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
-    """``m dW = dZ A_prev^T``, ``m db = sum(dZ)`` over examples."""
-    return matmul(dZ, A_prev.T, any_order=True), xp.sum(dZ, axis=1, keepdims=True)
-
-
 def back(dZ: Array, W: Array, Z_prev: Array, activation: Activation, *, xp: Namespace) -> Array:
     """``dZ_prev = (W^T dZ) * g'(Z_prev)``."""
     if activation.forward is not relu:
@@ -64,14 +60,17 @@ def back(dZ: Array, W: Array, Z_prev: Array, activation: Activation, *, xp: Name
     return dZ_prev
 
 
-_IN_PLACE = Layers(
-    linear_forward=linear_forward,
-    linear_activation_forward=linear_activation_forward,
-    linear_gradient_sums=gradient_sums,
-    linear_activation_derivative=back,
-)
+def lowering(matmul: Callable[..., Array]) -> Callable[[Network], tuple[Network, Layers]]:
+    """What lowers a network: the same network, and layers in place on top of this product."""
 
+    def gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
+        """``m dW = dZ A_prev^T``, ``m db = sum(dZ)`` over examples."""
+        return matmul(dZ, A_prev.T, any_order=True), xp.sum(dZ, axis=1, keepdims=True)
 
-def lower(network: Network) -> tuple[Network, Layers]:
-    """The same network, and layers in place."""
-    return network, _IN_PLACE
+    in_place = Layers(
+        linear_forward=linear_forward,
+        linear_activation_forward=linear_activation_forward,
+        linear_gradient_sums=gradient_sums,
+        linear_activation_derivative=back,
+    )
+    return lambda network: (network, in_place)

@@ -30,6 +30,7 @@ from functools import cache, lru_cache, partial
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
 from dnn_xp.backends.numpy.parts import WORTH_PARTS, in_parts, lent
 from dnn_xp.formulas.types import Array
@@ -62,8 +63,11 @@ _HALF_A_PAGE = 2048
 Way = Callable[..., Array]
 
 
-def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
-    """x1 (n, k) times x2 (k, p), in C order unless any will do; other shapes as in NumPy."""
+def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | None = None) -> Array:
+    """x1 (n, k) times x2 (k, p), in C order unless any will do; other shapes as in NumPy.
+
+    `mkl` multiplies in the place of NumPy's BLAS where the product suits it.
+    """
     shape = (*x1.shape, *x2.shape)
     if len(shape) != 4 or x2.ndim != 2 or shape[1] != shape[2]:
         # An activation or optimizer of the user's may multiply what it likes.
@@ -73,12 +77,15 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False) -> Array:
     if k == 1 and multiplications > _WORTH_MULTIPLYING:
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
-    if multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
+    whole = _whole
+    if mkl is not None and intel.suits(x1, x2):
+        whole = partial(intel.multiply, mkl=mkl)
+    elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         # The same call of BLAS as by matmul, found sooner.
         return np.dot(x1, x2)
     if multiplications >= WORTH_PARTS and (share := lent.get()) is not None:
-        return in_parts(_whole, x1, x2, share)
-    product = _whole(x1, x2)
+        return in_parts(whole, x1, x2, share)
+    product = whole(x1, x2)
     return product if any_order or product.flags.c_contiguous else np.ascontiguousarray(product)
 
 
