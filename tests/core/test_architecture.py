@@ -172,6 +172,8 @@ def test_the_public_names_are_these():
         "Model",
         "Network",
         "Plan",
+        "Specification",
+        "StopReason",
         "backward",
         "devices",
         "forward",
