@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import Field, field
+from dataclasses import Field, field, fields
+from functools import cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -71,6 +72,13 @@ def option_of(each: Field[Any]) -> Option | None:
     """The option that a field of a dataclass is."""
     found: Option | None = each.metadata.get("option")
     return found
+
+
+@cache
+def checks_of(options: type) -> tuple[tuple[str, Check], ...]:
+    """The checks of a dataclass of options, by the names of its fields."""
+    found = ((each.name, option_of(each)) for each in fields(options) if each.init)
+    return tuple((name, one.check) for name, one in found if one and one.check)
 
 
 def decimal(**bounds: float) -> Check:

@@ -28,12 +28,12 @@ from dnn_xp.training.options import (
     check_keep_prob,
     check_optimizer,
     check_rate,
+    checks_of,
     decimal,
     hidden_sizes,
     of_each_layer,
     one_of,
     option,
-    option_of,
     optional,
     switch,
     whole,
@@ -186,11 +186,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Check every option by itself, then together."""
-        for each in fields(self):
-            found = option_of(each)
-            if found is not None and found.check is not None:
-                value = found.check(each.name, getattr(self, each.name))
-                object.__setattr__(self, each.name, value)
+        own: Any = type(self)  # hashable, which mypy does not see
+        for name, check in checks_of(own):
+            object.__setattr__(self, name, check(name, getattr(self, name)))
         self._check_together()
 
     def _check_together(self) -> None:
