@@ -73,16 +73,16 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> Sto
     assert run.optimizer is not None
     assert data.step is not None
     objective, examples, step = data.objective, data.examples, data.step
-    numbers_of, schedule, drops_out = run.optimizer.numbers, run.learning_rate, run.drops_out
+    scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
     iterations = run.iterations or 0
     seeds: tuple[tuple[int, ...], ...] = ()
     for iteration in range(state.iteration, iterations):
         rate = rate_at(schedule, iteration)
-        numbers = numbers_of(learning_rate=rate, step=iteration + 1)
+        scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
             seeds = _seeds(run, recorder)
-        J, moved, *rest = step((theta, *optimizer), numbers, *seeds)
+        J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
@@ -101,7 +101,7 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
     objective, batches = data.objective, data.batches
     assert batches is not None
     assert run.optimizer is not None
-    numbers_of, schedule, drops_out = run.optimizer.numbers, run.learning_rate, run.drops_out
+    scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
     epochs = run.epochs or 0
@@ -119,10 +119,10 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
             own = examples is data.examples
             step = data.step if own and data.step else step_on(run, objective, examples)
             rate = rate_at(schedule, iteration)
-            numbers = numbers_of(learning_rate=rate, step=iteration + 1)
+            scalars = scalars_of(learning_rate=rate, step=iteration + 1)
             if drops_out:
                 seeds = _seeds(run, recorder)
-            theta, *rest = step((chosen, theta, *optimizer), numbers, *seeds)
+            theta, *rest = step((chosen, theta, *optimizer), scalars, *seeds)
             optimizer = tuple(rest)
             iteration += 1
         due = epoch % run.asked.report_every == 0 or epoch == epochs

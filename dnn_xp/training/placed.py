@@ -23,7 +23,7 @@ from dnn_xp.training.inputs import Prepared, Standardization, finite_or_standard
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 
-# ``step(arrays, numbers, *seeds)``; the first array of mini-batches are the positions of the examples.
+# ``step(arrays, scalars, *seeds)``; the first array of mini-batches are the positions of the examples.
 Step = Callable[..., Arrays]
 
 
@@ -165,31 +165,31 @@ def place_data(
 
 
 def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
-    """One update of these examples: ``(arrays, numbers, seeds) -> arrays``, pure.
+    """One update of these examples: ``(arrays, scalars, seeds) -> arrays``, pure.
 
     Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
     *optimizer) gives (theta, *optimizer).
     """
     assert run.optimizer is not None
-    xp, move, clip_norm = run.backend.xp, run.optimizer.move, run.asked.clip_norm
+    xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
 
     def update(
-        theta: Array, gradient: Array, optimizer: list[Array], numbers: dict[str, Any]
+        theta: Array, gradient: Array, optimizer: list[Array], scalars: dict[str, Any]
     ) -> Arrays:
         if clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=clip_norm, xp=xp)
-        theta, state = move(theta, gradient, tuple(optimizer), **numbers, xp=xp)
+        theta, state = update_rule(theta, gradient, tuple(optimizer), **scalars, xp=xp)
         return theta, *state
 
-    def full_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def full_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         theta, *optimizer = arrays
         J, gradient = objective.cost_and_gradient(theta, examples, seeds)
-        return J, *update(theta, gradient, optimizer, numbers)
+        return J, *update(theta, gradient, optimizer, scalars)
 
-    def mini_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
         gradient = objective.gradient(theta, Batch(examples, chosen), seeds)
-        return update(theta, gradient, optimizer, numbers)
+        return update(theta, gradient, optimizer, scalars)
 
     return full_batch if run.batch_size is None else mini_batch
 
