@@ -135,11 +135,13 @@ def plan_memory(
     standardized: bool,
     moments_taken: bool,
     replayed: bool,
+    transposed: bool,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for,
-    `replayed` whether a step of examples in memory is replayed as a CUDA graph.
+    `replayed` whether a step of examples in memory is replayed as a CUDA graph, `transposed` whether
+    blocks of rows become columns.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -157,12 +159,13 @@ def plan_memory(
         each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
         shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
     changed = standardized or given != np.dtype(data.dtype)
-    columns = X.held == 0 and not changed and _lie_apart(data.X)
+    columns = X.held == 0 and _lie_apart(data.X)
 
     def copied(m: int) -> bool:
         """Whether X of a block is one. It is a view in PyTorch, and in NumPy unless it cuts columns."""
         if backend.library == "numpy":
-            return columns and block_size(m) < m
+            cut = columns and not changed and block_size(m) < m
+            return cut or (transposed and not columns)
         return backend.library != "torch"
 
     drops_out = bool(network.keep_probs)

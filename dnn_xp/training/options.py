@@ -139,13 +139,20 @@ def check_activation(name: str, value: Any) -> str | tuple[str, ...]:
     return check(name, value) if isinstance(value, str) else tuple(check(name, n) for n in value)
 
 
-def check_keep_prob(name: str, value: Any) -> float | tuple[float, ...]:
-    """A probability above 0, or several."""
-    if not isinstance(value, (Real, list, tuple)):
-        msg = f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
-        raise TypeError(msg)
-    check = decimal(above=0.0, at_most=1.0)
-    return check(name, value) if isinstance(value, Real) else tuple(check(name, p) for p in value)
+def per_layer(check: Check) -> Check:
+    """A number that the check lets pass, or one for each hidden layer."""
+
+    def of_layers(name: str, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return tuple(check(name, each) for each in value)
+        if not isinstance(value, Real):
+            msg = (
+                f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
+            )
+            raise TypeError(msg)
+        return check(name, value)
+
+    return of_layers
 
 
 def of_each_layer(name: str, value: Any, layers: int, plural: str, one: str) -> tuple[Any, ...]:

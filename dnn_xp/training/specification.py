@@ -25,7 +25,6 @@ from dnn_xp.training.options import (
     check_dtype,
     check_fitting_cost,
     check_hidden,
-    check_keep_prob,
     check_optimizer,
     check_rate,
     checks_of,
@@ -35,6 +34,7 @@ from dnn_xp.training.options import (
     one_of,
     option,
     optional,
+    per_layer,
     switch,
     whole,
 )
@@ -110,7 +110,7 @@ class Problem:
     )
     keep_prob: float | Sequence[float] = option(
         1.0,
-        check_keep_prob,
+        per_layer(decimal(above=0.0, at_most=1.0)),
         "float or sequence of float",
         "inverted dropout: probability of keeping a hidden unit",
         "One for all hidden layers or one each.",
@@ -173,6 +173,16 @@ class Problem:
         "examples of a block",
         group="computing",
         text="size",
+    )
+    layout: str | None = option(
+        None,
+        optional(one_of("columns")),
+        '{"columns"}, optional',
+        "columns: blocks of rows are transposed, which gives the bits of columns",
+        "When left out, NumPy computes with examples as rows or columns as they lie in X.",
+        group="computing",
+        choices=("columns",),
+        shown=True,
     )
     threads: int | None = option(
         None,
