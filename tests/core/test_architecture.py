@@ -173,6 +173,8 @@ def test_the_public_names_are_these():
         "Model",
         "Network",
         "Plan",
+        "Specification",
+        "StopReason",
         "backward",
         "devices",
         "forward",
