@@ -11,21 +11,18 @@ import pytest
 from dnn_xp.common.errors import ArgumentError, render
 
 
-@contextmanager
-def refused(
-    kind: type[Exception], argument: str, *, got: str, wanted: str, remedy: str = ""
-) -> Iterator[None]:
-    """The block raises an ArgumentError of this kind with these parts.
+def parts_of(error: ArgumentError) -> str:
+    """`argument | got | wanted | remedy` in Python's words; without the last where it is empty."""
+    parts = (error.argument, *map(render, (error.got, error.wanted, error.remedy)))
+    return " | ".join(parts).removesuffix(" | ")
 
-    The argument is compared as it is; `got`, `wanted` and `remedy` are patterns for the start of
-    the parts in Python's words, and an empty one means that the part is empty.
-    """
+
+@contextmanager
+def refused(kind: type[Exception], parts: str) -> Iterator[None]:
+    """The block raises an ArgumentError of this kind with these parts, `...` being any text."""
     with pytest.raises(kind) as caught:
         yield
-    error = caught.value
-    assert isinstance(error, ArgumentError), f"no ArgumentError: {error!r}"
-    assert error.argument == argument, str(error)
-    for part, pattern in ((error.got, got), (error.wanted, wanted), (error.remedy, remedy)):
-        said = render(part)
-        matches = re.match(pattern, said) if pattern else not said
-        assert matches, f"{pattern!r} does not match {said!r} of: {error}"
+    assert isinstance(caught.value, ArgumentError), f"no ArgumentError: {caught.value!r}"
+    wanted = re.escape(parts).replace(re.escape("..."), ".*")
+    said = parts_of(caught.value)
+    assert re.fullmatch(wanted, said), f"{parts!r} does not match {said!r}"
