@@ -20,6 +20,11 @@ def listing(names: Iterable[object], *, limit: int = 12) -> str:
     return ", ".join(shown[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: 1 example, 2 examples."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def nearest(name: object, names: Iterable[str]) -> str | None:
     """The name most like the one that came, whatever the case of its letters; None if none is near.
 

@@ -20,7 +20,7 @@ from dnn_xp.data import (
     check_same_library,
     encode_targets,
     encode_weights,
-    finish,
+    finalize_moments,
     merge_moments,
     working_dtype,
 )
@@ -228,4 +228,4 @@ def finite_or_standardized(
         check_finite(X, "X")
         msg = "X holds values too large to be standardized in float64; scale it down first"
         raise ValueError(msg)
-    return finish(moments)
+    return finalize_moments(moments)
