@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 
-class Option(NamedTuple):
+class Argument(NamedTuple):
     """An argument that a sentence names: `batch_size`; `cost='huber'` with a value, `...` being none."""
 
     name: str
@@ -30,22 +30,22 @@ class Pass(NamedTuple):
     value: object
 
 
-Part: TypeAlias = str | Option | Pass
+Part: TypeAlias = str | Argument | Pass
 Text: TypeAlias = str | tuple[Part, ...]
 
 
 class Words(NamedTuple):
     """How one interface, Python or the shell, writes an argument and the advice to pass one."""
 
-    option: Callable[[Option], str]
+    argument: Callable[[Argument], str]
     advice: Callable[[Pass], str]
 
 
-def _python_option(option: Option) -> str:
-    return f"{option.name}={option.value!r}" if option.has_value else option.name
+def _python_argument(each: Argument) -> str:
+    return f"{each.name}={each.value!r}" if each.has_value else each.name
 
 
-PYTHON = Words(_python_option, lambda each: f"pass {each.name}={each.value!r}")
+PYTHON = Words(_python_argument, lambda each: f"pass {each.name}={each.value!r}")
 
 
 def render(text: Text, words: Words = PYTHON) -> str:
@@ -53,13 +53,13 @@ def render(text: Text, words: Words = PYTHON) -> str:
 
     Examples
     --------
-    >>> render(("leave ", Option("epochs"), " out, or ", Pass("batch_size", 64)))
+    >>> render(("leave ", Argument("epochs"), " out, or ", Pass("batch_size", 64)))
     'leave epochs out, or pass batch_size=64'
     """
     written = []
     for part in (text,) if isinstance(text, str) else text:
-        if isinstance(part, Option):
-            written.append(words.option(part))
+        if isinstance(part, Argument):
+            written.append(words.argument(part))
         elif isinstance(part, Pass):
             written.append(words.advice(part))
         else:
@@ -98,7 +98,7 @@ class ArgumentError(Worded, Exception):
     l2 must be a finite number >= 0; got -1
     >>> error = ArgumentValueError(
     ...     "batch_size", "31", "at most 30, the training examples",
-    ...     ("leave ", Option("batch_size"), " out for full batch"),
+    ...     ("leave ", Argument("batch_size"), " out for full batch"),
     ... )
     >>> print(error)
     batch_size must be at most 30, the training examples; got 31. Leave batch_size out for full batch.
@@ -117,7 +117,7 @@ class ArgumentError(Worded, Exception):
     def sentence(self, words: Words = PYTHON) -> str:
         """`{argument} must be {wanted}; got {got}. {Remedy}.` in the words of one interface."""
         said = (
-            f"{words.option(Option(self.argument))} must be {render(self.wanted, words)}; "
+            f"{words.argument(Argument(self.argument))} must be {render(self.wanted, words)}; "
             f"got {render(self.got, words)}"
         )
         return said + as_sentence(self.remedy, words)
@@ -128,7 +128,7 @@ def as_sentence(text: Text, words: Words = PYTHON) -> str:
     said = render(text, words)
     if not said:
         return ""
-    if not isinstance(text, str) and isinstance(text[0], Option):
+    if not isinstance(text, str) and isinstance(text[0], Argument):
         start = said[0]  # an argument keeps its spelling
     else:
         start = said[0].upper()

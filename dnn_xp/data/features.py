@@ -10,7 +10,7 @@ import array_api_compat as compat
 import numpy as np
 
 from dnn_xp.common.checks import check_examples
-from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Option, Pass
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, library, numpy_dtype
 from dnn_xp.data.readers.files import open_file
@@ -83,7 +83,7 @@ def as_source(X: Any, *, argument: str = "X", examples: str = "columns") -> Sour
     if source.m == 0 or source.n == 0:
         raise ArgumentValueError(
             argument,
-            (f"{source.n} features and {source.m} examples with ", Option("examples", examples)),
+            (f"{source.n} features and {source.m} examples with ", Argument("examples", examples)),
             "at least one example of at least one feature",
         )
     return source
@@ -125,7 +125,7 @@ def open_path(
             raise ArgumentValueError(
                 argument,
                 f"the table {os.fspath(path)!r}, which has one example per line",
-                ("a file of arrays with ", Option("examples", "columns")),
+                ("a file of arrays with ", Argument("examples", "columns")),
                 (Pass("examples", "rows"),),
             )
         if isinstance(opened, Table):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dnn_xp.common.errors import ArgumentValueError, Option, Text
+from dnn_xp.common.errors import Argument, ArgumentValueError, Text
 from dnn_xp.data.host import namespace, to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array
@@ -124,7 +124,7 @@ def check_cost(cost: float, dtype: str) -> None:
 
 def _way_out(dtype: str) -> Text:
     look = "look for values far beyond those of the training"
-    return look if dtype == "float64" else (f"{look}, or train with ", Option("dtype", "float64"))
+    return look if dtype == "float64" else (f"{look}, or train with ", Argument("dtype", "float64"))
 
 
 def _beyond_float32(block: Array, start: int) -> tuple[Text, Text, Text] | None:
@@ -142,5 +142,5 @@ def _beyond_float32(block: Array, start: int) -> tuple[Text, Text, Text] | None:
     return (
         f"{values[feature, example]:.3g} at {place}",
         "within the range of float32, the dtype of this model",
-        ("scale the features, or train with ", Option("dtype", "float64")),
+        ("scale the features, or train with ", Argument("dtype", "float64")),
     )

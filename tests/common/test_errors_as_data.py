@@ -8,10 +8,10 @@ import pickle
 import pytest
 
 from dnn_xp.common.errors import (
+    Argument,
     ArgumentError,
     ArgumentTypeError,
     ArgumentValueError,
-    Option,
     Pass,
     Words,
     render,
@@ -24,8 +24,8 @@ def test_the_sentence_in_both_words() -> None:
     error = ArgumentValueError(
         "batch_size",
         "31",
-        ("at most 30 where ", Option("cost", "huber"), " is given"),
-        (Pass("epochs", 3), ", or leave ", Option("batch_size"), " out"),
+        ("at most 30 where ", Argument("cost", "huber"), " is given"),
+        (Pass("epochs", 3), ", or leave ", Argument("batch_size"), " out"),
     )
     assert str(error) == (
         "batch_size must be at most 30 where cost='huber' is given; got 31. "
@@ -43,8 +43,8 @@ def test_the_sentence_in_both_words() -> None:
         ("", "got 3"),
         ("leave it out", "got 3. Leave it out."),
         ("did you mean 4?", "got 3. Did you mean 4?"),
-        ((Option("epochs"), " counts passes"), "got 3. epochs counts passes."),
-        (Option("device", None).name, "got 3. Device."),
+        ((Argument("epochs"), " counts passes"), "got 3. epochs counts passes."),
+        (Argument("device", None).name, "got 3. Device."),
     ],
 )
 def test_how_a_remedy_follows(remedy: str, end: str) -> None:
@@ -52,7 +52,7 @@ def test_how_a_remedy_follows(remedy: str, end: str) -> None:
 
 
 def test_none_is_a_value_that_can_be_named() -> None:
-    assert render((Option("device", None), " ", Option("device"))) == "device=None device"
+    assert render((Argument("device", None), " ", Argument("device"))) == "device=None device"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_none_is_a_value_that_can_be_named() -> None:
 def test_an_error_is_the_builtin_one_and_travels(
     kind: type[ArgumentError], builtin: type[Exception]
 ) -> None:
-    error = kind("l2", "-1", "a finite number >= 0", ("pass ", Option("l1")))
+    error = kind("l2", "-1", "a finite number >= 0", ("pass ", Argument("l1")))
     assert isinstance(error, builtin)
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert type(other) is kind

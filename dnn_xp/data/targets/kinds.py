@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.checks import check_choice
-from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Option, Pass
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.data.finite import check_finite
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.rules import binary, check_probabilities, multiclass, values
@@ -138,7 +138,7 @@ def encode_targets(
         matching = [each.name for each in COSTS.values() if each.activation == output_activation]
         suggested = suggested if suggested in matching or not matching else matching[0]
     if suggested == "poisson" and survey.lowest < 0:
-        wanted_counts = ("counts of 0 or more for ", Option("cost", "poisson"))
+        wanted_counts = ("counts of 0 or more for ", Argument("cost", "poisson"))
         raise ArgumentValueError(argument, f"{survey.lowest:g}", wanted_counts)
     return Targets(
         kind, encoded, found, encoded.n, output_activation or activation, suggested, counts

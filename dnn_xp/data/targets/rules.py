@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Option, Pass, Text
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass, Text
 from dnn_xp.common.messages import listing
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.targets.survey import Survey, encode_labels, label_limit
 
-_BINARY = Option("cost", "binary_cross_entropy")
-_SOFTMAX = Option("cost", "softmax_cross_entropy")
+_BINARY = Argument("cost", "binary_cross_entropy")
+_SOFTMAX = Argument("cost", "softmax_cross_entropy")
 _FOR_VALUES: Text = ("for values ", Pass("cost", "squared_error"))
 # Classes, source of (n_y, m) targets, examples of each class.
 Made = tuple[npt.NDArray[Any] | None, Source, npt.NDArray[np.int64] | None]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from dnn_xp.common.checks import check_examples
 from dnn_xp.common.errors import (
+    Argument,
     ArgumentTypeError,
     ArgumentValueError,
-    Option,
     Pass,
     Text,
 )
@@ -89,7 +89,7 @@ def _opened(path: str | os.PathLike[str], argument: str, rows: bool) -> Any:
         raise ArgumentValueError(
             argument,
             f"the table {os.fspath(path)!r}, which has one example per line",
-            ("one column or a file of arrays with ", Option("examples", "columns")),
+            ("one column or a file of arrays with ", Argument("examples", "columns")),
             (f"choose one column ('{os.fspath(path)}::name'), or ", Pass("examples", "rows")),
         )
     return table_matrix(opened, argument=argument, where=repr(os.fspath(path)))
@@ -139,16 +139,16 @@ def _mismatch(
     hint: Text = ""
     if source.n == m:
         hint = (
-            Option(argument),
+            Argument(argument),
             f" looks transposed: for one value per example make it of shape ({m},), otherwise ",
             Pass("examples", other),
         )
     elif source.m == n_x:
         looks = f" looks transposed, with {n_x} {other}: "
-        hint = (Option("X"), looks, Pass("examples", other))
+        hint = (Argument("X"), looks, Pass("examples", other))
     return ArgumentValueError(
         argument,
-        (f"{counted(source.m, 'example')} with ", Option("examples", examples)),
-        (f"an array of {counted(m, 'example')}, as ", Option("X"), " is"),
+        (f"{counted(source.m, 'example')} with ", Argument("examples", examples)),
+        (f"an array of {counted(m, 'example')}, as ", Argument("X"), " is"),
         hint,
     )
