@@ -55,7 +55,7 @@ def devices() -> DeviceReport:
     lines.append(
         DeviceLine("cuda", problem is None, _cuda_detail() if problem is None else problem)
     )
-    for library in ("torch", "jax", "array_api_strict"):
+    for library in ("torch", "jax"):
         found = importlib.util.find_spec(library) is not None
         # The version is read from the metadata: importing PyTorch to print a line would take
         # seconds.

@@ -210,7 +210,7 @@ def test_a_moved_or_loaded_model_falls_back_or_refuses(no_cuda, tmp_path):
 def test_devices_say_what_can_be_used_and_why_not(no_cuda):
     report = dnn_xp.devices()
     by_name = {line.name: line for line in report}
-    assert list(by_name) == ["cpu", "cuda", "torch", "jax", "array_api_strict"]
+    assert list(by_name) == ["cpu", "cuda", "torch", "jax"]
     assert by_name["cpu"].usable
     assert f"NumPy {np.__version__}, " in by_name["cpu"].detail
     assert not by_name["cuda"].usable
