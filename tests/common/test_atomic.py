@@ -32,9 +32,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "out"
     path.write_text("old")
-    with pytest.raises(error), written_whole(path) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write() -> None:
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
