@@ -205,7 +205,7 @@ def check_device(argument: str, device: object) -> str | None:
     raise ArgumentValueError(
         argument,
         describe(device),
-        "None, 'auto', 'cpu', 'cuda' or 'cuda:N'",
+        "'auto', 'cpu', 'cuda', 'cuda:N' or left out",
         f"did you mean {meant!r}?" if meant else "",
     )
 

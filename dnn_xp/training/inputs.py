@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import PRECISIONS, Backend
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe, unknown_name
 from dnn_xp.data import (
     Source,
@@ -170,8 +171,11 @@ def examples_held_out(fraction: float, m: int) -> int:
     """How many of m examples a fraction sets aside."""
     held_out = round(m * fraction) if 0.0 < fraction < 1.0 else 0
     if not 0 < held_out < m:
-        msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation",
+            f"{fraction:g}, which leaves {held_out} of {m} examples to validate on",
+            "a fraction of the examples such as 0.1",
+        )
     return held_out
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.checks import check_float, check_int
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import counted, describe, unknown_name
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
 from dnn_xp.formulas.costs import COSTS, Cost
 from dnn_xp.formulas.network import Network
@@ -96,14 +97,21 @@ def steps(
     if batch_size is not None:
         batch_size = check_int("batch_size", batch_size, at_least=1)
         if batch_size > m:
-            msg = f"batch_size={batch_size} is more than the {m} training examples; leave it out for full batch"
-            raise ValueError(msg)
+            raise ArgumentValueError(
+                "batch_size",
+                str(batch_size),
+                f"at most {m}, the training examples",
+                ("leave ", Argument("batch_size"), " out for full batch"),
+            )
         if name == "lbfgs":
             msg = "optimizer='lbfgs' works on the full batch only; leave batch_size out, or choose optimizer='adam'"
             raise ValueError(msg)
     if iterations is not None and epochs is not None:
-        msg = f"iterations={iterations} and epochs={epochs} were both given; pass one of them"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "iterations",
+            (f"{iterations} with ", Argument("epochs", epochs)),
+            ("left out where ", Argument("epochs"), " is given"),
+        )
     if batch_size is None:
         # One full-batch iteration is one epoch.
         count = epochs if iterations is None else iterations
@@ -114,8 +122,12 @@ def steps(
             None,
         )
     elif iterations is not None:
-        msg = f"iterations={iterations} counts full-batch updates; with batch_size pass epochs instead"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "iterations",
+            str(iterations),
+            ("left out where ", Argument("batch_size"), " is given"),
+            ("it counts full-batch updates: pass ", Argument("epochs")),
+        )
     else:
         length = (
             None,
@@ -172,8 +184,11 @@ def hidden_activations(activation: str | Sequence[str], layers: int) -> tuple[Ac
         raise TypeError(msg)
     names = (activation,) * layers if isinstance(activation, str) else tuple(activation)
     if len(names) != layers:
-        msg = f"activation has {len(names)} names for {layers} hidden layers; pass one name for all, or one each"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "activation",
+            counted(len(names), "name"),
+            f"one name for all {layers} hidden layers, or one each",
+        )
     allowed = [name for name, each in ACTIVATIONS.items() if each.elementwise]
     for name in names:
         if name not in allowed:
@@ -204,8 +219,11 @@ def keep_probabilities(keep_prob: float | Sequence[float], layers: int) -> tuple
         msg = f"keep_prob must be a number or a list of one each hidden layer, got {describe(keep_prob)}"
         raise TypeError(msg)
     if len(values) != layers:
-        msg = f"keep_prob has {len(values)} values for {layers} hidden layers; pass one number for all, or one each"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "keep_prob",
+            counted(len(values), "value"),
+            f"one number for all {layers} hidden layers, or one each",
+        )
     checked = tuple(check_float("keep_prob", value, above=0.0, at_most=1.0) for value in values)
     return checked if any(value < 1.0 for value in checked) else ()
 
