@@ -42,7 +42,7 @@ SHARED_OPTIONS = (
 
 # Options that the shell can only turn off: --no-fallback, --no-standardize.
 _SWITCHES = ("fallback", "standardize")
-_PLACES = {"X": "the features (X)", "Y": "the target (Y)", "path": "MODEL"}
+_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL"}
 
 
 def _argument(each: Argument) -> str:

@@ -54,13 +54,13 @@ def check_same_library(X: Any, Y: Any, *, arguments: tuple[str, str] = ("X", "Y"
         raise ArgumentTypeError(
             y,
             f"an array of {second[0]}",
-            (f"an array of {first[0]}, as ", Argument(x), " is"),
+            (f"an array of {first[0]}, like ", Argument(x)),
             f"convert {y} to {first[0]}, or pass it as a list",
         )
     raise ArgumentValueError(
         y,
         f"an array on {second[1]!r}",
-        (f"on {first[0]} device {first[1]!r}, as ", Argument(x), " is"),
+        (f"on {first[0]} device {first[1]!r}, like ", Argument(x)),
     )
 
 
@@ -73,7 +73,7 @@ def check_features(
     hint: Text = ""
     if source.m == n_x:
         other = "columns" if examples == "rows" else "rows"
-        hint = (Argument(argument), " looks transposed: ", Pass("examples", other))
+        hint = ("is ", Argument(argument), " transposed? If so, ", Pass("examples", other))
     raise ArgumentValueError(
         argument,
         f"{counted(source.n, 'feature')} per example",

@@ -154,7 +154,10 @@ def test_several_targets_are_values_or_labels(shell: Shell, flowers: Flowers) ->
     assert shell(*common, "--target", "petals,height", "--features", "width") == (
         1,
         "",
-        "dnn-xp: error: 'height': in --features and a target as well; choose one",
+        (
+            "dnn-xp: error: --features must be columns that are no targets; got 'height', which "
+            "--target names too"
+        ),
     )
     assert (
         shell(*common[:-2], "--exclude", "kind", "--target", "petals", "--target", "height").code

@@ -261,7 +261,7 @@ ARGUMENTS = [
     (
         {"sample_weight": np.ones(29)},
         ValueError,
-        ("sample_weight | 29 examples with examples='columns' | an array of 30 examples, as X is"),
+        ("sample_weight | 29 examples with examples='columns' | an array of 30 examples, like X"),
     ),
     (
         {"sample_weight": changed(np.ones(30), (3, -1.0))},
@@ -350,13 +350,13 @@ ARGUMENTS = [
         (
             "validation X | 30 features per example "
             "| examples of 4 features, as in the training of the model "
-            "| validation X looks transposed: pass examples='rows'"
+            "| is validation X transposed? If so, pass examples='rows'"
         ),
     ),
     (
         {"validation": (X, Y[:-1])},
         ValueError,
-        ("validation Y | 29 examples with examples='columns' | an array of 30 examples, as X is"),
+        ("validation Y | 29 examples with examples='columns' | an array of 30 examples, like X"),
     ),
     (
         {"validation": (NAN, Y)},
@@ -609,8 +609,8 @@ EXAMPLES = [
         Y,
         ValueError,
         (
-            "Y | 30 examples with examples='columns' | an array of 4 examples, as X is "
-            "| X looks transposed, with 30 rows: pass examples='rows'"
+            "Y | 30 examples with examples='columns' | an array of 4 examples, like X "
+            "| is X transposed? It has 30 rows: pass examples='rows'"
         ),
     ),
     (
@@ -625,7 +625,7 @@ EXAMPLES = [
         X,
         Y[:-1],
         ValueError,
-        "Y | 29 examples with examples='columns' | an array of 30 examples, as X is",
+        "Y | 29 examples with examples='columns' | an array of 30 examples, like X",
     ),
     (
         "Y-column",
@@ -633,9 +633,8 @@ EXAMPLES = [
         Y[:, None],
         ValueError,
         (
-            "Y | 1 example with examples='columns' | an array of 30 examples, as X is "
-            "| Y looks transposed: for one value per example make it of shape (30,), otherwise "
-            "pass examples='rows'"
+            "Y | 1 example with examples='columns' | an array of 30 examples, like X "
+            "| is Y transposed? Make it of shape (30,) for one value per example, else pass examples='rows'"
         ),
     ),
     (
@@ -840,10 +839,10 @@ def test_sparse_matrices():
 def test_arrays_of_two_libraries(library):
     xp = require(library, lambda: importlib.import_module(library))
     xp = importlib.import_module("jax.numpy") if library == "jax" else xp
-    parts = f"Y | an array of numpy | an array of {library}, as X is | convert Y to {library}, ..."
+    parts = f"Y | an array of numpy | an array of {library}, like X | convert Y to {library}, ..."
     with refused(TypeError, parts):
         dnn_xp.train(xp.asarray(X), Y)
-    parts = f"Y | an array of {library} | an array of numpy, as X is | convert Y to numpy, ..."
+    parts = f"Y | an array of {library} | an array of numpy, like X | convert Y to numpy, ..."
     with refused(TypeError, parts):
         dnn_xp.train(X, xp.asarray(Y))
 
@@ -851,7 +850,7 @@ def test_arrays_of_two_libraries(library):
 def test_arrays_on_two_devices():
     xp = require("array_api_strict", lambda: importlib.import_module("array_api_strict"))
     here, there = (xp.Device(name) for name in ("device1", "device2"))
-    parts = "Y | an array on ...device2... | on array_api_strict device ...device1..., as X is"
+    parts = "Y | an array on ...device2... | on array_api_strict device ...device1..., like X"
     with refused(ValueError, parts):
         dnn_xp.train(xp.asarray(X, device=here), xp.asarray(Y, device=there))
 
@@ -898,7 +897,7 @@ ASKED = [
         (
             "X | 30 features per example "
             "| examples of 4 features, as in the training of the model "
-            "| X looks transposed: pass examples='rows'"
+            "| is X transposed? If so, pass examples='rows'"
         ),
     ),
     (
@@ -956,7 +955,7 @@ ASKED = [
         "evaluate",
         {"X": X, "Y": Y[:-1]},
         ValueError,
-        "Y | 29 examples with examples='columns' | an array of 30 examples, as X is",
+        "Y | 29 examples with examples='columns' | an array of 30 examples, like X",
     ),
     (
         "evaluate",
@@ -992,7 +991,7 @@ ASKED = [
         "evaluate",
         {"X": X, "Y": Y, "sample_weight": [1, 2]},
         ValueError,
-        ("sample_weight | 2 examples with examples='columns' | an array of 30 examples, as X is"),
+        ("sample_weight | 2 examples with examples='columns' | an array of 30 examples, like X"),
     ),
     (
         "to",

@@ -350,19 +350,19 @@ def test_two_libraries_or_devices() -> None:
     x, y = strict.asarray(X), np.ones(3)
     with refused(
         TypeError,
-        "Y | an array of numpy | an array of array_api_strict, as X is "
+        "Y | an array of numpy | an array of array_api_strict, like X "
         "| convert Y to array_api_strict, or pass it as a list",
     ):
         check_same_library(x, y)
     with refused(
-        TypeError, "sample_weight | an array of array_api_strict | an array of numpy, as X is | ..."
+        TypeError, "sample_weight | an array of array_api_strict | an array of numpy, like X | ..."
     ):
         check_same_library(X, x, arguments=("X", "sample_weight"))
-    with refused(TypeError, "Y | an array of array_api_strict | an array of numpy, as X is | ..."):
+    with refused(TypeError, "Y | an array of array_api_strict | an array of numpy, like X | ..."):
         check_same_library([[1, 2, 3]], x)
     far = strict.asarray(X, device=strict.Device("device1"))
     with refused(
-        ValueError, "Y | an array on ...device1... | on array_api_strict device ...CPU..., as X is"
+        ValueError, "Y | an array on ...device1... | on array_api_strict device ...CPU..., like X"
     ):
         check_same_library(x, far)
     for a, b in ((x, x), (X, y), (x, [0, 1, 0]), (x, np.asarray(["a", "b", "a"])), (x, None)):
@@ -373,7 +373,7 @@ def test_two_libraries_or_devices() -> None:
 
 def test_torch_and_jax_do_not_mix() -> None:
     torch, jnp = pytest.importorskip("torch"), pytest.importorskip("jax.numpy")
-    with refused(TypeError, "Y | an array of jax | an array of torch, as X is | ..."):
+    with refused(TypeError, "Y | an array of jax | an array of torch, like X | ..."):
         check_same_library(torch.ones((2, 3)), jnp.ones(3))
 
 
@@ -381,7 +381,7 @@ def test_series_of_text_go_with_any_library() -> None:
     pd, torch = pytest.importorskip("pandas"), pytest.importorskip("torch")
     check_same_library(torch.ones((2, 3)), pd.Series(["a", "b", "a"]))
     check_same_library(torch.ones((2, 3)), pd.Series(["a", "b", "a"], dtype="category"))
-    with refused(TypeError, "Y | an array of numpy | an array of torch, as X is | ..."):
+    with refused(TypeError, "Y | an array of numpy | an array of torch, like X | ..."):
         check_same_library(torch.ones((2, 3)), pd.Series([1, 2, 3]))
 
 
@@ -391,9 +391,9 @@ def test_features_of_the_model() -> None:
     wanted = "examples of 5 features, as in the training of the model"
     with refused(ValueError, f"X | 2 features per example | {wanted}"):
         check_features(source, 5)
-    with refused(ValueError, "X | 2 ... | ... | X looks transposed: pass examples='rows'"):
+    with refused(ValueError, "X | 2 ... | ... | is X transposed? If so, pass examples='rows'"):
         check_features(source, 3)
-    with refused(ValueError, "Q | 3 ... | ... | Q looks transposed: pass examples='columns'"):
+    with refused(ValueError, "Q | 3 ... | ... | is Q transposed? If so, pass examples='columns'"):
         check_features(as_source(X, examples="rows"), 2, argument="Q", examples="rows")
 
 

@@ -295,15 +295,15 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         [1, 0, 1],
         {},
         ValueError,
-        "Y | 3 examples with examples='columns' | an array of 4 examples, as X is",
+        "Y | 3 examples with examples='columns' | an array of 4 examples, like X",
     ),
     (
         [1, 0, 1],
         {"n_x": 3},
         ValueError,
         (
-            "Y | 3 examples with examples='columns' | an array of 4 examples, as X is "
-            "| X looks transposed, with 3 rows: pass examples='rows'"
+            "Y | 3 examples with examples='columns' | an array of 4 examples, like X "
+            "| is X transposed? It has 3 rows: pass examples='rows'"
         ),
     ),
     (
@@ -311,9 +311,8 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         {},
         ValueError,
         (
-            "Y | 1 example with examples='columns' | an array of 4 examples, as X is "
-            "| Y looks transposed: for one value per example make it of shape (4,), otherwise "
-            "pass examples='rows'"
+            "Y | 1 example with examples='columns' | an array of 4 examples, like X "
+            "| is Y transposed? Make it of shape (4,) for one value per example, else pass examples='rows'"
         ),
     ),
     (
@@ -321,9 +320,8 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         {"examples": "rows"},
         ValueError,
         (
-            "Y | 1 example with examples='rows' | an array of 4 examples, as X is "
-            "| Y looks transposed: for one value per example make it of shape (4,), otherwise "
-            "pass examples='columns'"
+            "Y | 1 example with examples='rows' | an array of 4 examples, like X "
+            "| is Y transposed? Make it of shape (4,) for one value per example, else pass examples='columns'"
         ),
     ),
     (
@@ -589,7 +587,7 @@ def test_missing_numbers_of_a_series() -> None:
 
 
 def test_the_argument_is_named() -> None:
-    with refused(ValueError, "validation Y | 3 examples ... | an array of 4 examples, as X is"):
+    with refused(ValueError, "validation Y | 3 examples ... | an array of 4 examples, like X"):
         encode_targets([1, 0, 1], m=4, argument="validation Y")
 
 
@@ -655,7 +653,7 @@ def test_weights(bring: Any) -> None:
 @pytest.mark.parametrize(
     ("weights", "error", "text"),
     [
-        ([1, 2, 3], ValueError, "3 examples ... | an array of 2 examples, as X is"),
+        ([1, 2, 3], ValueError, "3 examples ... | an array of 2 examples, like X"),
         ([[1, 2], [3, 4]], ValueError, "2 entries per ... | one entry per example, of shape (2,)"),
         ([1, -2], ValueError, "-2, the first ... weight at example 1 ... | weights of 0 or more"),
         ([0, 0], ValueError, "0 for all examples | weights of which at least one is above 0"),

@@ -16,6 +16,7 @@ from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data import Source
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.sources.subset import RangeSource, subset
@@ -76,7 +77,8 @@ def run(args: Namespace) -> int:
     output = Path(args.output)
     file = split_path(args.data)[0]
     if output.exists() and file.exists() and output.samefile(file):
-        raise ValueError(f"MODEL={args.output!r} is DATA itself; choose another with -o")
+        got = f"{args.output!r}, which is DATA"
+        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
     check_output("MODEL", output, force=args.force)
     examples = read_examples(args)
     _note_kind(examples.Y, args.cost)
@@ -151,9 +153,10 @@ def _held_out(
         return chosen, f"all {m:,} to train on, none to test on"
     count = round(m * fraction) if 0 < fraction < 1 else 0
     if not 0 < count < m:
-        raise ValueError(
-            f"--test-fraction={fraction:g} of {m} examples leaves {count} to test on; "
-            "pass a fraction such as 0.2, or 0 for no test"
+        raise ArgumentValueError(
+            "--test-fraction",
+            f"{fraction:g}, which leaves {count} of {m} examples to test on",
+            "a fraction of the examples such as 0.2, or 0 for no test",
         )
     if not examples.X.in_memory:
         chosen[m - count :] = True

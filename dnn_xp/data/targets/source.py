@@ -138,17 +138,14 @@ def _mismatch(
     other = "columns" if examples == "rows" else "rows"
     hint: Text = ""
     if source.n == m:
-        hint = (
-            Argument(argument),
-            f" looks transposed: for one value per example make it of shape ({m},), otherwise ",
-            Pass("examples", other),
-        )
+        shape = f" transposed? Make it of shape ({m},) for one value per example, else "
+        hint = ("is ", Argument(argument), shape, Pass("examples", other))
     elif source.m == n_x:
-        looks = f" looks transposed, with {n_x} {other}: "
-        hint = (Argument("X"), looks, Pass("examples", other))
+        looks = f" transposed? It has {n_x} {other}: "
+        hint = ("is ", Argument("X"), looks, Pass("examples", other))
     return ArgumentValueError(
         argument,
         (f"{counted(source.m, 'example')} with ", Argument("examples", examples)),
-        (f"an array of {counted(m, 'example')}, as ", Argument("X"), " is"),
+        (f"an array of {counted(m, 'example')}, like ", Argument("X")),
         hint,
     )
