@@ -13,6 +13,7 @@ import numpy as np
 from dnn_xp.backends import choose_backend
 from dnn_xp.common.checks import check_float, check_int
 from dnn_xp.common.messages import describe
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.host import is_array
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.engine import Engine
@@ -107,14 +108,9 @@ class GradientCheck:
         ]
         total = ("all", "", f"{self.checked} of {self.entries}", "", "")
         rows.append((*total[:4], f"{self.relative_difference:.1e}"))
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (head, tuple("-" * width for width in widths), *rows)
-        ]
         sizes = "-".join(str(size) for size in self.sizes)
         said = f"{sizes}, cost {self.cost:.6g}, epsilon {self.epsilon:g}, float64 on {self.library}"
-        return "\n".join([*lines, "", said])
+        return "\n".join([text_table(rows, head=head), "", said])
 
     __repr__ = __str__
 

@@ -175,8 +175,8 @@ def test_several_targets_are_values_or_labels(shell: Shell, flowers: Flowers) ->
     proba = shell("predict", "model.safetensors", "a.csv", "--proba").out
     assert proba.startswith("probability_is_daisy,probability_is_poppy\n")
     assert shell(*common, "--target", "kind,is_daisy").err == (
-        "dnn-xp: error: --target: 'kind' of 'a.csv' hold no numbers; several targets at once are "
-        "numbers, or labels that are 0 or 1"
+        "dnn-xp: error: --target must be numbers, or labels 0 and 1, where it names several columns; "
+        "got 'kind' of 'a.csv', without numbers"
     )
 
 

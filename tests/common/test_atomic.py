@@ -60,7 +60,8 @@ def test_a_disk_that_fails_to_sync_is_an_error(tmp_path: Path, monkeypatch: Any)
 def test_file_and_folder_are_synced_around_the_replacement(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
-    path, done = tmp_path / "out", []
+    path = tmp_path / "out"
+    done: list[Any] = []
     sync, replace = atomic._sync, Path.replace
 
     def synced(each: Path) -> None:
@@ -71,7 +72,12 @@ def test_file_and_folder_are_synced_around_the_replacement(
     monkeypatch.setattr(
         atomic, "_sync_folder", lambda each: done.append(("folder", each, path.exists()))
     )
-    monkeypatch.setattr(Path, "replace", lambda self, to: (done.append("move"), replace(self, to)))
+
+    def moved(self: Path, to: Path) -> None:
+        done.append("move")
+        replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", moved)
     with written_whole(path) as temporary:
         temporary.write_text("new")
     assert done == [("file", "new", False), "move", ("folder", tmp_path, True)]

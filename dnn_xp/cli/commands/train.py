@@ -17,6 +17,7 @@ from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.data import Source
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.sources.subset import RangeSource, subset
@@ -206,11 +207,11 @@ def report(outcome: Outcome) -> str:
     if not examples.target_names:
         del lines[1]
     metric = {"accuracy": "accuracy", "r2": "R2"}[outcome.scores[0][1].metric]
-    scores = [f"{'':<9}  {'examples':>10}  {'cost':>10}  {metric:>8}"]
-    scores += [
-        f"{name:<9}  {each.examples:>10,}  {each.cost:>10.4g}  {each.score:>8.4f}"
+    rows = [
+        (name, f"{each.examples:,}", f"{each.cost:.4g}", f"{each.score:.4f}")
         for name, each in outcome.scores
     ]
+    scores = [text_table([("", "examples", "cost", metric), *rows], right=(1, 2, 3))]
     if model.settings.get("l1") or model.settings.get("l2"):
         scores.append("(these costs are without the penalty on the weights)")
     return "\n".join([*lines, "", model_table(model), "", *scores])

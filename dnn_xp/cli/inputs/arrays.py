@@ -14,7 +14,7 @@ from dnn_xp.cli.wording import reading
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.data import Source, as_source
-from dnn_xp.data.readers.files import open_file, split_path
+from dnn_xp.data.readers.files import hdf5_names, open_file, split_path
 
 
 def array_names(file: Path) -> list[str]:
@@ -32,12 +32,8 @@ def array_names(file: Path) -> list[str]:
             root = zarr.open(str(file), mode="r")
         return list(root.array_keys()) if hasattr(root, "array_keys") else []
     h5py: Any = optional_package("h5py", purpose=f"Reading {where}")
-    names: list[str] = []
     with reading(where), h5py.File(file, "r") as root:
-        root.visititems(
-            lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
-        )
-    return names
+        return hdf5_names(root)
 
 
 def features(path: str, key: str | None, examples: str) -> Source:
