@@ -58,8 +58,8 @@ def _argument(each: Argument) -> str:
 
 
 def _typed(value: object) -> str:
-    several = isinstance(value, (list, tuple))
-    return shlex.quote(",".join(map(str, value)) if several else str(value))  # type: ignore[call-overload]  # mypy does not follow `several`
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return shlex.quote(",".join(map(str, values)))
 
 
 def _advice(each: Pass) -> str:

@@ -12,6 +12,7 @@ from dnn_xp.backends.staging import received
 from dnn_xp.data import ArraySource
 from dnn_xp.data.sources.subset import side_by_side
 from dnn_xp.execution.objective import Examples
+from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.types import Array
 
 
@@ -99,9 +100,8 @@ class Batches:
         return self._shuffled(self._examples) if self._examples.in_memory else self._from_file()
 
     def _shuffled(self, examples: Examples) -> Iterator[Batch]:
-        order = self._rng.permutation(examples.m)
-        for start in range(0, examples.m, self.batch_size):
-            yield Batch(examples, order[start : start + self.batch_size])
+        for chosen in mini_batches(examples.m, self.batch_size, self._rng):
+            yield Batch(examples, chosen)
 
     def _from_file(self) -> Iterator[Batch]:
         starts = np.arange(0, self._examples.m, self.shuffle_run)

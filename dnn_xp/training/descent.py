@@ -1,11 +1,11 @@
-"""The ways to go downhill: full batch, mini-batches, L-BFGS. Each moves theta and reports; none knows a formula."""
+"""The ways to go downhill: full batch, mini-batches. Each moves theta and reports; none knows a formula."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from dnn_xp.formulas.optimizers import Optimizer, clip_by_global_norm
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.training.batches import Batch, Batches
 from dnn_xp.training.recorder import Recorder
-
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
 
 Schedule = Callable[[int], float]
 
@@ -111,7 +108,7 @@ class Updates:
 
     def numbers(self, iteration: int) -> dict[str, float]:
         """What the update with number `iteration`, counted from 0, takes besides arrays."""
-        return self.optimizer.numbers(learning_rate=self.rate(iteration), step=iteration + 1)
+        return self.optimizer.scalars(learning_rate=self.rate(iteration), step=iteration + 1)
 
     def move(
         self,
@@ -125,7 +122,7 @@ class Updates:
         """The new theta and, after it, the new state."""
         if self.clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
-        theta, state = self.optimizer.move(theta, gradient, state, **numbers, xp=xp)
+        theta, state = self.optimizer.update_rule(theta, gradient, state, **numbers, xp=xp)
         return theta, *state
 
 
@@ -184,64 +181,4 @@ def mini_batches(
         due = epoch % descent.report_every == 0 or epoch == epochs
         if due and descent.report(iteration, theta, None, updates.rate(iteration)):
             break
-    return theta
-
-
-def lbfgs(
-    descent: Descent, theta: Array, iterations: int, *, memory: int = 10, max_line_search: int = 50
-) -> Array:
-    """L-BFGS with SciPy's strong Wolfe line search, in float64 on the host; gradients from the engine.
-
-    Source: Byrd, Lu, Nocedal, Zhu (1995), A limited memory algorithm for bound constrained
-    optimization.
-    """
-    from scipy.optimize import minimize
-
-    objective, backend = descent.objective, descent.objective.backend
-    dtype = backend.to_host(theta).dtype
-
-    def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        J, gradient = objective.cost_and_gradient(on_device(vector), descent.examples)
-        return float(J), backend.to_host(gradient).astype(np.float64)
-
-    def on_device(vector: np.ndarray) -> Array:
-        return backend.from_host(vector.astype(dtype))
-
-    start = backend.to_host(theta).astype(np.float64)
-    first = [evaluate(start)]
-    # SciPy takes one step even when none is allowed.
-    if descent.recorder.report(0, theta, first[0][0], 0.0) or iterations == 0:
-        return theta
-    reported = 0
-
-    def report(intermediate_result: OptimizeResult) -> None:
-        nonlocal reported
-        reported += 1
-        if reported % descent.report_every == 0 or reported == iterations:
-            at = on_device(intermediate_result.x)
-            if descent.recorder.report(reported, at, float(intermediate_result.fun), 0.0):
-                raise StopIteration
-
-    result = minimize(
-        # SciPy begins at `start`, where cost and gradient are known already.
-        lambda vector: first.pop() if first else evaluate(vector),
-        start,
-        method="L-BFGS-B",
-        jac=True,
-        callback=report,
-        options={
-            "maxiter": iterations,
-            "maxcor": memory,
-            "maxls": max_line_search,
-            "maxfun": 15 * iterations,
-            "gtol": 1e-6,
-        },
-    )
-    theta = on_device(result.x)
-    if result.nit < iterations and not descent.recorder.stopped_because:
-        descent.recorder.stopped_because = (
-            f"L-BFGS stopped after {result.nit} iterations: {result.message}"
-        )
-        if result.nit % descent.report_every:
-            descent.recorder.report(int(result.nit), theta, float(result.fun), 0.0)
     return theta

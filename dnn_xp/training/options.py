@@ -25,7 +25,7 @@ DEFAULT_HIDDEN = (64, 32)
 _FULL_BATCH_RATES = {"gradient_descent": 0.1, "momentum": 0.05, "nesterov": 0.05}
 _ADAPTIVE_FULL_BATCH_RATE = 0.01
 _ADAPTIVE_MINI_BATCH_RATE = 0.001
-# Vectors like theta that an optimizer keeps; L-BFGS keeps ten pairs of them in float64.
+# Vectors like theta that an optimizer keeps; L-BFGS keeps ten pairs of them, and a line search at work.
 _STATE_VECTORS = {
     "gradient_descent": 0,
     "momentum": 1,
@@ -33,7 +33,7 @@ _STATE_VECTORS = {
     "rmsprop": 1,
     "adam": 2,
     "adamw": 2,
-    "lbfgs": 76,
+    "lbfgs": 30,
 }
 _DEFAULT_ITERATIONS = 300
 _DEFAULT_LBFGS_ITERATIONS = 200
@@ -61,7 +61,7 @@ class Steps:
 
     @property
     def is_lbfgs(self) -> bool:
-        """Whether SciPy takes the steps."""
+        """Whether L-BFGS takes the steps."""
         return isinstance(self.optimizer, str)
 
     def settings(self) -> dict[str, Any]:

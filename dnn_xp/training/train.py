@@ -9,7 +9,7 @@ import numpy as np
 
 from dnn_xp.backends import Backend, choose_backend, compiled, with_precision
 from dnn_xp.common.checks import check_float, check_int
-from dnn_xp.common.messages import describe, optional_package
+from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.engine import Engine
@@ -20,9 +20,10 @@ from dnn_xp.formulas.optimizers import Optimizer
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.training.batches import Batches
-from dnn_xp.training.descent import Descent, Schedule, Updates, full_batch, lbfgs, mini_batches
+from dnn_xp.training.descent import Descent, Schedule, Updates, full_batch, mini_batches
 from dnn_xp.training.initial import check_warm_start, initial_parameters
 from dnn_xp.training.inputs import Intake, dtype_of, finite_or_standardized, take_in
+from dnn_xp.training.lbfgs import lbfgs
 from dnn_xp.training.memory import plan_training
 from dnn_xp.training.options import (
     Steps,
@@ -105,7 +106,7 @@ def train(
         softmax_cross_entropy, identity with squared_error. Others: huber (identity), poisson (exp);
         squared_error and huber go with any elementwise output activation.
     optimizer : str or Optimizer
-        gradient_descent, momentum, nesterov, rmsprop, adam, adamw, lbfgs (SciPy; full batch only),
+        gradient_descent, momentum, nesterov, rmsprop, adam, adamw, lbfgs (full batch only),
         or one made by its factory in :mod:`dnn_xp.formulas` with hyper-parameters of your own.
     learning_rate : float or callable, optional
         A rate, or a schedule from :mod:`dnn_xp.formulas` (iteration -> rate). When left out: 0.01
@@ -246,19 +247,17 @@ def train(
                 f"{network.sizes[-1]}"
             )
             raise ValueError(msg)
-    if plan.is_lbfgs:
-        optional_package("scipy.optimize", purpose="optimizer='lbfgs'", extra="lbfgs")
-        if (
-            network.keep_probs
-            or clip_norm is not None
-            or learning_rate is not None
-            or precision in ("tf32", "bfloat16")
-        ):
-            msg = (
-                "optimizer='lbfgs' takes no keep_prob, clip_norm, learning_rate or lower precision: "
-                "its line search needs the exact cost"
-            )
-            raise ValueError(msg)
+    if plan.is_lbfgs and (
+        network.keep_probs
+        or clip_norm is not None
+        or learning_rate is not None
+        or precision in ("tf32", "bfloat16")
+    ):
+        msg = (
+            "optimizer='lbfgs' takes no keep_prob, clip_norm, learning_rate or lower precision: "
+            "its line search needs the exact cost"
+        )
+        raise ValueError(msg)
     penalties = Penalties(
         check_float("l2", l2, at_least=0.0), check_float("l1", l1, at_least=0.0), intake.X.m
     )

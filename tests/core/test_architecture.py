@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import dnn_xp
-from dnn_xp import formulas
+from dnn_xp import course, formulas
 
 ROOT = Path(dnn_xp.__file__).parent
 
@@ -25,6 +25,7 @@ LAYERS = (
     "execution",
     "model",
     "training",
+    "course",
     "__init__",
     "cli",
     "__main__",
@@ -138,7 +139,8 @@ def test_only_backends_import_array_libraries(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers"]
+    "module",
+    ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers", "lbfgs"],
 )
 def test_formulas_take_the_namespace_by_keyword(module):
     tree = ast.parse(FILES[f"dnn_xp.formulas.{module}"].read_text())
@@ -188,7 +190,10 @@ def functions_of(module):
     return [getattr(module, name) for name in names]
 
 
-PUBLIC = [*functions_of(dnn_xp), *functions_of(formulas), dnn_xp.Model]
+PUBLIC = [
+    *dict.fromkeys([*functions_of(dnn_xp), *functions_of(course), *functions_of(formulas)]),
+    dnn_xp.Model,
+]
 
 
 @pytest.mark.parametrize("documented", PUBLIC, ids=[each.__name__ for each in PUBLIC])

@@ -1162,7 +1162,6 @@ def test_wrong_arguments_of_plan(arguments, error, message):
 
 def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
     for package, call in {
-        "scipy.optimize": lambda: dnn_xp.train(X, Y, optimizer="lbfgs"),
         "torch": lambda: dnn_xp.train(X, Y, hidden=[2], iterations=1).to("torch"),
     }.items():
         monkeypatch.setitem(sys.modules, package, None)
