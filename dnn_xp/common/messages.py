@@ -1,4 +1,4 @@
-"""How errors are worded: what came, what was wanted, and the way out."""
+"""Parts of messages: names, values and counts in words, and errors for unknown names and packages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
-    """The name most like the one that came, whatever the case of its letters; None if none is near.
+    """The most similar of the names, ignoring case; None if none is similar.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def _shortened(value: object) -> str:
 
 
 def describe(obj: Any) -> str:
-    """What came, in words: a value of one number or text as it is, else its type, shape and dtype.
+    """A value in words: numbers and text as they are, else the type with length, shape and dtype.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def describe(obj: Any) -> str:
 
 
 def optional_package(package: str, *, purpose: str, extra: str = "files") -> ModuleType:
-    """The package, imported now; an ImportError that names the extra when it is missing."""
+    """The package, imported now; an ImportError that names the extra where it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
