@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.differences import central_differences, relative_difference
+from dnn_xp.common.messages import describe
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.network import Network, weight_mask
@@ -115,14 +117,9 @@ class GradientCheck:
         ]
         total = ("all", "", f"{self.checked} of {self.entries}", "", "")
         rows.append((*total[:4], f"{self.relative_difference:.1e}"))
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (head, tuple("-" * width for width in widths), *rows)
-        ]
         sizes = "-".join(str(size) for size in self.sizes)
         said = f"{sizes}, cost {self.cost:.6g}, epsilon {self.epsilon:g}, float64 on {self.library}"
-        return "\n".join([*lines, "", said])
+        return "\n".join([text_table(rows, head=head), "", said])
 
     __repr__ = __str__
 

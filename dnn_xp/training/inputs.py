@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data import (
     Source,
     Targets,
@@ -18,7 +19,7 @@ from dnn_xp.data import (
     check_same_library,
     encode_targets,
     encode_weights,
-    finish,
+    finalize_moments,
     merge_moments,
     working_dtype,
 )
@@ -148,8 +149,11 @@ def examples_held_out(fraction: float, m: int) -> int:
     """How many of m examples a fraction sets aside."""
     held_out = round(m * fraction)
     if not 0 < held_out < m:
-        msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation",
+            f"{fraction:g}, which leaves {held_out} of {m} examples to validate on",
+            "a fraction of the examples such as 0.1",
+        )
     return held_out
 
 
@@ -212,4 +216,4 @@ def finite_or_standardized(
         check_finite(X, "X")
         msg = "X holds values too large to be standardized in float64; scale it down first"
         raise ValueError(msg)
-    return finish(moments)
+    return finalize_moments(moments)

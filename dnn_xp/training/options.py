@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnn_xp.common.checks import check_float, check_int
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
+from dnn_xp.common.messages import counted, describe, unknown_name
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer

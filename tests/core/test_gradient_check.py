@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from namespaces import require
+from refusals import refused
 
 import dnn_xp
 from dnn_xp.formulas import ACTIVATIONS, COSTS
@@ -157,7 +158,11 @@ def test_the_table_names_every_parameter(X):
         ({"max_entries": 0}, ValueError, "max_entries must be"),
         ({"parameters": 5}, TypeError, "parameters must be a list"),
         ({"parameters": [(np.ones((1, 3)), [0.0])]}, ValueError, "parameters has .* shapes"),
-        ({"activation": "tahn"}, ValueError, "did you mean 'tanh'"),
+        (
+            {"activation": "tahn"},
+            ValueError,
+            r"activation must be one of .*; got 'tahn'\. Did you mean 'tanh'\?",
+        ),
         ({"seed": -1}, ValueError, "seed must be"),
         ({"l2": -1.0}, ValueError, "l2 must be"),
     ],
@@ -171,5 +176,6 @@ def test_a_model_brings_its_network(X):
     model = dnn_xp.train(X, X[0] > 0, hidden=[5], iterations=1)
     with pytest.raises(ValueError, match=r"^hidden and model were both given"):
         dnn_xp.gradient_check(X, X[0] > 0, model=model, hidden=[5])
-    with pytest.raises(ValueError, match=r"^X has 3 features"):
+    wanted = "examples of 4 features, as in the training of the model"
+    with refused(ValueError, f"X | 3 features per example | {wanted}"):
         dnn_xp.gradient_check(X[:3], X[0] > 0, model=model)
