@@ -20,7 +20,7 @@ from dnn_xp.backends import (
     with_precision,
 )
 from dnn_xp.common.checks import check_examples
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
 from dnn_xp.data import (
     Source,
@@ -158,8 +158,12 @@ class Model:
             For a regression, which has no probabilities.
         """
         if self.kind == "regression":
-            msg = f"predict_proba: a regression (cost {self.cost!r}) has no probabilities; use predict"
-            raise ValueError(msg)
+            raise ArgumentValueError(
+                "model",
+                ("a regression, with ", Argument("cost", self.cost)),
+                "one of classes or labels, which have probabilities",
+                "use predict",
+            )
         return self._as_given(self._activate(self._outputs(X, examples, threads)), X, examples)
 
     def predict(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import counted
 from dnn_xp.data import (
     Source,
     Targets,
@@ -133,8 +134,11 @@ def prepare(
         **common,
     )
     if others.n_y != targets.n_y:
-        msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation Y",
+            f"{counted(others.n_y, 'output')} per example",
+            (f"targets of {counted(targets.n_y, 'output')}, like ", Argument("Y")),
+        )
     return replace(prepared, validation=(held_out, others.source))
 
 
@@ -214,6 +218,10 @@ def finite_or_standardized(
         )
     if not (np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all()):
         check_finite(X, "X")
-        msg = "X holds values too large to be standardized in float64; scale it down first"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "X",
+            "values too large to be standardized in float64",
+            "of a scale whose squares float64 holds",
+            "scale it down first",
+        )
     return finalize_moments(moments)

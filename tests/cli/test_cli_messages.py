@@ -127,11 +127,7 @@ flowers.csv --target kind --test-fraction 1.5
 flowers.csv --target kind --test-fraction 0.001
     --test-fraction must be a fraction of the examples such as 0.2, or 0 for no test; got 0.001, which leaves 0 of 90 examples to test on
 flowers.csv --target kind --validation 3
-<<<<<<< HEAD
     --validation must be a finite number > 0 and < 1; got 3.0
-=======
-    --validation must be a fraction of the examples such as 0.1; got 3, which leaves 0 of 72 examples to validate on
->>>>>>> errors
 flowers.csv --target kind --seed -1
     --seed must be a whole number >= 0; got -1
 flowers.csv --target kind --iterations -1
@@ -151,11 +147,7 @@ flowers.csv --target kind --activation relu,tanh,relu
 flowers.csv --target kind --device gpu
     --device must be 'auto', 'cpu', 'cuda', 'cuda:N' or left out; got 'gpu'. Did you mean 'cuda'?
 flowers.csv --target kind --initialization xavir
-<<<<<<< HEAD
-    --initialization='xavir' is unknown: did you mean 'xavier'?
-=======
     --initialization must be one of 'auto', 'he', 'he_uniform', 'xavier', 'xavier_uniform', 'glorot', 'glorot_uniform', 'lecun', 'normal', 'zeros'; got 'xavir'. Did you mean 'xavier'?
->>>>>>> errors
 """  # noqa: E501 - a message is one line
 
 
