@@ -427,7 +427,7 @@ class Specification(Problem):
                     name,
                     describe(getattr(self, name)),
                     ("left out where ", Argument("optimizer", "lbfgs"), " is given"),
-                    (f"{why}; or ", Pass("optimizer", "adam")),
+                    (f"{why}: leave it out, or ", Pass("optimizer", "adam")),
                 )
 
     @property
