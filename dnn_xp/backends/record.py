@@ -27,7 +27,7 @@ def as_written(network: Network) -> tuple[Network, Layers]:
     return network, REFERENCE_LAYERS
 
 
-def as_given(block: Array, *, columns: bool) -> Array:
+def as_given(block: Array, *, orientation: str | None) -> Array:
     """Layout of a library whose results do not depend on it, or that says nothing of it."""
     return block
 
@@ -53,8 +53,8 @@ class Backend(NamedTuple):
         The same network with formulas that the library has fused, and the library's ways to run the
         steps of a layer; formulas as written where there are none.
     canonical : callable
-        A block of examples (n, k) in the layout that bits are promised for; with ``columns=True``
-        the layout is the same whether examples lie as rows or as columns.
+        A block of examples (n, k) in the layout that bits are promised for: examples as "columns"
+        or as "rows", or, with ``orientation=None``, as they lie.
     compile : callable
         Turns the function of one block into a faster one of the same value (jit); the identity
         where there is none.

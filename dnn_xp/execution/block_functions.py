@@ -50,8 +50,8 @@ class BlockFunctions:
         How the steps of a layer are run.
     canonical : callable
         The layout of a block, see :class:`dnn_xp.backends.record.Backend`.
-    columns : bool
-        Whether blocks of rows are transposed, so that they give the bits of columns.
+    orientation : {"columns", "rows"}, optional
+        How blocks of X are laid out; as they lie when left out.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class BlockFunctions:
         wide_moments: tuple[Array, Array] | None = None,
         layers: Layers = REFERENCE_LAYERS,
         canonical: Callable[..., Array] = as_given,
-        columns: bool = False,
+        orientation: str | None = None,
     ) -> None:
         self._network = network
         self._layers = layers
         self._canonical = canonical
-        self._columns = columns
+        self._orientation = orientation
         self._xp = xp
         self._dtype = dtype
         self._narrow = narrow
@@ -81,11 +81,11 @@ class BlockFunctions:
         return self._xp.astype(array, self._dtype, copy=False)
 
     def _targets(self, Y: Array) -> Array:
-        return self._canonical(self._working(Y), columns=True)
+        return self._canonical(self._working(Y), orientation="columns")
 
     def _of_layers(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X in the dtype that layers are computed in."""
-        X = self._canonical(self._inputs(X), columns=self._columns)
+        X = self._canonical(self._inputs(X), orientation=self._orientation)
         if self._narrow is None:
             return parameters, X
         narrow, xp = self._narrow, self._xp

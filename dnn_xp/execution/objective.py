@@ -112,8 +112,8 @@ class Objective:
         Mean and scale.
     penalties : Penalties
         Of the cost; added once, whatever the blocks.
-    columns : bool
-        Whether blocks of rows are transposed, so that they give the bits of columns.
+    orientation : {"columns", "rows"}, optional
+        How blocks of X are laid out where bits depend on it; as they lie when left out.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Objective:
         precision: str = "",
         standardization: tuple[np.ndarray, np.ndarray] | None = None,
         penalties: Penalties | None = None,
-        columns: bool = False,
+        orientation: str | None = None,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -154,7 +154,7 @@ class Objective:
             wide,
             layers,
             backend.canonical,
-            columns,
+            orientation,
         )
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)

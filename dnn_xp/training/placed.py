@@ -151,7 +151,7 @@ def place_data(
         precision=run.precision,
         standardization=standardization,
         penalties=run.penalties,
-        columns=run.asked.layout == "columns",
+        orientation=run.orientation,
     ).using(engine)
     examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     return Placed(

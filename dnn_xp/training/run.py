@@ -103,6 +103,11 @@ class Run:
     plan: Plan
 
     @property
+    def orientation(self) -> str | None:
+        """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
+        return self.asked.layout or (None if self.batch_size is None else "rows")
+
+    @property
     def drops_out(self) -> bool:
         """Whether any hidden layer has dropout."""
         return bool(self.network.keep_probs)
@@ -144,6 +149,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         getattr(data.X, "array", None),
         fallback=asked.fallback,
         step_operations=gradient_flops(network.sizes, at_once),
+        blas=asked.blas,
     )
     backend = compiled(backend) if asked.compile else backend
     precision = asked.precision or data.dtype

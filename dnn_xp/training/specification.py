@@ -193,6 +193,16 @@ class Problem:
         choices=("columns",),
         shown=True,
     )
+    blas: str = option(
+        "auto",
+        one_of("auto", "numpy", "mkl"),
+        '{"auto", "numpy", "mkl"}',
+        "what multiplies matrices on the CPU; auto is mkl on Intel's where it is installed",
+        "numpy is NumPy's own BLAS; mkl takes products whose sides are all 48 or more, where the "
+        "package is there (``dnn_xp[mkl]``), else a RuntimeError.",
+        group="computing",
+        choices=("auto", "numpy", "mkl"),
+    )
     threads: int | None = option(
         None,
         optional(partial(check_int, at_least=1)),

@@ -88,7 +88,7 @@ def test_every_option_arrives(
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
         "--no-standardize --device cpu --no-fallback --dtype float32 --precision float32 "
-        "--block-size 32 --layout columns --threads 2 --seed 5"
+        "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -119,6 +119,7 @@ def test_every_option_arrives(
         "precision": "float32",
         "block_size": 32,
         "layout": "columns",
+        "blas": "numpy",
         "threads": 2,
         "seed": 5,
         "examples": "rows",

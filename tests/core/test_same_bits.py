@@ -153,12 +153,33 @@ def test_with_columns_wanted_rows_have_the_same_bits(how, n, m, layout):
     assert_same_bits(training(np.asfortranarray(X), Y, layout="columns", **how), wanted)
 
 
-@pytest.mark.parametrize("columns", [True, False])
-def test_a_block_that_lies_as_wanted_is_not_copied(columns):
+def test_a_block_that_lies_as_wanted_is_not_copied():
     X = np.zeros((5, 7))
-    assert canonical(X, columns=columns) is X
-    assert (canonical(X.T, columns=columns).base is X) is not columns
-    view = X[:, 1:]
-    copy = canonical(view, columns=columns)
-    assert copy.base is None
-    assert copy.flags.c_contiguous
+    assert canonical(X, orientation="columns") is X
+    assert canonical(X, orientation=None) is X
+    assert canonical(X.T, orientation="rows").base is X
+    assert canonical(X.T, orientation=None).base is X
+
+
+@pytest.mark.parametrize(
+    ("orientation", "order"), [("columns", "CC"), ("rows", "FF"), (None, "CF")]
+)
+def test_a_block_that_lies_otherwise_is_copied(orientation, order):
+    X = np.arange(35.0).reshape(5, 7)
+    for view, wanted in zip((X[:, 1:], X.T[:, ::2]), order, strict=True):
+        copy = canonical(view, orientation=orientation)
+        np.testing.assert_array_equal(copy, view)
+        assert not np.shares_memory(copy, X)
+        assert copy.flags.c_contiguous == (wanted == "C")
+        assert copy.flags.f_contiguous == (wanted == "F")
+
+
+@settings(max_examples=10)
+@given(how=networks, n=st.integers(1, 40), m=st.integers(150, 700))
+def test_batches_of_rows_and_of_columns_have_the_same_bits(how, n, m):
+    rng = np.random.default_rng(m)
+    X = rng.standard_normal((n, m)).astype(how["dtype"])
+    Y = rng.integers(0, 3, m)
+    how = how | {"batch_size": 64, "epochs": 2}
+    wanted = _batches(X, Y, **how)
+    assert_same_bits(_batches(np.ascontiguousarray(X.T), Y, examples="rows", **how), wanted)

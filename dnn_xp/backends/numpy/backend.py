@@ -132,8 +132,8 @@ def _tuned_namespace(matmul: Callable[..., Array]) -> Namespace:
 xp = _tuned_namespace(matmul)
 
 
-def canonical(block: Array, *, columns: bool) -> Array:
-    """The block (n, k) in one of two layouts: examples as columns, or as rows where they lie so.
+def canonical(block: Array, *, orientation: str | None) -> Array:
+    """The block (n, k) in one of two layouts: examples as "columns" or as "rows"; None is as they lie.
 
     The last bits of a BLAS product depend on the strides of its operands with some kernels
     (OpenBLAS's SkylakeX). With strides that follow from n and k alone they depend on neither the
@@ -143,7 +143,8 @@ def canonical(block: Array, *, columns: bool) -> Array:
     n, k = block.shape
     row, column = block.strides
     size = block.itemsize
-    as_rows = not columns and abs(row) < abs(column) and n > 1 and k > 1
+    as_rows = orientation == "rows" or (orientation is None and abs(row) < abs(column))
+    as_rows = as_rows and n > 1 and k > 1
     wanted = (size, n * size) if as_rows else (k * size, size)
     if (row, column) == wanted and block.flags.aligned:
         return block
