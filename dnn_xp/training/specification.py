@@ -195,7 +195,7 @@ class Problem:
     )
     blas: str = option(
         "auto",
-        one_of("auto", "numpy", "mkl"),
+        partial(check_choice, allowed=("auto", "numpy", "mkl")),
         '{"auto", "numpy", "mkl"}',
         "what multiplies matrices on the CPU; auto is mkl on Intel's where it is installed",
         "numpy is NumPy's own BLAS; mkl takes products whose sides are all 48 or more, where the "
@@ -222,7 +222,7 @@ class Problem:
 
     def _check_together(self) -> None:
         layers = len(self.sizes)
-        of_each_layer("activation", self.activation, layers, "name")
+        of_each_layer("activation", self.activation, layers, "name", "name")
         kept = of_each_layer("keep_prob", self.keep_prob, layers)
         contradicted = not all(map(isclose, kept, self.keep_probs or (1.0,) * layers))
         if self.keep_prob != 1.0 and contradicted:
