@@ -1,11 +1,10 @@
-"""Models on disk: one safetensors file, tensors plus JSON metadata; nothing that can run code on loading."""
+"""Models on disk: one safetensors file of tensors and JSON, which runs no code when it is loaded."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +19,20 @@ from dnn_xp.common.messages import describe
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
+from dnn_xp.model.digest import DIGEST, UNSIGNED, is_whole, sign
 from dnn_xp.model.history import History, StopReason
+from dnn_xp.model.stored import Description, check_description, check_tensors
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
 
-_FORMAT = "dnn_xp model 1"
+_FORMAT = "dnn_xp model 2"
+# Files of the first format have no digest; all else is the same.
+_FORMAT_WITHOUT_DIGEST = "dnn_xp model 1"
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the model; the file appears whole or not at all."""
+    """Write the model with a digest of the file; the file appears whole or not at all."""
     path = _checked(path)
     if path.is_dir():
         msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
@@ -45,8 +48,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
-    # safetensors writes the buffer of an array whatever its strides, so only contiguous ones may go
-    # in.
+    # safetensors writes the buffer of an array whatever its strides.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     description = {
         "sizes": model.sizes,
@@ -62,9 +64,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "settings": model.settings,
         "stopped": None if model.stopped is None else model.stopped.value,
     }
-    metadata = {"format": _FORMAT, "model": json.dumps(description)}
+    metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
+        sign(temporary)
 
 
 def _checked(path: object) -> Path:
@@ -74,58 +77,74 @@ def _checked(path: object) -> Path:
 
 
 def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The fields of a :class:`Model`, its parameters in NumPy on the CPU."""
+    """The fields of a :class:`Model`, its parameters in NumPy on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ArgumentValueError
+        For a file that is no model, that has changed since it was saved, or whose description and
+        tensors do not fit together.
+    """
     path = _checked(path)
     if not path.is_file():
         msg = f"path={str(path)!r} is no file; dnn_xp.load wants what Model.save wrote"
         raise FileNotFoundError(msg)
+    whole = is_whole(path)
+    if whole is False:
+        why = "which is damaged (its SHA-256 digest is not the one that it was saved with)"
+        raise _refused(path, why)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise ArgumentValueError(
-                    "path",
-                    f"{str(path)!r}, a safetensors file of format {metadata.get('format')!r}",
-                    f"a saved model of format {_FORMAT!r}",
-                )
+            _check_format(path, metadata, signed=whole is not None)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, keys() only
     except SafetensorError as error:
-        raise ArgumentValueError(
-            "path",
-            f"{str(path)!r}, which is no safetensors file or is damaged ({error})",
-            "a saved model",
-        ) from error
+        raise _refused(path, f"which is no safetensors file or is damaged ({error})") from error
     try:
-        return _fields(json.loads(metadata["model"]), tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        description = check_description(json.loads(metadata["model"]))
+        check_tensors(description, tensors)
+    except (ValueError, RecursionError) as error:
+        why = f"whose description is damaged or of a newer version ({error})"
+        raise _refused(path, why) from error
+    return _fields(description, tensors)
+
+
+def _check_format(path: Path, metadata: dict[str, str], *, signed: bool) -> None:
+    """Refuse what is no model, and models that have lost their digest."""
+    if metadata.get("format") not in (_FORMAT, _FORMAT_WITHOUT_DIGEST):
         raise ArgumentValueError(
             "path",
-            f"{str(path)!r}, whose description is damaged or of a newer version ({error!r})",
-            "a saved model",
-        ) from error
+            f"{str(path)!r}, a safetensors file of format {metadata.get('format')!r}",
+            f"a saved model of format {_FORMAT!r}",
+        )
+    if not signed and metadata["format"] != _FORMAT_WITHOUT_DIGEST:
+        raise _refused(path, "which is damaged (its SHA-256 digest is missing)")
+    if "model" not in metadata:
+        raise _refused(path, "whose description is damaged or missing")
 
 
-def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-    network = Network(
-        tuple(description["sizes"]),
-        tuple(ACTIVATIONS[name] for name in description["activations"]),
-        COSTS[description["cost"]],
-        tuple(description["keep_probs"]),
-    )
-    theta = np.concatenate(
-        [
-            tensors[f"{name}{layer}"].reshape(count)
-            for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
-            for name, count in (("W", n * n_prev), ("b", n))
-        ]
-    )
-    history = description["history"]
+def _refused(path: Path, why: str) -> ArgumentValueError:
+    return ArgumentValueError("path", f"{str(path)!r}, {why}", "a saved model")
+
+
+def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Build what was checked."""
+    layers = range(1, len(description["sizes"]))
+    history, record = dict(description["history"]), description["record"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
-    classes = description["classes"]
-    stopped = description.get("stopped")
+    classes, stopped = description["classes"], description["stopped"]
     return {
-        "theta": theta,
-        "network": network,
+        "theta": np.concatenate(
+            [tensors[f"{name}{layer}"].reshape(-1) for layer in layers for name in ("W", "b")]
+        ),
+        "network": Network(
+            tuple(description["sizes"]),
+            tuple(ACTIVATIONS[name] for name in description["activations"]),
+            COSTS[description["cost"]],
+            tuple(description["keep_probs"]),
+        ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],
         "flat_targets": description["flat_targets"],
@@ -136,7 +155,7 @@ def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict
         "history": History(
             **{name: tuple(values) for name, values in history.items()}, metrics=metrics
         ),
-        "record": DeviceRecord(**description["record"]) if description["record"] else None,
+        "record": DeviceRecord(**record) if record else None,
         "settings": description["settings"],
         "stopped": StopReason(stopped) if stopped else None,
     }

@@ -1,0 +1,231 @@
+"""What a saved model may hold: one table for its description, one for its tensors.
+
+An entry that is added to a saved model gets one line here. Checks look at plain JSON values and at
+shapes; nothing is built or allocated before all have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.backends import DeviceRecord
+from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.costs import COSTS
+from dnn_xp.model.history import History, StopReason
+
+Description = dict[str, Any]
+KINDS = ("binary", "multiclass", "multilabel", "regression")
+# Kinds of dtype of labels: bool, integers, floats, bytes, text.
+_LABEL_KINDS = "biufSU"
+_LARGEST_LABELS = 1 << 28
+
+
+class Entry(NamedTuple):
+    """An entry of the description.
+
+    Attributes
+    ----------
+    wanted : str
+        What it must be.
+    fits : callable
+        Whether a value is that, given the whole description, whose earlier entries fit.
+    optional : bool
+        Whether older files lack it; it is None then.
+    """
+
+    wanted: str
+    fits: Callable[[Any, Description], bool]
+    optional: bool = False
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return type(value) is list and all(fits(each) for each in value)
+
+
+def _are_names(value: Any, names: Mapping[str, Any]) -> bool:
+    return _is_list(value, lambda each: type(each) is str and each in names)
+
+
+def _is_kind(value: Any, description: Description) -> bool:
+    return value in KINDS and (value != "binary" or description["sizes"][-1] == 1)
+
+
+def _are_classes(value: Any, description: Description) -> bool:
+    if value is None:
+        return True
+    outputs = description["sizes"][-1]
+    wanted = {"binary": 2, "multiclass": outputs}.get(description["kind"])
+    return _is_list(value, lambda each: type(each) in (bool, int, float, str)) and (
+        len(value) == wanted
+    )
+
+
+def _is_label_dtype(value: Any, description: Description) -> bool:
+    classes = description["classes"]
+    if classes is None or type(value) is not str:
+        return classes is None and value is None
+    dtype = np.dtype(value)
+    of_text = {str} if dtype.kind in "SU" else {bool, int, float}
+    return (
+        dtype.kind in _LABEL_KINDS
+        and dtype.itemsize * len(classes) <= _LARGEST_LABELS
+        and {type(each) for each in classes} <= of_text
+    )
+
+
+def _is_history(value: Any, description: Description) -> bool:
+    if type(value) is not dict or set(value) != set(History.__dataclass_fields__):
+        return False
+    lists = [each for name, each in value.items() if name != "metrics"]
+    return type(value["metrics"]) is dict and all(
+        _is_list(each, _is_number) for each in (*lists, *value["metrics"].values())
+    )
+
+
+def _is_record(value: Any, description: Description) -> bool:
+    if value is None:
+        return True
+    types = get_type_hints(DeviceRecord)
+    required = set(types) - set(DeviceRecord._field_defaults)
+    return (
+        type(value) is dict
+        and required <= set(value) <= set(types)
+        and all(type(each) is types[name] for name, each in value.items())
+    )
+
+
+ENTRIES: dict[str, Entry] = {
+    "sizes": Entry(
+        "two or more whole numbers >= 1",
+        lambda value, _: _is_list(value, lambda n: _is_whole(n, 1)) and len(value) >= 2,
+    ),
+    "activations": Entry(
+        "the name of an activation for each layer",
+        lambda value, of: _are_names(value, ACTIVATIONS) and len(value) == len(of["sizes"]) - 1,
+    ),
+    "cost": Entry("the name of a cost", lambda value, _: _are_names([value], COSTS)),
+    "keep_probs": Entry(
+        "a number in (0, 1] for each hidden layer, or none",
+        lambda value, of: (
+            _is_list(value, lambda each: _is_number(each) and 0 < each <= 1)
+            and len(value) in (0, len(of["sizes"]) - 2)
+        ),
+    ),
+    "kind": Entry(f"one of {', '.join(KINDS)}, and one output where it is binary", _is_kind),
+    "flat_targets": Entry("true or false", lambda value, _: type(value) is bool),
+    "classes": Entry("None, two labels, or a label for each output", _are_classes),
+    "classes_dtype": Entry("the dtype of the classes", _is_label_dtype),
+    "history": Entry("lists of numbers under the names of a History", _is_history),
+    "record": Entry("None, or the fields of a DeviceRecord", _is_record),
+    "settings": Entry("a dict", lambda value, _: type(value) is dict),
+    "stopped": Entry(
+        "None, or why a training stopped",
+        lambda value, _: value is None or value in [each.value for each in StopReason],
+        optional=True,
+    ),
+}
+
+
+def check_description(description: Any) -> Description:
+    """The description with None for what older files lack.
+
+    Raises
+    ------
+    ValueError
+        For what no version of this package would have written.
+    """
+    if type(description) is not dict:
+        raise ValueError("it is no JSON object")
+    if unknown := sorted(set(description) - set(ENTRIES)):
+        raise ValueError(f"unknown entries {unknown}")
+    checked: Description = {}
+    for name, entry in ENTRIES.items():
+        if name not in description and not entry.optional:
+            raise ValueError(f"{name} is missing")
+        checked[name] = description.get(name)
+        if not _fits(entry, checked[name], checked):
+            raise ValueError(f"{name} must be {entry.wanted}; got {_short(checked[name])}")
+    return checked
+
+
+def _fits(entry: Entry, value: Any, description: Description) -> bool:
+    try:
+        return entry.fits(value, description)
+    except (TypeError, ValueError, OverflowError):  # as by np.dtype of a text that is none
+        return False
+
+
+def _short(value: Any) -> str:
+    said = repr(value) if not isinstance(value, int) or value.bit_length() < 1000 else "a huge int"
+    return said if len(said) <= 80 else f"{said[:80]}..."
+
+
+class Tensor(NamedTuple):
+    """What a tensor must be: its shape, finite floats, greater than 0 or not; some only together."""
+
+    shape: tuple[int, ...]
+    positive: bool = False
+    group: str = ""
+
+
+def wanted_tensors(description: Description) -> dict[str, Tensor]:
+    """The tensors of a model of that description; those of a group are all there or none."""
+    wanted: dict[str, Tensor] = {}
+    for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
+        wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
+    features = (description["sizes"][0], 1)
+    wanted["mean"] = Tensor(features, group="standardization")
+    wanted["scale"] = Tensor(features, group="standardization", positive=True)
+    return wanted
+
+
+def check_tensors(description: Description, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Compare tensors with a description that was checked.
+
+    Raises
+    ------
+    ValueError
+        For a tensor that is missing, unknown, or of another shape, dtype or range of values.
+    """
+    _check_depth(description, tensors)
+    wanted = wanted_tensors(description)
+    if unknown := sorted(set(tensors) - set(wanted)):
+        raise ValueError(f"unknown tensors {unknown}")
+    groups = {wanted[name].group for name in tensors} - {""}
+    for name, each in wanted.items():
+        if each.group and each.group not in groups:
+            continue
+        if name not in tensors:
+            raise ValueError(f"the tensor {name} is missing")
+        given = tensors[name]
+        if given.shape != each.shape:
+            raise ValueError(f"{name} must be of shape {each.shape}; got {given.shape}")
+        if given.dtype not in (np.float32, np.float64):
+            raise ValueError(f"{name} must be of float32 or float64; got {given.dtype}")
+        if not np.isfinite(given).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinity")
+        if each.positive and not (given > 0).all():
+            raise ValueError(f"{name} must be > 0; got {given.min():g}")
+    dtypes = {tensors[name].dtype for name, each in wanted.items() if not each.group}
+    if len(dtypes) > 1:
+        raise ValueError(f"W and b must be of one dtype; got {sorted(map(str, dtypes))}")
+
+
+def _check_depth(description: Description, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    """A few tensors of a description of many layers, before a table of them all is made."""
+    layers = len(description["sizes"]) - 1
+    if layers > len(tensors):
+        raise ValueError(f"sizes has {layers} layers; got {len(tensors)} tensors")
