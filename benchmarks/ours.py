@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,13 @@ from dnn_xp.formulas import (
     sigmoid,
 )
 from dnn_xp.formulas.network import Network, unflatten
+
+
+@contextmanager
+def at_work(backend: Backend, engine: Engine) -> Iterator[None]:
+    """Settings of the library and of BLAS as in a training."""
+    with backend.active(), engine:
+        yield
 
 
 def why_not(device: str) -> str | None:
@@ -110,7 +118,7 @@ def make(
             backend.synchronize()
             return result
 
-        return Work(run, session=lambda: engine)
+        return Work(run, session=lambda: at_work(backend, engine))
 
     best = fastest(("columns", "rows"), layout) if tune else "columns"
     work = layout(best)
@@ -214,4 +222,4 @@ def kernel(name: str, units: int, m: int, *, device: str) -> Work:
         formula()
         backend.synchronize()
 
-    return Work(run, session=lambda: Engine(1))
+    return Work(run, session=lambda: at_work(backend, Engine(1)))

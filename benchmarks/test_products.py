@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import ours
 from benchmarks.shapes import scaled
+from dnn_xp.backends.numpy.settings import numpy_settings
 from dnn_xp.execution.engine import Engine
 
 # n, k, p, and whether x2 is the transpose of an array in rows, as in dW = dZ A^T.
@@ -43,5 +44,5 @@ def test_product(benchmark: Any, name: str, way: str, scale: float) -> None:
     np.testing.assert_allclose(product(x1, operands[0]), exact, rtol=0, atol=1e-5 * k)
     following = cycle(operands)
     benchmark.extra_info |= {"kind": "product", "name": f"{name}, {way}", "device": "cpu", "m": k}
-    with Engine(1):
+    with numpy_settings(), Engine(1):
         benchmark(lambda: product(x1, next(following)))

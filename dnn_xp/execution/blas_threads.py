@@ -1,4 +1,4 @@
-"""BLAS on one thread while engines are at work: the machine's cores go to their threads."""
+"""BLAS on one thread while engines compute: the machine's cores go to their threads."""
 
 from __future__ import annotations
 
@@ -11,51 +11,80 @@ from typing import Any
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
-class _OneBlasThread:
-    """Holds BLAS to one thread while at least one engine is at work in this process.
+class OneBlasThread:
+    """Holds BLAS to one thread from `acquire` to `release`, or to the end of this object."""
 
-    The limit is a process-wide setting, so it is counted: the first engine in sets it, the last one
-    out restores what was there before. That makes nested and concurrent engines safe.
+    def acquire(self) -> None:
+        """Limit BLAS."""
+        _limit.acquire(id(self))
+
+    def release(self) -> None:
+        """Restore what was before, if nobody else needs the limit; may be called again."""
+        _limit.release(id(self))
+
+    def __del__(self) -> None:
+        # Ctrl-C may come right before the first instruction of `release`.
+        self.release()
+
+
+class _Limit:
+    """The limit, which is a setting of the process: the first user sets it, the last one lifts it.
+
+    What has to be restored is noted before it is changed, and both methods may be called again after
+    an interruption.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._controller: ThreadpoolController | None = None
-        self._limiter: Any = None
+        # Reentrant: __del__ of a user may run while this thread holds it.
+        self._lock = threading.RLock()
+        self._users: set[int] = set()
+        self._libraries: list[Any] | None = None
+        self._before: list[tuple[Any, int]] = []
         self._modules = 0
 
-    def acquire(self) -> None:
+    def acquire(self, user: int) -> None:
         with self._lock:
-            if self._users == 0:
-                if self._controller is None or self._modules != len(sys.modules):
-                    # Looking for BLAS libraries takes milliseconds, hence only when something was
-                    # imported that may have brought one, as SciPy does.
-                    self._modules = len(sys.modules)
-                    self._controller = ThreadpoolController().select(user_api="blas")
+            self._users.add(user)
+            if not self._before:
+                self._before = [
+                    (library, library.num_threads) for library in self._loaded_libraries()
+                ]
                 with _any_thread_may_set():
-                    self._limiter = self._controller.limit(limits=1)
-            self._users += 1
+                    for library, _ in self._before:
+                        library.set_num_threads(1)
 
-    def release(self) -> None:
+    def release(self, user: int) -> None:
         with self._lock:
-            self._users -= 1
-            if self._users == 0:
+            self._users.discard(user)
+            if self._before and not self._users:
                 with _any_thread_may_set():
-                    self._limiter.restore_original_limits()
+                    for library, threads in self._before:
+                        library.set_num_threads(threads)
+                self._before = []
+
+    def _loaded_libraries(self) -> list[Any]:
+        # The search takes milliseconds, hence only after an import, which may have loaded one, as
+        # that of SciPy does.
+        modules = len(sys.modules)
+        if self._libraries is None or self._modules != modules:
+            controller = ThreadpoolController().select(user_api="blas")
+            self._libraries, self._modules = controller.lib_controllers, modules
+        return self._libraries
 
 
 @contextmanager
 def _any_thread_may_set() -> Iterator[None]:
-    """Lift threadpoolctl's rule that the thread which has set OpenBLAS once is the only one that may.
+    """Lift threadpoolctl's rule that only the thread which first set OpenBLAS may set it.
 
-    Since 3.8 the calls of all others do nothing while that thread lives: engines on a second thread
-    would not be limited, and a limit that another thread has to restore would stay for good.
+    Since 3.8 the calls of other threads do nothing while that thread lives: engines on a second
+    thread would not be limited, and another thread could not restore their limit.
     """
     release = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
     release(force=True)
-    yield
-    release(force=True)
+    try:
+        yield
+    finally:
+        release(force=True)
 
 
-one_blas_thread = _OneBlasThread()
+_limit = _Limit()

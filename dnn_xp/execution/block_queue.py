@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
+
+from dnn_xp.execution.workers import Workers
 
 Range = tuple[int, int]
 Read = Callable[[int, int], tuple[Any, ...]]
 
 
-class Blocks:
-    """Hands out (index, what `read` gave for the block)."""
+class BlockQueue:
+    """Hands out (index, what `read` returned for the block) in the order of the blocks."""
 
     def __init__(self, ranges: list[Range], read: Read) -> None:
         # A deque gives each entry to one thread alone, with an interpreter lock or without.
@@ -34,40 +35,78 @@ class Blocks:
         self._ranges.clear()
 
 
-class BlocksReadAhead:
-    """The same, with blocks read on a thread of their own while earlier ones are computed."""
+# What a slot holds in the end: a block, the error of reading it, or neither after a stop.
+_Slot = SimpleQueue[tuple[tuple[Any, ...] | None, BaseException | None]]
 
-    def __init__(self, ranges: list[Range], read: Read, depth: int) -> None:
-        self._ranges = enumerate(ranges)
+
+class ReadAheadQueue:
+    """The same, with blocks read on a thread of their own while earlier ones are computed.
+
+    Parameters
+    ----------
+    ranges, read
+        As above.
+    depth : int
+        Blocks read ahead.
+    reader : Workers
+        One thread, which `read` is called on.
+    """
+
+    def __init__(self, ranges: list[Range], read: Read, depth: int, reader: Workers) -> None:
+        self._ranges = deque(enumerate(ranges))
         self._read = read
+        self._reader = reader
+        self._stopped = False
         self._lock = threading.Lock()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader")
-        self._pending: deque[tuple[int, Future[tuple[Any, ...]]]] = deque()
-        for _ in range(depth):
+        self._pending: deque[tuple[int, _Slot]] = deque()
+        for _ in range(min(depth, len(ranges))):
             self._submit()
 
     def _submit(self) -> None:
-        for index, (start, stop) in itertools.islice(self._ranges, 1):
-            self._pending.append((index, self._reader.submit(self._read, start, stop)))
+        if not self._ranges:
+            return
+        index, (start, stop) = self._ranges.popleft()
+        slot: _Slot = SimpleQueue()
+        # The reader fills every slot that it is given, so that nobody waits for one in vain.
+        self._reader.submit(lambda: self._fill(slot, start, stop))
+        self._pending.append((index, slot))
+
+    def _fill(self, slot: _Slot, start: int, stop: int) -> None:
+        if self._stopped:
+            slot.put((None, None))
+            return
+        try:
+            slot.put((self._read(start, stop), None))
+        except BaseException as error:  # raised by the thread that asks for the block
+            slot.put((None, error))
 
     def __iter__(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
         while True:
             with self._lock:
                 if not self._pending:
                     return
-                index, future = self._pending.popleft()
-            try:
-                arguments = future.result()
-            finally:
-                del future  # an error must not be held by this frame, which it holds itself
+                index, slot = self._pending.popleft()
+            arguments, error = slot.get()
+            if error is not None:
+                try:
+                    raise error
+                finally:
+                    del error  # break the cycle of the error, its traceback and this frame
+            if arguments is None:
+                return
             with self._lock:
                 self._submit()
             yield index, arguments
             del arguments  # a block must not outlive its turn: peak memory is counted in blocks
 
     def stop(self) -> None:
-        """Hand out no more, and wait for the reading thread."""
+        """Hand out no more, and wait for the block that is being read."""
+        self._stopped = True
         with self._lock:
-            self._ranges = enumerate([])
+            self._ranges.clear()
             self._pending.clear()
-        self._reader.shutdown(wait=True, cancel_futures=True)
+        self._reader.submit(_nothing).wait()
+
+
+def _nothing() -> None:
+    """A task whose end says that the tasks before it have ended."""

@@ -1,28 +1,25 @@
 """Sums a function over blocks of examples, in a fixed order, on all cores.
 
-The engine knows no formula. It cuts m examples into blocks, calls a function on each block and adds
-up what comes back. Blocks stay in cache, several run at once (one Python thread each, BLAS held to
-one thread), and the sum is taken along a binary tree over the block numbers, so that neither the
-number of threads nor the order in which blocks happen to finish can change a bit of the result. A
-pairwise tree also keeps the rounding of a sum over n blocks at O(log n) instead of O(n).
+The engine knows no formula and no array library. It cuts m examples into blocks, calls a function on
+each block, and adds up the results. A block fits into the caches, and several are computed at once,
+each on a Python thread with one BLAS thread. The sum is taken along a binary tree over the block
+numbers, so that neither the number of threads nor the order in which blocks finish changes a bit of
+it. The rounding error of a pairwise sum over n blocks is O(log n) instead of O(n).
 """
 
 from __future__ import annotations
 
 import operator
 import threading
-import zlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from dnn_xp.backends.numpy.backend import UFUNC_BUFFER, keep_freed_memory, set_ufunc_buffer
-from dnn_xp.backends.numpy.parts import lent
-from dnn_xp.execution.blas_threads import one_blas_thread
-from dnn_xp.execution.block_queue import Blocks, BlocksReadAhead, Read
+from dnn_xp.backends.parallel_for import parallel_for
+from dnn_xp.execution.blas_threads import OneBlasThread
+from dnn_xp.execution.block_queue import BlockQueue, Read, ReadAheadQueue
+from dnn_xp.execution.workers import Work, Workers
 
 Result = TypeVar("Result")
 Contribution = tuple[Any, ...]
@@ -38,87 +35,79 @@ def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
 
 
 def blocks_in_flight(threads: int) -> int:
-    """Blocks at once where they are read ahead: those being computed, and one more waiting."""
+    """Blocks in memory where they are read ahead: those being computed, as many read, and one more."""
     return 2 * threads + 1
 
 
 def add(left: Contribution, right: Contribution) -> Contribution:
-    """Entry by entry sum of two contributions, into the left one where its library can."""
+    """Entrywise sum of two contributions, in place into the left one where its library can."""
     return tuple(map(operator.iadd, left, right))
 
 
 class _Tree:
-    """Adds contributions along a binary tree over block numbers, whatever order they arrive in.
+    """Adds contributions along a binary tree over block numbers, in whatever order they come.
 
-    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node waits for
-    its sibling; at most about log2(blocks) + threads wait at any time.
+    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node is kept
+    until its sibling comes; at most about log2(blocks) + threads nodes are kept at any time.
     """
 
     def __init__(self, combine: Callable[[Contribution, Contribution], Contribution]) -> None:
         self._combine = combine
-        self._waiting: dict[tuple[int, int], Contribution] = {}
+        self._kept: dict[tuple[int, int], Contribution] = {}
         self._lock = threading.Lock()
 
     def put(self, index: int, value: Contribution) -> None:
         level = 0
         while True:
             with self._lock:
-                sibling = self._waiting.pop((level, index ^ 1), None)
+                sibling = self._kept.pop((level, index ^ 1), None)
                 if sibling is None:
-                    self._waiting[level, index] = value
+                    self._kept[level, index] = value
                     return
             value = self._combine(sibling, value) if index & 1 else self._combine(value, sibling)
             level, index = level + 1, index >> 1
 
     def total(self) -> Contribution:
-        # What waits at the end are the left-over subtrees of a block count that is no power of two:
-        # one a level, the lowest level rightmost.
-        nodes = [self._waiting[key] for key in sorted(self._waiting)]
+        # Where the number of blocks is no power of two, several subtrees are left: at most one for
+        # each level, the lowest level rightmost.
+        nodes = [self._kept[key] for key in sorted(self._kept)]
         total = nodes[0]
         for node in nodes[1:]:
             total = self._combine(node, total)
         return total
 
 
-# What a waiting thread does to stay awake: 10 us of work that needs neither interpreter lock nor memory.
-_NAP = bytes(1 << 16)
-_NAPS = 20
-
-
-def _wait(helpers: list[Future[None]]) -> None:
-    """Wait for all, the first 0.2 ms awake.
-
-    To fall asleep and be woken takes a thread some 50 us, a tenth of a step that shares two
-    products. Helpers mostly have a part of a product left when the calling thread has none.
-    """
-    for _ in range(_NAPS):
-        if all(helper.done() for helper in helpers):
-            return
-        zlib.crc32(_NAP)
-    wait(helpers)
-
-
 class Engine:
     """Folds and maps functions over blocks of examples; use it as a context manager.
+
+    Ctrl-C may interrupt the calling thread anywhere: no thread stays behind, and BLAS gets its
+    threads back; see :mod:`dnn_xp.execution.workers`.
 
     Parameters
     ----------
     threads : int
-        Blocks computed at once, each on a Python thread. The threads are lent to the function of a
-        block that is alone, see :mod:`dnn_xp.backends.numpy.parts`. None is started before there is work
-        for it.
+        Blocks computed at once, each on a Python thread. The function of a block that is alone may
+        use them for parts of its own, see :mod:`dnn_xp.backends.parallel_for`. None is started before
+        there is work for it.
+
+    Attributes
+    ----------
+    threads : int
+        The same, or as many as the system could start.
     """
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._helpers = 0
+        self._helpers = Workers("dnn_xp")
+        self._reader = Workers("dnn_xp-reader")
+        self._one_blas_thread = OneBlasThread()
 
     def __enter__(self) -> Self:
-        keep_freed_memory()
-        # A setting of this thread alone; it goes to the helpers with the context.
-        self._users_buffer = set_ufunc_buffer(UFUNC_BUFFER)
-        one_blas_thread.acquire()
+        try:
+            self._one_blas_thread.acquire()
+        except BaseException:  # Ctrl-C, on the way out of `acquire` as well
+            self._one_blas_thread.release()
+            raise
         return self
 
     def __exit__(
@@ -127,9 +116,16 @@ class Engine:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close_pool()
-        set_ufunc_buffer(self._users_buffer)
-        one_blas_thread.release()
+        try:
+            self._helpers.close()
+            self._reader.close()
+        except BaseException:
+            # A second Ctrl-C does not wait: threads at work end with their block.
+            self._helpers.stop()
+            self._reader.stop()
+            raise
+        finally:
+            _surely(self._one_blas_thread.release)
 
     def fold(
         self,
@@ -143,7 +139,7 @@ class Engine:
     ) -> Contribution:
         """Sum of function(*read(start, stop)) over the blocks of [0, m), along a fixed tree.
 
-        What `function` returns is the engine's from then on: sums are taken into it.
+        `function` gives its result away: sums are written into it.
         """
         if block_size >= m:
             if not read_ahead:
@@ -180,14 +176,15 @@ class Engine:
         return [results[index] for index in range(len(results))]
 
     def _alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """function(*arguments), which may put the engine's threads to work on parts of its own."""
-        before = lent.set(self._share)
+        """function(*arguments), which may use the engine's threads for parts of its own."""
+        before = parallel_for.get()
         try:
+            parallel_for.set(self._parallel_for)
             return function(*arguments)
         finally:
-            lent.reset(before)
+            parallel_for.set(before)
 
-    def _share(self, work: Callable[[int], None], count: int) -> None:
+    def _parallel_for(self, work: Callable[[int], None], count: int) -> None:
         self._run(lambda part, _: work(part), lambda start, stop: (), count, 1, False)
 
     def _run(
@@ -199,11 +196,11 @@ class Engine:
         read_ahead: bool,
     ) -> None:
         ranges = block_ranges(m, block_size)
-        blocks: Blocks | BlocksReadAhead
-        blocks = (
-            BlocksReadAhead(ranges, read, self.threads + 1) if read_ahead else Blocks(ranges, read)
-        )
-
+        blocks: BlockQueue | ReadAheadQueue
+        if read_ahead and self._reader.grow(1):
+            blocks = ReadAheadQueue(ranges, read, self.threads + 1, self._reader)
+        else:
+            blocks = BlockQueue(ranges, read)
         failures: list[BaseException] = []
 
         def work() -> None:
@@ -215,32 +212,40 @@ class Engine:
                 failures.append(error)
                 blocks.stop()
 
-        helpers = self._start(work, min(self.threads, len(ranges)) - 1)
         try:
+            helpers = self._help(work, min(self.threads, len(ranges)) - 1)
             work()
-            _wait(helpers)
+            if helpers is not None:
+                helpers.wait()
         finally:
-            blocks.stop()
+            _surely(blocks.stop)
         if failures:
             try:
-                raise failures[0]
+                raise _to_raise(failures)
             finally:
-                # Or the error would hold this frame, this frame the error, and both the failed block.
+                # Break the cycle of the error, its traceback and this frame, so that the failed
+                # block is freed now, not at the next collection.
                 failures.clear()
 
-    def _start(self, work: Callable[[], None], count: int) -> list[Future[None]]:
-        """Have `count` helpers work besides the calling thread."""
+    def _help(self, work: Callable[[], None], count: int) -> Work | None:
+        """Have up to `count` helpers work beside the calling thread."""
         if count == 0:
-            return []
-        if self._pool is None or count > self._helpers:
-            self._close_pool()
-            # No larger than this: a pool starts a thread more while one is about to become idle.
-            self._pool = ThreadPoolExecutor(count, thread_name_prefix="dnn_xp")
-            self._helpers = count
-        # With the caller's context, so that np.errstate and the buffer's size hold on every thread.
-        return [self._pool.submit(copy_context().run, work) for _ in range(count)]
+            return None
+        started = self._helpers.grow(count)
+        if started < count:
+            self.threads = 1 + started
+        return self._helpers.submit(work, min(count, started))
 
-    def _close_pool(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool, self._helpers = None, 0
+
+def _to_raise(failures: list[BaseException]) -> BaseException:
+    """The first, but Ctrl-C before all: the caller may handle the others and go on."""
+    return next((each for each in failures if isinstance(each, KeyboardInterrupt)), failures[0])
+
+
+def _surely(action: Callable[[], None]) -> None:
+    """Call an action that may be called again after an interruption; it ends even if Ctrl-C comes."""
+    try:
+        action()
+    except BaseException:
+        action()
+        raise

@@ -1,4 +1,4 @@
-"""How many threads compute."""
+"""The number of threads that compute."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def default_threads() -> int:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity call
         allowed = os.cpu_count() or 1
-    # OpenMP allows a list for nested levels ("4,2"); the outermost one is meant here.
+    # OpenMP allows a list for nested levels ("4,2"), the outermost level first.
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return max(1, min(allowed, int(wanted))) if wanted.isdigit() else allowed
 
 
 def threads_used(threads: int | None, backend: Backend) -> int:
-    """Threads that blocks are computed on: as many as asked for, or allowed, where a library takes several."""
+    """Threads that compute blocks: those asked for or allowed, or one where the library allows no more."""
     wanted = default_threads() if threads is None else check_int("threads", threads, at_least=1)
     return wanted if backend.python_threads else 1

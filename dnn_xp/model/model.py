@@ -20,6 +20,7 @@ from dnn_xp.backends import (
     with_precision,
 )
 from dnn_xp.common.checks import check_examples
+from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
 from dnn_xp.data import (
@@ -191,6 +192,7 @@ class Model:
         labels = self._classes()[self.backend.to_host(codes)]
         return labels if labels.dtype.kind == "U" else convert(labels, backend_named("numpy"), X)
 
+    @in_own_context
     def evaluate(
         self,
         X: Any,
@@ -278,6 +280,7 @@ class Model:
         check_finite(source, "X", within=self.dtype if self.standardization is None else None)
         return source
 
+    @in_own_context
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
         source = place(self._checked(X, examples), self.backend)
         with self._at_work(threads) as objective:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.checks import check_float, check_int
+from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import describe
@@ -192,6 +193,7 @@ class GradientCheckArguments(Problem):
 
 
 @takes(GradientCheckArguments)
+@in_own_context
 def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     """Compare the gradient that training uses with central differences of the cost that it reports.
 
@@ -252,7 +254,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         # layer before are off.
         biases = weight_mask(network.sizes, dtype="float64", xp=np) == 0.0
         theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
-    with Engine(run.threads) as engine:
+    with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
         data = place_data(run, prepared, engine, standardization=standardization)
         seeds = rng.integers(-(2**31), 2**31, size=len(network.keep_probs)).tolist()

@@ -104,7 +104,11 @@ class Placed:
             standardization=self.standardization,
             flat_targets=self.flat_targets,
             history=state.history(self.metric),
-            record=run.record._replace(block_size=size, blocks=-(-at_once // size)),
+            record=run.record._replace(
+                block_size=size,
+                blocks=-(-at_once // size),
+                threads=min(run.record.threads, self.objective.engine.threads),
+            ),
             settings=settings,
             stopped=state.stopped,
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from dnn_xp.backends import with_precision
 from dnn_xp.common.checks import check_truth
+from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -27,6 +28,7 @@ from dnn_xp.training.state import State, as_json
 
 
 @takes(TrainArguments)
+@in_own_context
 def train(arguments: TrainArguments) -> Model:
     """Train a deep fully connected network: [LINEAR -> g] x (L-1) -> LINEAR -> output.
 

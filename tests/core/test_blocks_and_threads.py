@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import dnn_xp
 from dnn_xp.backends import backend_named
 from dnn_xp.backends.numpy import products
-from dnn_xp.backends.numpy.backend import UFUNC_BUFFER
+from dnn_xp.backends.numpy.settings import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
-from dnn_xp.execution.block_queue import Blocks
+from dnn_xp.execution.block_queue import BlockQueue
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.memory import Pass, Values, make_plan
 from dnn_xp.execution.objective import Examples, Objective
@@ -394,7 +394,7 @@ def test_helpers_are_waited_for(late):
 def test_each_block_is_handed_to_one_thread_alone():
     """Where there is no interpreter lock, this is what is left to get wrong."""
     ranges = [(start, start + 1) for start in range(20_000)]
-    blocks = Blocks(ranges, lambda start, stop: (start,))
+    blocks = BlockQueue(ranges, lambda start, stop: (start,))
     barrier = threading.Barrier(8, timeout=20)
 
     def take(_):
@@ -417,8 +417,9 @@ def test_errstate_holds_on_every_thread():
         assert engine.fold(overflow, lambda start, stop: (start,), 2, 1) == (np.inf,)
 
 
-def test_the_ufunc_buffer_is_the_engines_on_every_thread_and_the_users_afterwards():
+def test_the_ufunc_buffer_is_numpys_backend_on_every_thread_and_the_users_afterwards():
     barrier = threading.Barrier(2, timeout=20)
+    active = backend_named("numpy").active
 
     def size(start):
         barrier.wait()
@@ -426,9 +427,9 @@ def test_the_ufunc_buffer_is_the_engines_on_every_thread_and_the_users_afterward
 
     before = np.setbufsize(4096)
     try:
-        with Engine(2) as engine:
+        with active(), Engine(2) as engine:
             assert engine.fold(size, lambda start, stop: (start,), 2, 1) == (2 * UFUNC_BUFFER,)
-            with Engine(1):
+            with active():
                 pass
             assert np.getbufsize() == UFUNC_BUFFER
         assert np.getbufsize() == 4096

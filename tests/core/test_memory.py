@@ -82,7 +82,7 @@ def in_lock_step(monkeypatch):
 def measured(monkeypatch, plans, in_lock_step):
     """Trains; the bytes that took at its peak, and its plan."""
     # An untouched array of 31 MiB, freed at once, that only tells the C library to keep memory.
-    monkeypatch.setattr("dnn_xp.execution.engine.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("dnn_xp.backends.numpy.settings.keep_freed_memory", lambda: None)
 
     def train(*given, **how):
         how = ALWAYS | ({"epochs": 1} if "batch_size" in how else {"iterations": 2}) | how

@@ -13,7 +13,8 @@ from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
-from dnn_xp.backends.numpy.parts import lent, part_count
+from dnn_xp.backends.numpy.parts import part_count
+from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.block_size import auto_block_size
 
 # (n, k, p): one for each way, with a rest after whole pieces where there are pieces.
@@ -142,11 +143,11 @@ def test_a_product_in_parts(shape, orders):
         for part in reversed(range(count)):
             work(part)
 
-    before = lent.set(backwards)
+    before = parallel_for.set(backwards)
     try:
         product = products.matmul(x1, x2)
     finally:
-        lent.reset(before)
+        parallel_for.reset(before)
     assert counts == [part_count(n, k, p)]
     assert counts[0] > 1
     np.testing.assert_array_equal(product, x1 @ x2)
@@ -154,20 +155,20 @@ def test_a_product_in_parts(shape, orders):
     assert product.flags.c_contiguous
 
 
-def test_parts_are_taken_only_where_threads_are_lent_and_worth_waking(monkeypatch):
+def test_parts_are_taken_only_where_threads_are_free_and_worth_waking(monkeypatch):
     def refuse(*_):
         raise AssertionError("in parts")
 
     monkeypatch.setattr(products, "in_parts", refuse)
     W, X = np.ones((20, 12288), np.float32), np.ones((12288, 209), np.float32)
     products.matmul(W, X)
-    before = lent.set(lambda work, count: None)
+    before = parallel_for.set(lambda work, count: None)
     try:
         products.matmul(W[:, :5000], X[:5000])
         with pytest.raises(AssertionError, match="in parts"):
             products.matmul(W, X)
     finally:
-        lent.reset(before)
+        parallel_for.reset(before)
 
 
 def test_other_shapes_are_numpys():

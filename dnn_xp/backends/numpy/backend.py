@@ -15,6 +15,7 @@ import numpy as np
 from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy.layers import lowering
 from dnn_xp.backends.numpy.products import matmul
+from dnn_xp.backends.numpy.settings import numpy_settings
 from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array, Namespace
 
@@ -25,30 +26,6 @@ def memory_available() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on macOS, not on Windows
         return None
-
-
-def keep_freed_memory() -> None:
-    """Make the C library keep the memory of freed arrays for the next ones, on glibc.
-
-    Pure formulas make a new array at every step. glibc gives each array above a threshold back to
-    the system as soon as it is freed, and the next one is paid for page by page: a gradient of
-    28-32-32-1 over 8192 examples took 4.4 ms that way and 1.8 ms without. glibc raises the
-    threshold to the largest block freed so far, up to 32 MiB, so freeing one untouched array of
-    nearly that size is enough. Twice as much may then stay with the process for reuse. Elsewhere
-    this does nothing.
-    """
-    np.empty(31 << 20, dtype=np.uint8)
-
-
-# Elements of the buffer that NumPy's ufuncs may copy operands into. It does so, to no end, whenever
-# two rows of a matrix fit: with the usual 8192, adding b to a (300, 864) float32 array took twice
-# as long.
-UFUNC_BUFFER = 1024
-
-
-def set_ufunc_buffer(elements: int) -> int:
-    """Set the buffer for this thread, and return what it was."""
-    return np.setbufsize(elements)
 
 
 # Smaller arrays are through before another operand has been found.
@@ -200,4 +177,5 @@ def numpy_backend(blas: str = "auto") -> Backend:
         # More than 2 MiB gains nothing, and less than 1 MiB costs calls.
         block_bytes=min(max(_core_cache(), 1 << 20), 2 << 20),
         blas=used,
+        active=numpy_settings,
     )

@@ -32,7 +32,8 @@ from threadpoolctl import threadpool_info
 
 from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
-from dnn_xp.backends.numpy.parts import WORTH_PARTS, in_parts, lent
+from dnn_xp.backends.numpy.parts import WORTH_PARTS, in_parts
+from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.formulas.types import Array
 
 # Processors, as OpenBLAS names them, for which it has kernels that do not pack.
@@ -83,8 +84,8 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
     elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         # The same call of BLAS as by matmul, found sooner.
         return np.dot(x1, x2)
-    if multiplications >= WORTH_PARTS and (share := lent.get()) is not None:
-        return in_parts(whole, x1, x2, share)
+    if multiplications >= WORTH_PARTS and (on_threads := parallel_for.get()) is not None:
+        return in_parts(whole, x1, x2, on_threads)
     product = whole(x1, x2)
     return product if any_order or product.flags.c_contiguous else np.ascontiguousarray(product)
 
