@@ -19,6 +19,7 @@ from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.network import Network, weight_mask
 from dnn_xp.model.model import Model
@@ -242,6 +243,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     # Where a full-batch training of this network would compute, since that is what is checked.
     run = decide(asked, prepared, model=model)
     network = run.network
+    check_host_memory(run.plan, network.parameter_count)
     if model is not None:
         theta = model.backend.to_host(model.theta).astype(np.float64)
     elif arguments.parameters is not None:

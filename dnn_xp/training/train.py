@@ -15,6 +15,7 @@ from dnn_xp.backends import with_precision
 from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments, takes
@@ -53,6 +54,8 @@ def train(arguments: TrainArguments) -> Model:
         way out. What needs no data is checked before X and Y are read.
     DivergenceError
         When the cost becomes NaN or infinite; its ``model`` is the last good one.
+    MemoryError
+        When the plan needs more than the memory there is, before anything is allocated for it.
     RuntimeError
         When CUDA cannot be used and ``fallback=False``.
 
@@ -131,6 +134,7 @@ def begin(arguments: TrainArguments) -> Begun:
         theta = model.backend.to_host(model.theta)
         return Begun(run, prepared, theta, "warm start", rng, model.standardization)
     given = arguments.layers
+    check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
     theta = initial_parameters(run.network, rule, rng=rng, scale=asked.initial_scale)
