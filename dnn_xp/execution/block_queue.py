@@ -34,6 +34,9 @@ class BlockQueue:
         """Hand out no more."""
         self._ranges.clear()
 
+    def join(self) -> None:
+        """Wait for nothing: each thread reads for itself."""
+
 
 # What a slot holds in the end: a block, the error of reading it, or neither after a stop.
 _Slot = SimpleQueue[tuple[tuple[Any, ...] | None, BaseException | None]]
@@ -100,13 +103,34 @@ class ReadAheadQueue:
             del arguments  # a block must not outlive its turn: peak memory is counted in blocks
 
     def stop(self) -> None:
-        """Hand out no more, and wait for the block that is being read."""
+        """Hand out no more."""
         self._stopped = True
         with self._lock:
             self._ranges.clear()
             self._pending.clear()
+
+    def join(self) -> None:
+        """Wait for the block that is being read."""
         self._reader.submit(_nothing).wait()
 
 
 def _nothing() -> None:
     """A task whose end says that the tasks before it have ended."""
+
+
+def read_ahead(
+    ranges: list[Range], read: Read, depth: int
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The blocks in order, `depth` of them read ahead on a thread that ends with this iterator."""
+    reader = Workers("dnn_xp-reader")
+    try:
+        if not reader.grow(1):
+            yield from BlockQueue(ranges, read)
+            return
+        blocks = ReadAheadQueue(ranges, read, depth, reader)
+        try:
+            yield from blocks
+        finally:
+            blocks.stop()
+    finally:
+        reader.close()

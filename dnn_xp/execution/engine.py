@@ -219,6 +219,7 @@ class Engine:
                 helpers.wait()
         finally:
             _surely(blocks.stop)
+            blocks.join()
         if failures:
             try:
                 raise _to_raise(failures)

@@ -350,7 +350,7 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is something else than a dnn_xp model.
+        When it is no dnn_xp model, or not the file that was saved: a digest covers every bit.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from dnn_xp.backends.staging import received
 from dnn_xp.data import ArraySource
 from dnn_xp.data.sources.subset import side_by_side
+from dnn_xp.execution.block_queue import read_ahead
 from dnn_xp.execution.objective import Examples
 from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.types import Array
@@ -106,27 +106,25 @@ class Batches:
         starts = np.arange(0, self._examples.m, self.shuffle_run)
         if len(starts) > 1:
             starts = rng.permutation(starts)
-        with ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader") as reader:
-            ahead = reader.submit(self._read, starts[0])
-            for following in (*starts[1:], None):
-                run = ahead.result()
-                if following is not None:
-                    ahead = reader.submit(self._read, following)
-                with received(*run) as (X, Y, weights):
-                    yield from self._shuffled(
-                        Examples(
-                            side_by_side(ArraySource(X)),
-                            ArraySource(Y),
-                            None if weights is None else ArraySource(weights),
-                        ),
-                        rng,
-                    )
+        runs = [
+            (start, min(start + self.shuffle_run, self._examples.m)) for start in starts.tolist()
+        ]
+        for _, run in read_ahead(runs, self._read, 1):
+            with received(*run) as (X, Y, weights):
+                yield from self._shuffled(
+                    Examples(
+                        side_by_side(ArraySource(X)),
+                        ArraySource(Y),
+                        None if weights is None else ArraySource(weights),
+                    ),
+                    rng,
+                )
+            del run, X, Y, weights  # before the next run is taken and the one after it read
 
-    def _read(self, start: int) -> tuple[Any, Any, Any]:
+    def _read(self, start: int, stop: int) -> tuple[Any, Any, Any]:
         """X, Y and weights of a run, or what is on its way to the device of them."""
-        stop = min(int(start) + self.shuffle_run, self._examples.m)
-        X, Y, weights = self._examples.block_ahead(int(start), stop)
+        X, Y, weights = self._examples.block_ahead(start, stop)
         if isinstance(X, np.ndarray):
             # Here, beside the arithmetic.
-            X = side_by_side(ArraySource(X)).block(0, stop - int(start))
+            X = side_by_side(ArraySource(X)).block(0, stop - start)
         return X, Y, weights

@@ -138,6 +138,14 @@ def test_an_engine_interrupted_wherever_python_looks_for_signals(
     assert number > 100
 
 
+def batches_from_a_file(path, monkeypatch):
+    monkeypatch.setattr("dnn_xp.training.batches._SHUFFLE_BYTES", 2800)
+    X = np.random.default_rng(0).standard_normal((300, 6)).astype("float32")
+    np.save(path, X)
+    how = {"examples": "rows", "hidden": [4], "epochs": 1, "batch_size": 100, "threads": 2}
+    return lambda: dnn_xp.train(path, X[:, 0] > 0, **how)
+
+
 @pytest.fixture(scope="module")
 def model():
     X = np.random.default_rng(0).standard_normal((6, 3000)).astype("float32")
@@ -145,19 +153,20 @@ def model():
 
 
 def test_predict_and_train_interrupted_at_many_places(
-    model, several_blas_threads, no_deadlock, rng
+    model, several_blas_threads, no_deadlock, rng, tmp_path, monkeypatch
 ):
     X = rng.standard_normal((6, 3000)).astype("float32")
     given = {"hidden": [8], "iterations": 2, "threads": 2, "block_size": 1000}
     for action in (
         lambda: model.predict(X, threads=2),
         lambda: dnn_xp.train(X, X[0] > X[1], **given),
+        batches_from_a_file(tmp_path / "X.npy", monkeypatch),
     ):
         action()
         before, number = settings(), 1
         while interrupted(number, action):
             assert_nothing_is_left(before)
-            number += int(rng.integers(1, 100))
+            number += int(rng.integers(1, 400))
         assert number > 500
 
 
