@@ -1,4 +1,4 @@
-"""How large a block of examples is."""
+"""The number of examples in a block."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def block_size_of(
     block_size: str | int, sizes: Sequence[int], *, dtype: str, backend: Backend
 ) -> Callable[[int], int]:
     """Examples per block as the user chose, "auto" or a number, given the number of examples."""
-    if block_size != "auto":
+    if not (isinstance(block_size, str) and block_size == "auto"):
         size = check_int("block_size", block_size, at_least=1)
         return lambda m: min(size, m)
     # Asked for at every step, with one or two values of m.

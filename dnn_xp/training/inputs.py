@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import counted
 from dnn_xp.data import (
     Source,
     Targets,
@@ -18,7 +20,7 @@ from dnn_xp.data import (
     check_same_library,
     encode_targets,
     encode_weights,
-    finish,
+    finalize_moments,
     merge_moments,
     working_dtype,
 )
@@ -132,8 +134,11 @@ def prepare(
         **common,
     )
     if others.n_y != targets.n_y:
-        msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation Y",
+            f"{counted(others.n_y, 'output')} per example",
+            (f"targets of {counted(targets.n_y, 'output')}, like ", Argument("Y")),
+        )
     return replace(prepared, validation=(held_out, others.source))
 
 
@@ -148,8 +153,11 @@ def examples_held_out(fraction: float, m: int) -> int:
     """How many of m examples a fraction sets aside."""
     held_out = round(m * fraction)
     if not 0 < held_out < m:
-        msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation",
+            f"{fraction:g}, which leaves {held_out} of {m} examples to validate on",
+            "a fraction of the examples such as 0.1",
+        )
     return held_out
 
 
@@ -210,6 +218,10 @@ def finite_or_standardized(
         )
     if not (np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all()):
         check_finite(X, "X")
-        msg = "X holds values too large to be standardized in float64; scale it down first"
-        raise ValueError(msg)
-    return finish(moments)
+        raise ArgumentValueError(
+            "X",
+            "values too large to be standardized in float64",
+            "of a scale whose squares float64 holds",
+            "scale it down first",
+        )
+    return finalize_moments(moments)

@@ -9,6 +9,8 @@ from typing import Any
 
 from dnn_xp.backends import Backend
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import describe
 from dnn_xp.data import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
@@ -207,11 +209,11 @@ def rate_at(schedule: Schedule, iteration: int) -> float:
     given = schedule(iteration)
     try:
         rate = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rate = math.nan
     if not 0.0 <= rate < math.inf:
-        msg = f"learning_rate({iteration}) gave {given!r}; a finite number >= 0 is wanted"
-        raise ValueError(msg)
+        name = f"learning_rate({iteration})"
+        raise ArgumentValueError(name, describe(given), "a finite number >= 0")
     return rate
 
 
