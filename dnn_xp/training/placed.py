@@ -175,7 +175,7 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     """One update of these examples: ``(arrays, scalars, seeds) -> arrays``, pure.
 
     Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
-    *optimizer) gives (theta, *optimizer).
+    *optimizer) gives (theta, *optimizer), and J of the batch before them with `batch_costs`.
     """
     assert run.optimizer is not None
     xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
@@ -195,7 +195,11 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
 
     def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
-        gradient = objective.gradient(theta, Batch(examples, chosen), seeds)
+        batch = Batch(examples, chosen)
+        if run.asked.batch_costs:
+            J, gradient = objective.cost_and_gradient(theta, batch, seeds)
+            return J, *update(theta, gradient, optimizer, scalars)
+        gradient = objective.gradient(theta, batch, seeds)
         return update(theta, gradient, optimizer, scalars)
 
     return full_batch if run.batch_size is None else mini_batch

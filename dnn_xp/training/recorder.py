@@ -104,6 +104,9 @@ class Recorder:
         self._last = state.last
         self._best, self._best_cost = state.best, state.best_cost
         self._best_iteration, self._since_best = state.best_iteration, state.since_best
+        # The mean cost of each epoch's batches; kept by the state up to its last report.
+        self.batch_costs = list(state.batch_costs)
+        self._kept_batch_costs = len(self.batch_costs)
         self.stopped: StopReason | None = None
 
     @property
@@ -129,6 +132,7 @@ class Recorder:
                 self._flush()
         # Not before: Ctrl-C while a cost is taken leaves the report before this one.
         self._after = after
+        self._kept_batch_costs = len(self.batch_costs)
         if self._rng is not None:
             self._random = self._rng.bit_generator.state
         return self._left <= 0 or self.stopped is not None
@@ -151,6 +155,7 @@ class Recorder:
             best_cost=self._best_cost,
             best_iteration=self._best_iteration,
             since_best=self._since_best,
+            batch_costs=tuple(self.batch_costs[: self._kept_batch_costs]),
             stopped=self.stopped or stopped,
         )
 

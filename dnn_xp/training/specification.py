@@ -276,7 +276,7 @@ class Specification(Problem):
     True
     >>> Specification(l2=-1)
     Traceback (most recent call last):
-    ValueError: l2 must be a finite number >= 0; got -1
+    dnn_xp.common.errors.ArgumentValueError: l2 must be a finite number >= 0; got -1
     """
 
     optimizer: str | Optimizer = option(
@@ -358,6 +358,15 @@ class Specification(Problem):
         "dropout, one forward pass otherwise.",
         text="int",
     )
+    batch_costs: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "keep the mean cost of each epoch's batches beside the exact cost of each report",
+        "In ``model.history.batch_costs``; it costs nothing beyond the updates, where a report takes "
+        "a pass over all examples: with a larger ``report_every`` it shows the epochs between.",
+        flag=False,
+    )
     verbose: bool = option(
         False,
         check_bool,
@@ -409,6 +418,13 @@ class Specification(Problem):
                 str(self.iterations),
                 ("left out where ", Argument("batch_size"), " is given"),
                 ("it counts full-batch updates: pass ", Argument("epochs")),
+            )
+        if self.batch_costs and self.batch_size is None:
+            raise ArgumentValueError(
+                "batch_costs",
+                "True",
+                ("left out where ", Argument("batch_size"), " is"),
+                "full batches report the exact cost at no cost",
             )
         if self.is_lbfgs:
             self._check_lbfgs()
