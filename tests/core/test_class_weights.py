@@ -113,7 +113,7 @@ def test_it_is_written_down():
         (
             {0: 1.0, 7: 1.0},
             ValueError,
-            "class_weight | the unknown labels 7 and no weight for 1 | ...",
+            "class_weight | the unknown labels 7 and no weight for True | ...",
         ),
         ({"0": 1.0, "1": 1.0}, ValueError, "class_weight | the unknown labels '0', '1' and ..."),
         ({0: 0.0, 1: 0.0}, ValueError, "class_weight | 0 for all classes of Y | ..."),
