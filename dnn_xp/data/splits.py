@@ -53,14 +53,21 @@ class Split:
         Examples, and the first of the last ones that are set aside where these are.
     testing : array of int, optional
         Positions of those set aside, increasing; None where they are the last ones.
-    said : str
-        How they were chosen.
+    how : str
+        How random ones were chosen.
     """
 
     m: int
     first: int
     testing: Positions | None
-    said: str
+    how: str = ""
+
+    @property
+    def said(self) -> str:
+        """How many are set aside, and how they were chosen."""
+        if self.testing is None:
+            return f"the last {self.held_out} of {self.m} examples"
+        return f"{self.held_out} of {self.m} examples, {self.how}"
 
     @property
     def held_out(self) -> int:
@@ -138,7 +145,7 @@ def choose_split(
                 "groups of neighbours where the last examples are set aside",
                 "sort the examples by group, or let whole groups be drawn from examples in memory",
             )
-        return Split(m, first, None, f"the last {m - first} of {m} examples")
+        return Split(m, first, None)
     if groups is not None:
         testing = draw_groups(groups, held_out, rng, codes)
         whole = counted(len(np.unique(groups[testing])), "group")
@@ -149,7 +156,7 @@ def choose_split(
         how = "drawn within each class"
     else:
         testing, how = np.sort(rng.permutation(m)[:held_out]), "drawn at random"
-    return Split(m, m, testing, f"{len(testing)} of {m} examples, {how}")
+    return Split(m, m, testing, how)
 
 
 def classes_missing(

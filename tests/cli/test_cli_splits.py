@@ -31,9 +31,7 @@ def train(table, *options):
 def test_the_test_split_is_stratified(table, capsys):
     train(table, "--exclude", "who", "--validation", "0.1")
     said = capsys.readouterr().out
-    assert (
-        "200 to train on, 50 of 250 examples, drawn within each class to test on (seed 0)" in said
-    )
+    assert "200 to train on, 50 to test on (drawn within each class, seed 0)" in said
     assert "20 of 200 examples, drawn within each class" in said
 
 
@@ -41,11 +39,11 @@ def test_groups_and_the_last_part(table, capsys):
     model = train(table, "--groups", "who", "--validation", "0.1")
     said = capsys.readouterr().out
     assert model.settings["feature_names"] == ["a", "b"]
-    assert "50 of 250 examples, in 5 groups of 25 to test on" in said
+    assert "50 to test on (in 5 groups of 25, seed 0)" in said
     assert model.settings["validation"] == "20 of 200 examples, in 2 groups of 20"
     options = ("--test-part", "last", "--validation", "0.1", "--validation-part", "last")
     model = train(table, "--exclude", "who", *options)
-    assert "200 to train on, the last 50 of 250 examples to test on" in capsys.readouterr().out
+    assert "200 to train on, the last 50 to test on" in capsys.readouterr().out
     assert model.settings["validation"].startswith("the last 20 of 200 examples")
 
 

@@ -170,11 +170,11 @@ def _held_out(
             f"{fraction:g} of classes that have one example each",
             "0 where no class has two examples",
         )
-    said = f"{m - tests:,} to train on, {split.said} to test on"
-    if not examples.X.in_memory:
-        said += " (too large for the memory, hence not shuffled)"
-    elif not last:
-        said += f" (seed {seed})"
+    if split.testing is None:
+        said = f"{m - tests:,} to train on, the last {tests:,} to test on"
+        said += "" if last else " (too large for the memory, hence not shuffled)"
+    else:
+        said = f"{m - tests:,} to train on, {tests:,} to test on ({split.how}, seed {seed})"
     if classes is None or codes is None:
         return chosen, said
     testing = count_classes(codes[chosen], len(classes))
