@@ -147,7 +147,7 @@ def _held_out(
             f"{fraction:g}, which leaves {count} of {m} examples to test on",
             "a fraction of the examples such as 0.2, or 0 for no test",
         )
-    named = {name: options.get(name) for name in ("cost", "output_activation")}
+    named: dict[str, Any] = {name: options.get(name) for name in ("cost", "output_activation")}
     targets = encode_targets(examples.Y, m=m, n_x=examples.X.n, examples="rows", **named)
     classes = targets.classes if has_classes(targets) else None
     codes = None if classes is None else class_codes(targets.source, len(classes))
