@@ -3,6 +3,7 @@
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.errors import ArgumentError
 from dnn_xp.course import backward, forward
+from dnn_xp.data.splits import SplitWarning
 from dnn_xp.execution.devices import devices
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.objective import BlockSizeWarning
@@ -31,6 +32,7 @@ __all__ = [
     "Network",
     "Plan",
     "Specification",
+    "SplitWarning",
     "StopReason",
     "backward",
     "devices",

@@ -194,7 +194,7 @@ def _cuda_where_it_pays(step_operations: float) -> tuple[Backend, str]:
     return numpy_backend(), f"{reason}, but CUDA cannot be used: {problem}"
 
 
-def _level_of_user() -> int:
+def level_of_user() -> int:
     """Stack level of the line that called this package, counted from the caller of this function."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dnn_xp":
@@ -235,5 +235,5 @@ def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
             (Pass("device", "cpu"), ", or ", Pass("fallback", True), " to fall back to the CPU"),
         )
     warning = DeviceFallbackWarning(device, problem)
-    warnings.warn(warning, stacklevel=_level_of_user())
+    warnings.warn(warning, stacklevel=level_of_user())
     return numpy_backend(), f"fell back to the CPU: {problem}"

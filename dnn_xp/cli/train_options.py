@@ -79,6 +79,21 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         help="share of the examples held out to test the model on (default: %(default)s; 0: none)",
     )
 
+    what.add_argument(
+        "--test-part",
+        type=names("--test-part", ("auto", "last")),
+        default="auto",
+        metavar="NAME",
+        help="auto: random examples, drawn within each class (the last ones of what does not fit "
+        "into memory); last: those at the end, as for time series (default: auto)",
+    )
+    what.add_argument(
+        "--groups",
+        metavar="COL",
+        help="column of groups (patients, households) that the splits for test and validation "
+        "keep whole; no feature",
+    )
+
     groups = {
         name: parser.add_argument_group(name) for name in ("network", "training", "computing")
     }

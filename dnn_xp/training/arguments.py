@@ -12,8 +12,9 @@ from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
 from dnn_xp.common.checks import check_callable, check_int, check_sequence
-from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
+from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.model.model import Model
 from dnn_xp.training.initial import given_layers
 from dnn_xp.training.options import about, checks_of, of_each_layer, option, option_of
@@ -92,9 +93,17 @@ class Arguments(Specification):
 
     sample_weight: Any = option(
         None,
-        None,
+        check_sample_weight,
         "array (m,), optional",
         "weights of the examples; only their ratios matter",
+        flag=False,
+    )
+    validation_groups: Any = option(
+        None,
+        None,
+        "array (m,), optional",
+        "group of each example (a patient, a household), for validation=fraction",
+        "Whole groups are set aside, together as near to the fraction as the draw allows.",
         flag=False,
     )
     warm_start: Model | None = option(
@@ -129,6 +138,13 @@ class Arguments(Specification):
             self._set(validation=None, validation_pair=tuple(pair))
         if check_model("warm_start", self.warm_start) is not None:
             self._take_from_model(self.warm_start)
+        if self.validation_groups is not None and self.validation is None:
+            raise ArgumentValueError(
+                "validation_groups",
+                describe(self.validation_groups),
+                ("left out unless ", Argument("validation"), " is a fraction"),
+                (Pass("validation", 0.1),),
+            )
         super().__post_init__()
 
     @property

@@ -18,6 +18,7 @@ from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.common.text_tables import text_table
+from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Examples, Objective
@@ -156,7 +157,10 @@ class GradientCheckArguments(Problem):
         "When left out, W is drawn by `initialization` and b with standard deviation 0.1.",
     )
     sample_weight: Any = option(
-        None, None, "array (m,), optional", "weights of the examples; only their ratios matter"
+        None,
+        check_sample_weight,
+        "array (m,), optional",
+        "weights of the examples; only their ratios matter",
     )
     epsilon: float = option(
         _EPSILON,

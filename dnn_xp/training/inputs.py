@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.backends.choice import level_of_user
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.data import (
@@ -25,7 +27,27 @@ from dnn_xp.data import (
     working_dtype,
 )
 from dnn_xp.data.finite import examples_of_a_block
-from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
+from dnn_xp.data.sources.subset import side_by_side
+from dnn_xp.data.splits import (
+    Split,
+    SplitWarning,
+    choose_split,
+    classes_missing,
+    group_codes,
+    said_of_missing,
+)
+from dnn_xp.data.targets.classes import (
+    ClassWeight,
+    Codes,
+    WeightedSource,
+    check_weighable,
+    class_codes,
+    count_classes,
+    has_classes,
+    said_of_weights,
+    weights_of_classes,
+)
+from dnn_xp.data.targets.weights import weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
@@ -46,7 +68,7 @@ class Prepared:
     targets : Targets
         What Y means, with the source of the training targets.
     weights : Source or None
-        Sample weights of mean 1.
+        Weights of the examples, of mean 1.
     validation : pair of Source, or None
         X and Y to validate on.
     dtype : str
@@ -55,6 +77,8 @@ class Prepared:
         What was copied to split off the validation examples.
     flat_targets : bool
         Whether Y was one-dimensional.
+    notes : dict
+        What was decided of validation and class weights, for the settings of the model.
     """
 
     X: Source
@@ -64,6 +88,7 @@ class Prepared:
     dtype: str
     copied_bytes: int = 0
     flat_targets: bool = True
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def held_bytes(self) -> int:
@@ -93,12 +118,15 @@ def prepare(
     dtype: str | None,
     sample_weight: Any,
     validation: Any = None,
+    last: bool = False,
+    groups: Any = None,
     model: Model | None = None,
     rng: np.random.Generator,
 ) -> Prepared:
     """Check everything that was brought, and split off the validation examples; X is not read for NaN yet.
 
-    `validation` is a fraction or a pair (X, Y). `model` brings cost, classes and number of features.
+    `validation` is a fraction or a pair (X, Y); of a fraction, `last` and `groups` say which
+    examples. `model` brings cost, classes and number of features.
     """
     examples = asked.examples
     source = as_source(X, examples=examples)
@@ -114,13 +142,88 @@ def prepare(
     }
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
-    weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
+    check_weighable(targets, asked.class_weight)
+    weights = weight_source(sample_weight, m=source.m)
     flat = targets.n_y == 1 and _is_flat(Y)
     prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat)
-    if validation is None:
-        return prepared
     if isinstance(validation, float):
-        return _split(prepared, validation, rng)
+        classes = targets.classes if has_classes(targets) else None
+        codes = None if classes is None else class_codes(targets.source, len(classes))
+        split = choose_split(
+            source.m,
+            examples_held_out(validation, source.m),
+            rng,
+            last=last or not (source.in_memory and targets.source.in_memory),
+            codes=codes,
+            groups=None if groups is None else group_codes(groups, m=source.m),
+        )
+        prepared = _set_aside(prepared, split, codes)
+    elif validation is not None:
+        prepared = _with_pair(prepared, validation, asked, common)
+    return _weighted(prepared, asked.class_weight)
+
+
+def _weighted(prepared: Prepared, class_weight: ClassWeight | None) -> Prepared:
+    """The weights of the training examples, scaled to a mean of 1: their own times their class's."""
+    targets, weights, notes = prepared.targets, prepared.weights, prepared.notes
+    argument = "sample_weight"
+    if class_weight is not None:
+        assert targets.classes is not None
+        codes = class_codes(targets.source, len(targets.classes))
+        counts = count_classes(codes, len(targets.classes))
+        of_classes = weights_of_classes(class_weight, targets.classes, counts)
+        weights, argument = WeightedSource(codes, of_classes, weights), "class_weight"
+        notes = notes | {"class_weight": said_of_weights(class_weight, targets.classes, of_classes)}
+    m, dtype = prepared.X.m, prepared.dtype
+    weights = encode_weights(weights, m=m, argument=argument, dtype=dtype)
+    return replace(prepared, weights=weights, notes=notes)
+
+
+def _set_aside(prepared: Prepared, split: Split, codes: Codes | None) -> Prepared:
+    """The examples of a split, those to train on being the others."""
+    X, Y, weights, copied = prepared.X, prepared.targets.source, prepared.weights, 0
+    if split.testing is not None or (X.in_memory and Y.in_memory):
+        copied = source_bytes(X) + stored_bytes(Y)
+        # Now, because afterwards nobody knows which example was which.
+        check_finite(X, "X")
+    else:
+        # The training part is looked at by the pass that may standardize it.
+        blocks = block_ranges(split.held_out, examples_of_a_block(X.n))
+        first = split.first
+        check_finite(X, "X", blocks=[(first + start, first + stop) for start, stop in blocks])
+    said = split.said
+    if codes is not None:
+        classes = prepared.targets.classes
+        assert classes is not None
+        testing = count_classes(codes[split.chosen], len(classes))
+        training = count_classes(codes, len(classes)) - testing
+        said = _tell_missing(said, classes, training, testing)
+    training_X, testing_X = split.parts(X)
+    training_Y, testing_Y = split.parts(Y)
+    return replace(
+        prepared,
+        X=training_X,
+        targets=replace(prepared.targets, source=training_Y),
+        weights=None if weights is None else split.parts(weights)[0],
+        validation=(testing_X, testing_Y),
+        copied_bytes=copied,
+        notes={"validation": said},
+    )
+
+
+def _tell_missing(said: str, classes: np.ndarray, training: np.ndarray, testing: np.ndarray) -> str:
+    """What is said of a split, with the classes that it has on one side only; warn of untrained ones."""
+    untrained, untested = classes_missing(classes, training, testing)
+    if untrained:
+        warnings.warn(SplitWarning(untrained, said), stacklevel=level_of_user())
+    return said + said_of_missing(untrained, untested)
+
+
+def _with_pair(
+    prepared: Prepared, validation: Any, asked: Problem, common: dict[str, Any]
+) -> Prepared:
+    """The examples (X, Y) to validate on that were brought."""
+    source, targets, examples = prepared.X, prepared.targets, asked.examples
     held_out = validation_source(validation[0], source.n, examples=examples)
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.
@@ -139,7 +242,10 @@ def prepare(
             f"{counted(others.n_y, 'output')} per example",
             (f"targets of {counted(targets.n_y, 'output')}, like ", Argument("Y")),
         )
-    return replace(prepared, validation=(held_out, others.source))
+    said = f"{counted(held_out.m, 'example')} given"
+    if targets.classes is not None and targets.counts is not None and others.counts is not None:
+        said = _tell_missing(said, targets.classes, targets.counts, others.counts)
+    return replace(prepared, validation=(held_out, others.source), notes={"validation": said})
 
 
 def validation_source(X: Any, n: int, *, examples: str) -> Source:
@@ -165,39 +271,6 @@ def _is_flat(Y: Any) -> bool:
     if hasattr(Y, "shape"):
         return len(Y.shape) == 1
     return not (isinstance(Y, (list, tuple)) and len(Y) > 0 and np.ndim(Y[0]) > 0)
-
-
-def _split(prepared: Prepared, fraction: float, rng: np.random.Generator) -> Prepared:
-    X, Y, weights, m = prepared.X, prepared.targets.source, prepared.weights, prepared.X.m
-    held_out = examples_held_out(fraction, m)
-
-    def part(source: Source, chosen: np.ndarray | None, first: int, last: int) -> Source:
-        return RangeSource(source, first, last) if chosen is None else subset(source, chosen)
-
-    training = testing = None
-    last, copied = m - held_out, 0
-    if X.in_memory and Y.in_memory:
-        copied = source_bytes(X) + stored_bytes(Y)
-        order = rng.permutation(m)
-        training, testing = np.sort(order[held_out:]), np.sort(order[:held_out])
-        # Now, because afterwards nobody knows which example was which.
-        check_finite(X, "X")
-    else:
-        # The training part is looked at by the pass that may standardize it.
-        blocks = block_ranges(held_out, examples_of_a_block(X.n))
-        check_finite(X, "X", blocks=[(last + start, last + stop) for start, stop in blocks])
-    if weights is not None:
-        # Scaled anew: a mean of 1 over all examples is not one over a part of them.
-        weights = part(weights, training, 0, last)
-        weights = encode_weights(weights, m=last, dtype=prepared.dtype)
-    return replace(
-        prepared,
-        X=part(X, training, 0, last),
-        targets=replace(prepared.targets, source=part(Y, training, 0, last)),
-        weights=weights,
-        validation=(part(X, testing, last, m), part(Y, testing, last, m)),
-        copied_bytes=copied,
-    )
 
 
 def finite_or_standardized(

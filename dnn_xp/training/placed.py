@@ -51,6 +51,8 @@ class Placed:
         Mean and scale.
     start : str
         How the parameters were initialized.
+    notes : dict
+        What was decided of validation and class weights.
     """
 
     objective: Objective
@@ -62,6 +64,7 @@ class Placed:
     flat_targets: bool
     standardization: Standardization | None
     start: str
+    notes: dict[str, str]
 
     @property
     def kind(self) -> str:
@@ -115,13 +118,17 @@ class Placed:
 
     def _settings(self, run: Run, state: State) -> dict[str, Any]:
         asked = run.asked
-        settings = run.settings() | {
-            "initialization": self.start,
-            "seed": asked.seed,
-            "cost_reason": None
-            if asked.cost or asked.output_activation
-            else f"chosen from Y: {_seen(self.targets)}",
-        }
+        settings = (
+            run.settings()
+            | self.notes
+            | {
+                "initialization": self.start,
+                "seed": asked.seed,
+                "cost_reason": None
+                if asked.cost or asked.output_activation
+                else f"chosen from Y: {_seen(self.targets)}",
+            }
+        )
         if self.batches is not None and self.batches.shuffle_run < self.examples.m:
             settings["shuffle"] = (
                 f"runs of {self.batches.shuffle_run} examples, read in random order, shuffled within"
@@ -168,6 +175,7 @@ def place_data(
         data.flat_targets,
         standardization,
         start,
+        data.notes,
     )
 
 

@@ -72,7 +72,7 @@ def outline(arguments: PlanArguments) -> Prepared:
         X, held_out = _part(X, 0, last, asked.examples), _part(X, last, m, asked.examples)
         m = last
     labels = _labels(arguments.outputs, m, dtype)
-    weighted = arguments.sample_weight is not None
+    weighted = arguments.sample_weight is not None or asked.class_weight is not None
     return Prepared(
         X,
         _targets(arguments, labels),

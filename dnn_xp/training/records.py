@@ -42,7 +42,9 @@ def arguments(options: dict[str, Any], allowed: Iterable[str]) -> dict[str, Any]
         "learning_rate": {**SCHEDULES},
     }
     return {
-        name: _made(name, value, makers[name]) if isinstance(value, dict) else value
+        name: _made(name, value, makers[name])
+        if isinstance(value, dict) and name in makers
+        else value
         for name, value in options.items()
     }
 

@@ -18,6 +18,7 @@ from dnn_xp.backends import PRECISIONS, check_device
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int
 from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
+from dnn_xp.data.targets.classes import check_class_weight
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.initialization import INITIALIZATIONS
@@ -108,6 +109,15 @@ class Problem:
         "penalty on |W|",
         "l1/m sum |W|, with m the number of training examples.",
         shown=True,
+    )
+    class_weight: Any = option(
+        None,
+        check_class_weight,
+        '"balanced" or mapping, optional',
+        "weight of the examples of each class; balanced: m / (K examples of the class)",
+        "A mapping names each label of Y: {0: 1.0, 1: 5.0}. Multiplied with sample_weight; only "
+        "ratios matter.",
+        choices=("balanced",),
     )
     keep_prob: float | Sequence[float] = option(
         1.0,
@@ -337,9 +347,16 @@ class Specification(Problem):
         optional(partial(check_float, above=0.0, below=1.0)),
         "float or pair (X, Y), optional",
         "fraction of the examples to watch the cost on, or such examples",
-        "The examples of a fraction are set aside: random ones (copied) when they are in memory, the "
-        "last ones of a file.",
+        "The examples of a fraction are set aside: random ones (copied) when they are in memory, "
+        "drawn within each class where Y holds classes; the last ones of a file.",
         text="float",
+    )
+    validation_part: str = option(
+        "auto",
+        partial(check_choice, allowed=("auto", "last")),
+        '{"auto", "last"}',
+        "which examples a fraction sets aside; last: those at the end, as for time series",
+        choices=("auto", "last"),
     )
     patience: int | None = option(
         None,
@@ -406,6 +423,13 @@ class Specification(Problem):
 
     def _check_together(self) -> None:
         super()._check_together()
+        if self.validation_part != "auto" and self.validation is None:
+            raise ArgumentValueError(
+                "validation_part",
+                repr(self.validation_part),
+                ("left out unless ", Argument("validation"), " is a fraction"),
+                (Pass("validation", 0.1),),
+            )
         if self.iterations is not None and self.epochs is not None:
             raise ArgumentValueError(
                 "iterations",

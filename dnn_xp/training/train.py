@@ -126,6 +126,8 @@ def begin(arguments: TrainArguments) -> Begun:
         dtype=asked.wanted_dtype,
         sample_weight=arguments.sample_weight,
         validation=arguments.validation_pair or asked.validation,
+        last=asked.validation_part == "last",
+        groups=arguments.validation_groups,
         model=model,
         rng=rng,
     )

@@ -41,7 +41,7 @@ def test_the_table_says_what_was_done(shell: Shell, files: Flowers) -> None:
     assert lines[:3] == [
         "data       'flowers.csv': 90 examples, 3 features",
         "target     kind",
-        "split      72 to train on, 18 to test on (drawn with seed 0)",
+        "split      72 to train on, 18 to test on (drawn within each class, seed 0)",
     ]
     for wanted in ("1      relu        (8, 3)", "3, standardized by the model", "cpu with numpy"):
         assert wanted in said.out
@@ -86,7 +86,8 @@ def test_every_option_arrives(
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
         "--output-activation softmax --initial-scale 0.5 "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
-        "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
+        "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --class-weight balanced --validation 0.2 "
+        "--validation-part last --patience 3 --report-every 2 "
         "--no-standardize --device cpu --no-fallback --dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
@@ -109,7 +110,9 @@ def test_every_option_arrives(
         "keep_prob": [0.9, 0.8],
         "dropout": [0.1, 0.2],
         "clip_norm": 2.0,
+        "class_weight": "balanced",
         "validation": 0.2,
+        "validation_part": "last",
         "patience": 3,
         "report_every": 2,
         "standardize": False,
@@ -244,9 +247,9 @@ def test_rare_classes_are_not_tested_only(shell: Shell, flowers: Flowers) -> Non
     write_csv("a.csv", columns_of(flowers) | {"kind": kinds})
     said = shell("train", "a.csv", "--target", "kind", *QUICK[:-1])
     assert said.code == 0
-    moved = int(said.out.split("; ")[1].split()[0])
-    assert moved > 0
-    assert f"{90 - 18 + moved} to train on, {18 - moved} to test on" in said.out
+    assert "72 to train on, 18 to test on (drawn within each class, seed 0)" in said.out
+    assert "; none of class 'rare 0', 'rare 1'" in said.out
+    assert len(dnn_xp.load("model.safetensors").classes) == 18
 
 
 def test_no_test_when_none_is_wanted(shell: Shell, files: Flowers) -> None:

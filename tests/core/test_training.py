@@ -14,6 +14,7 @@ from namespaces import require
 from refusals import refused
 
 import dnn_xp
+from dnn_xp.data.drawing import stratified_counts
 from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas import (
     OPTIMIZERS,
@@ -297,8 +298,11 @@ def test_weights_are_scaled_to_the_training_part(XY):
     model = dnn_xp.train(
         X, Y, hidden=[5], iterations=5, sample_weight=weights, validation=0.25, seed=2
     )
-    # The 10 held-out examples are the first of the seed's permutation.
-    kept = np.sort(np.random.default_rng(2).permutation(40)[10:])
+    # The held-out examples of each class are the first of it in the seed's permutation.
+    order = np.random.default_rng(2).permutation(40)
+    counts = stratified_counts(np.bincount(Y), 10)
+    held_out = [order[Y[order] == k][:count] for k, count in enumerate(counts)]
+    kept = np.setdiff1d(np.arange(40), np.concatenate(held_out))
     seen = model.evaluate(X[:, kept], Y[kept], sample_weight=weights[kept])
     assert model.history.costs[-1] == pytest.approx(seen.cost, rel=1e-12)
 

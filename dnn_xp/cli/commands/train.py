@@ -18,10 +18,13 @@ from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import listing
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data import Source
+from dnn_xp.data import Source, encode_targets
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.sources.subset import RangeSource, subset
+from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
+from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -62,7 +65,12 @@ def run(args: Namespace) -> int:
     examples = read_examples(args)
     _note_kind(examples.Y, args.cost)
     outcome = learn(
-        examples, options, test_fraction=args.test_fraction, seed=args.seed, verbose=not args.quiet
+        examples,
+        options,
+        test_fraction=args.test_fraction,
+        last=args.test_part == "last",
+        seed=args.seed,
+        verbose=not args.quiet,
     )
     outcome.model.save(output)
     if outcome.interrupted:
@@ -100,13 +108,17 @@ def learn(
     options: Mapping[str, Any],
     *,
     test_fraction: float,
+    last: bool = False,
     seed: int,
     verbose: bool,
 ) -> Outcome:
     """Hold out test examples, train on the others, evaluate on both."""
     check_int("seed", seed, at_least=0)
-    for_test, split = _held_out(examples, test_fraction, seed, options["cost"])
+    for_test, split = _held_out(examples, test_fraction, seed, options, last=last)
     X, Y = _part(examples, ~for_test)
+    groups = examples.groups
+    if groups is not None and options.get("validation") is not None:
+        options = {**options, "validation_groups": groups[~for_test]}
     model = train(X, Y, examples="rows", seed=seed, verbose=verbose, **options)
     names = {"feature_names": examples.feature_names, "target_names": examples.target_names}
     kept = {name: list(each) for name, each in names.items() if each}
@@ -122,13 +134,12 @@ def learn(
 
 
 def _held_out(
-    examples: Examples, fraction: float, seed: int, cost: str | None
+    examples: Examples, fraction: float, seed: int, options: Mapping[str, Any], *, last: bool
 ) -> tuple[npt.NDArray[np.bool_], str]:
     """Which examples are held out for the test, and a sentence that says how."""
     m = examples.X.m
-    chosen = np.zeros(m, dtype=bool)
     if fraction == 0:
-        return chosen, f"all {m:,} to train on, none to test on"
+        return np.zeros(m, dtype=bool), f"all {m:,} to train on, none to test on"
     count = round(m * fraction) if 0 < fraction < 1 else 0
     if not 0 < count < m:
         raise ArgumentValueError(
@@ -136,31 +147,47 @@ def _held_out(
             f"{fraction:g}, which leaves {count} of {m} examples to test on",
             "a fraction of the examples such as 0.2, or 0 for no test",
         )
-    if not examples.X.in_memory:
-        chosen[m - count :] = True
-        return chosen, (
-            f"{m - count:,} to train on, the last {count:,} to test on "
-            "(too large for the memory, hence not shuffled)"
+    named: dict[str, Any] = {name: options.get(name) for name in ("cost", "output_activation")}
+    targets = encode_targets(examples.Y, m=m, n_x=examples.X.n, examples="rows", **named)
+    classes = targets.classes if has_classes(targets) else None
+    codes = None if classes is None else class_codes(targets.source, len(classes))
+    groups = examples.groups
+    split = choose_split(
+        m,
+        count,
+        # The entry 1 separates these draws from those of the training, which has the same seed.
+        np.random.default_rng((seed, 1)),
+        last=last or not examples.X.in_memory,
+        codes=codes,
+        groups=None if groups is None else group_codes(groups, m=m, argument="--groups"),
+        argument="--groups",
+    )
+    chosen = split.chosen
+    tests = split.held_out
+    if tests == 0:
+        raise ArgumentValueError(
+            "--test-fraction",
+            f"{fraction:g} of classes that have one example each",
+            "0 where no class has two examples",
         )
-    # The entry 1 separates these draws from those of the training, which has the same seed.
-    chosen[np.random.default_rng((seed, 1)).permutation(m)[:count]] = True
-    rare = _in_test_only(examples.Y, chosen, cost)
-    chosen &= ~rare
-    tests = int(chosen.sum())
-    said = f"{m - tests:,} to train on, {tests:,} to test on (drawn with seed {seed})"
-    if rare.any():
-        said += f"; {int(rare.sum())} of classes too rare to be tested were moved to the training"
-    return chosen, said
-
-
-def _in_test_only(
-    Y: npt.NDArray[Any], for_test: npt.NDArray[np.bool_], cost: str | None
-) -> npt.NDArray[np.bool_]:
-    """Test examples whose class no training example has, so that it could not be learned."""
-    classes = Y.dtype.kind != "f" if cost is None else cost.endswith("cross_entropy")
-    if Y.ndim > 1 or not classes:
-        return np.zeros(len(Y), dtype=bool)
-    return for_test & ~np.isin(Y, np.unique(Y[~for_test]))
+    if split.testing is None:
+        said = f"{m - tests:,} to train on, the last {tests:,} to test on"
+        said += "" if last else " (too large for the memory, hence not shuffled)"
+    else:
+        said = f"{m - tests:,} to train on, {tests:,} to test on ({split.how}, seed {seed})"
+    if classes is None or codes is None:
+        return chosen, said
+    testing = count_classes(codes[chosen], len(classes))
+    untrained, untested = classes_missing(
+        classes, count_classes(codes, len(classes)) - testing, testing
+    )
+    if untrained:
+        raise ArgumentValueError(
+            "--test-fraction",
+            f"{fraction:g}: {split.said}, which are all the examples of class {listing(untrained)}",
+            "a fraction that leaves examples of each class to train on, or 0 for no test",
+        )
+    return chosen, said + said_of_missing((), untested)
 
 
 def _part(examples: Examples, chosen: npt.NDArray[np.bool_]) -> tuple[Source, npt.NDArray[Any]]:

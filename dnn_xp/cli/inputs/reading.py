@@ -51,6 +51,7 @@ class Examples:
     feature_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    groups: npt.NDArray[Any] | None = None
 
 
 def open_table(data: str) -> Columns | None:
@@ -100,7 +101,7 @@ def read_examples(args: Namespace) -> Examples:
 
 def _check_options(args: Namespace, is_table: bool) -> None:
     for_arrays = {"--x-key": args.x_key, "--y-key": args.y_key}
-    for_tables = {"--features": args.features, "--exclude": args.exclude}
+    for_tables = {"--features": args.features, "--exclude": args.exclude, "--groups": args.groups}
     given = [name for name, value in (for_arrays if is_table else for_tables).items() if value]
     if given:
         raise unfit_option(given[0], args.data, is_table=is_table)
@@ -136,7 +137,13 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
         Y = _target_columns(table, targets)
     else:
         Y = _checked_target(args.target_file, table.m, "--target-file", examples="rows", n_x=X.n)
-    return Examples(X, Y, table.where, tuple(names), tuple(targets), notes)
+    groups = None
+    if args.groups:
+        names_of_groups = choose("--groups", [args.groups], table)
+        if len(names_of_groups) > 1:
+            raise ArgumentValueError("--groups", repr(args.groups), "one column")
+        groups = _checked_target(table.values(names_of_groups[0]), table.m, "--groups")
+    return Examples(X, Y, table.where, tuple(names), tuple(targets), notes, groups)
 
 
 def _feature_names(
@@ -144,6 +151,7 @@ def _feature_names(
 ) -> tuple[list[str], tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     excluded = choose("--exclude", args.exclude or (), table)
+    excluded += choose("--groups", [args.groups] if args.groups else (), table)
     if args.features:
         names = choose("--features", args.features, table)
         both = [name for name in names if name in targets]
