@@ -87,13 +87,13 @@ def placement(source: Source, backend: Backend, *, for_batches: bool = False) ->
     if not source.in_memory:
         return Placement(0, of_example)
     if resides(source, backend):
-        return Placement(source_bytes(source) if for_batches and _lie_apart(source) else 0)
+        return Placement(source_bytes(source) if for_batches and _copied_to_rows(source) else 0)
     if here or fits(source_bytes(source), backend):
         return Placement(source_bytes(source))
     return Placement(0, of_example)
 
 
-def _lie_apart(source: Source) -> bool:
+def _copied_to_rows(source: Source) -> bool:
     """Whether `side_by_side` copies the examples of a source."""
     if isinstance(source, Outline):
         return not source.side_by_side and source.n > 1
@@ -220,15 +220,15 @@ def plan_memory(
         *(pass_over(each, ahead) for each in costs),
         X=Values(given, data.dtype, standardized),
         threads=threads,
-        elaborate=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
-        drops_out=drops_out,
+        many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
+        dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
         held_on_device=shuffled[1],
-        intake_bytes=checking_bytes(
+        check_bytes=checking_bytes(
             network.sizes[0],
             m,
             given=given,
