@@ -42,17 +42,17 @@ class Outline:
         As of any source.
     array : array, optional
         One in whose library and on whose device the examples would be; NumPy when left out.
-    side_by_side : bool
-        Whether the features of an example would lie next to each other.
+    contiguous : bool
+        Whether the features of an example would be contiguous in memory.
     """
 
     in_memory = True
 
     def __init__(
-        self, n: int, m: int, dtype: npt.DTypeLike, *, array: Any = None, side_by_side: bool = False
+        self, n: int, m: int, dtype: npt.DTypeLike, *, array: Any = None, contiguous: bool = False
     ) -> None:
         self.n, self.m, self.dtype = n, m, np.dtype(dtype)
-        self.side_by_side = side_by_side
+        self.contiguous = contiguous
         if array is not None:
             self.array = array
 
@@ -75,7 +75,7 @@ class Placement(NamedTuple):
 def placement(source: Source, backend: Backend, *, for_batches: bool = False) -> Placement:
     """What `dnn_xp.execution.placement.place` will do with a source.
 
-    For mini-batches the host gathers from examples whose features lie side by side.
+    For mini-batches the host gathers from examples whose features are contiguous.
     """
     of_example = source.n * source.dtype.itemsize
     here = backend.library == "numpy"
@@ -94,9 +94,9 @@ def placement(source: Source, backend: Backend, *, for_batches: bool = False) ->
 
 
 def _copied_to_rows(source: Source) -> bool:
-    """Whether `side_by_side` copies the examples of a source."""
+    """Whether `with_contiguous_examples` copies the examples of a source."""
     if isinstance(source, Outline):
-        return not source.side_by_side and source.n > 1
+        return not source.contiguous and source.n > 1
     if not isinstance(source, ArraySource) or library(source.array) != "numpy":
         return False
     values = source.array if source.rows else source.array.T
@@ -125,7 +125,7 @@ def _layout(source: Source) -> tuple[str, bool]:
     if isinstance(source, RangeSource):
         return _layout(source.source)
     if isinstance(source, Outline):
-        return "rows" if source.side_by_side else "columns", False
+        return "rows" if source.contiguous else "columns", False
     if isinstance(source, DatasetSource):
         return "rows" if source.rows else "columns", False
     if isinstance(source, ArraySource) and library(source.array) == "numpy":
@@ -205,7 +205,7 @@ def plan_memory(
             orientation,
             cut=size < source.m,
             changed=changed,
-            # `side_by_side` has made them rows.
+            # `with_contiguous_examples` has made them rows.
             rows=source is data.X and batch_size is not None and source.in_memory,
         )
         return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
