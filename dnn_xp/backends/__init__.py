@@ -1,4 +1,8 @@
-"""One small record of functions per array library; the only place that imports a GPU library."""
+"""Backends: one record of plain functions and facts per array library.
+
+The only place that imports CuPy, PyTorch, JAX or MKL, each when it is asked for. May import formulas
+and common.
+"""
 
 from dnn_xp.backends.choice import (
     OTHERS,

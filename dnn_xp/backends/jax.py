@@ -1,4 +1,4 @@
-"""JAX, on the device of the arrays that the caller brings; the step of a block is jitted."""
+"""JAX, on the device of the caller's arrays; the functions of a block are compiled by jax.jit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dnn_xp.formulas.types import Array
 
 
 def jax_backend(device: Any = None) -> Backend:
-    """The record of this library on one device."""
+    """JAX on one device."""
     import jax
     import jax.numpy as xp
 
@@ -21,7 +21,7 @@ def jax_backend(device: Any = None) -> Backend:
 
     def from_host(array: np.ndarray) -> Array:
         placed = jax.device_put(array, device)
-        # Labels and indices stay what they are in 32 bits, as long as they fit.
+        # Integers that fit into 32 bits keep their values.
         narrowed = placed.dtype != array.dtype
         if narrowed and not (array.dtype.kind in "iu" and np.array_equal(placed, array)):
             raise ArgumentValueError(

@@ -1,4 +1,4 @@
-"""What the rest of the package needs to know of an array library, and nothing more."""
+"""The record of an array library: the functions and facts that the rest of the package uses."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Function = Callable[..., Any]
 
 
 def unchanged(function: Function) -> Function:
-    """Compile of a library that runs formulas as they are written."""
+    """The `compile` of a library without a compiler."""
     return function
 
 
-def as_written(network: Network) -> tuple[Network, Layers]:
-    """Lowering of a library that has no way of its own to run a layer."""
+def unfused(network: Network) -> tuple[Network, Layers]:
+    """The `lower` of a library that runs the formulas of a layer as written."""
     return network, REFERENCE_LAYERS
 
 
 def as_given(block: Array, *, orientation: str | None) -> Array:
-    """Layout of a library whose results do not depend on it, or that says nothing of it."""
+    """The `canonical` of a library that promises no bits for a layout."""
     return block
 
 
 def nothing() -> None:
-    """Synchronise of a library whose calls return when the work is done."""
+    """The `synchronize` of a library whose calls return when the work is done."""
 
 
 class Backend(NamedTuple):
@@ -44,28 +44,27 @@ class Backend(NamedTuple):
     library, version : str
         "numpy", "cupy", "torch", "jax" or "array_api_strict", and its version.
     device_name : str
-        "cpu" or "cuda:0", as users write it.
+        "cpu" or "cuda:0", as in the argument `device`.
     xp : namespace
         The array-API namespace the formulas are called with.
     from_host, to_host : callable
-        A NumPy array to this device (own dtype kept) and back.
+        Copy a NumPy array to this device, dtype kept, and back.
     lower : callable
-        The same network with formulas that the library has fused, and the library's ways to run the
-        steps of a layer; formulas as written where there are none.
+        From a network to the same network, its elementwise formulas fused where the library can,
+        and the functions that run the steps of a layer.
     canonical : callable
-        A block of examples (n, k) in the layout that bits are promised for: examples as "columns"
-        or as "rows", or, with ``orientation=None``, as they lie.
+        Copies a block of examples (n, k) to the layout that equal bits are promised for, unless it
+        has it: examples as "columns" or as "rows", or, with ``orientation=None``, whichever it has.
     compile : callable
-        Turns the function of one block into a faster one of the same value (jit); the identity
-        where there is none.
+        Compiles the function of one block (jit); the identity where there is no compiler.
     replay : callable, optional
-        Turns a step ``(arrays, numbers) -> arrays`` into one that is issued at once.
+        Turns a step ``(arrays, scalars) -> arrays`` into one that is launched at once.
     asynchronous : bool
-        Whether asking for a value means waiting for all work issued before it.
+        Whether reading a value waits for all work issued before it.
     synchronize : callable
-        Waits for the work issued so far; used where time is taken.
+        Waits for the work issued so far; for timing.
     release_memory : callable
-        Gives memory that is kept for reuse back to the device; called when it ran out.
+        Frees memory that is pooled for reuse; called after a MemoryError.
     memory_available : callable
         Free bytes on the device, or None when unknown.
     python_threads : bool
@@ -73,18 +72,18 @@ class Backend(NamedTuple):
     bfloat16 : bool
         Whether blocks may be computed in arrays of bfloat16.
     note : str
-        What a user may want to know of how this library computes here.
+        How this library computes here, for the model's record; "" where there is nothing to say.
     blas : str
-        What multiplies matrices besides the library's own BLAS; "" where nothing does.
+        BLAS used besides the library's own; "" where there is none.
     active : callable
-        Context in which the library computes on this device.
+        Makes the context in which the library computes on this device.
     stage : callable, optional
-        Makes what puts the blocks of one source on the device while earlier ones are computed,
-        given how many are on their way at once; where there is none, `from_host` does.
+        Makes the function that copies the blocks of one source to the device while earlier ones are
+        computed, given how many are in flight at once; `from_host` where there is none.
     largest_block : int
-        Examples of a block at most.
+        Most examples of a block.
     block_bytes : int
-        Size of one layer's activations of one block that suits the device, see
+        Bytes of one layer's activations in one block, see
         :mod:`dnn_xp.execution.block_size`.
     """
 
@@ -94,7 +93,7 @@ class Backend(NamedTuple):
     xp: Namespace
     from_host: Callable[[np.ndarray], Array]
     to_host: Callable[[Array], np.ndarray]
-    lower: Callable[[Network], tuple[Network, Layers]] = as_written
+    lower: Callable[[Network], tuple[Network, Layers]] = unfused
     canonical: Callable[..., Array] = as_given
     compile: Callable[[Function], Function] = unchanged
     replay: Callable[[Step], Replay] | None = None

@@ -1,16 +1,16 @@
-"""Blocks that travel to a device while earlier ones are computed: buffers used in turn, and who waits for what.
+"""Copies of blocks to a device while earlier blocks are computed: a ring of buffers, and their events.
 
-A GPU copies while it computes where the host memory is page-locked ("pinned") and the copy is on a
-stream of its own. Nothing then happens in order by itself, so each buffer, which is a piece of
-pinned memory and one as large on the device, is guarded by two events:
+A GPU copies while it computes if the host memory is page-locked ("pinned") and the copy is on a
+stream of its own. Streams are not ordered with each other, so two events guard each buffer, which
+is a piece of pinned memory and one of the same size on the device:
 
-    host fills the pinned piece       after its last copy has ended                 (host waits)
-    copy into the device piece        after the arithmetic on what was there before (copy stream waits)
-    arithmetic on the device piece    after this copy                               (compute stream waits)
+    host fills the pinned piece       after the last copy from it                     (host waits)
+    copy to the device piece          after the arithmetic on the block before        (copy stream waits)
+    arithmetic on the device piece    after this copy                                 (compute stream waits)
 
-The arithmetic of one block is what a copy waits for, never all that the compute stream has been
-given: the thread that computes issues work far ahead of the device, and waiting for all of it would
-let copies and arithmetic take turns.
+A copy waits for the arithmetic on one block, not for all work of the compute stream: the host
+issues work far ahead of the device, and waiting for all of it would serialize copies and
+arithmetic.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ Event = Any
 
 
 class Transfers(NamedTuple):
-    """What a library must be able to do for copies beside arithmetic; errors are exceptions.
+    """What a library provides for asynchronous copies; errors are exceptions.
 
     Attributes
     ----------
     pinned : callable
-        So many bytes of page-locked host memory.
+        Allocates page-locked host memory of a number of bytes.
     empty : callable
-        So many bytes on the device, allocated in the order of the compute stream.
+        Allocates a number of bytes on the device, in the order of the compute stream.
     copy : callable
-        Issue, on the copy stream, the copy to the device bytes (first) from the pinned ones.
+        Issues, on the copy stream, a copy to device memory (first) from pinned memory.
     record_copy, record_compute : callable
-        An event: all that has been issued so far on that stream.
+        Return the event that all work issued so far on that stream is done.
     copy_waits_for, compute_waits_for : callable
-        Hold back what will be issued on that stream until the event.
+        Make later work of that stream wait for the event.
     host_waits_for : callable
-        Return after the event.
+        Blocks the calling thread until the event.
     """
 
     pinned: Callable[[int], Bytes]
@@ -63,22 +63,22 @@ class Transfers(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Buffer:
-    """Pinned memory and device memory of the same size, and the events that guard them."""
+    """Pinned and device memory of one size, and the events of their last use and last copy."""
 
     pinned: Bytes
     device: Array
     used: Event
     copied: Event | None = None
-    block: Callable[[], Arriving | None] = lambda: None
+    block: Callable[[], TransferInFlight | None] = lambda: None
 
-    def settle(self, transfers: Transfers) -> None:
-        """Return when no copy reads or writes this memory: it may be filled or let go."""
+    def wait_for_copy(self, transfers: Transfers) -> None:
+        """Block until no copy reads or writes this memory."""
         if self.copied is not None:
             transfers.host_waits_for(self.copied)
 
 
-class Arriving:
-    """A block on its way to the device, to be received by the thread that computes, right before use."""
+class TransferInFlight:
+    """A block whose copy to the device was issued; the computing thread receives it right before use."""
 
     __slots__ = ("__weakref__", "_array", "_buffer", "_transfers")
 
@@ -86,125 +86,125 @@ class Arriving:
         self._array, self._buffer, self._transfers = array, buffer, transfers
 
     def receive(self) -> Array:
-        """The block (n, k), valid for what is issued on the compute stream until it is released."""
+        """The block (n, k), for work issued on the compute stream before `release`."""
         self._transfers.compute_waits_for(self._buffer.copied)
         return self._array
 
     def release(self) -> None:
-        """All arithmetic on the block has been issued: after it the memory is for another block."""
+        """All work on the block was issued: the buffer may be reused after that work."""
         self._buffer.used = self._transfers.record_compute()
         self._buffer.block = lambda: None
 
 
-class Waiting:
-    """A block that nothing has to bring: taken where it lies, by the thread that computes."""
+class DeferredBlock:
+    """A block that is on the device already; the computing thread reads it right before use."""
 
-    __slots__ = ("_take",)
+    __slots__ = ("_read",)
 
-    def __init__(self, take: Callable[[], Array]) -> None:
-        self._take = take
+    def __init__(self, read: Callable[[], Array]) -> None:
+        self._read = read
 
     def receive(self) -> Array:
         """The block (n, k)."""
-        return self._take()
+        return self._read()
 
     def release(self) -> None:
-        """Nobody waits for its memory."""
+        """There is no buffer to reuse."""
 
 
-_COMING = (Arriving, Waiting)
+_PENDING = (TransferInFlight, DeferredBlock)
 
 
 @contextmanager
 def received(*blocks: Any) -> Iterator[tuple[Any, ...]]:
-    """Blocks that may be on their way, for the arithmetic that is issued inside."""
-    coming = [each for each in blocks if isinstance(each, _COMING)]
+    """Receive the pending ones of some blocks, for work issued in this context; then release them."""
+    pending = [each for each in blocks if isinstance(each, _PENDING)]
     try:
-        yield tuple(each.receive() if isinstance(each, _COMING) else each for each in blocks)
+        yield tuple(each.receive() if isinstance(each, _PENDING) else each for each in blocks)
     finally:
-        # After an error, too: some of the arithmetic may have been issued.
-        for each in coming:
+        # After an error, too: some of the work may have been issued.
+        for each in pending:
             each.release()
 
 
 def receiving(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function of a block for arguments that may be on their way.
+    """The same function of a block, for arguments that may be pending.
 
-    What it returns must not be a view of its arguments: their memory goes to the next blocks.
+    It must not return a view of its arguments: their memory is reused for later blocks.
     """
 
-    def of_arrived(*arguments: Any) -> Any:
-        with received(*arguments) as arrived:
-            return function(*arrived)
+    def on_received(*arguments: Any) -> Any:
+        with received(*arguments) as arrays:
+            return function(*arrays)
 
-    return of_arrived
+    return on_received
 
 
 class Staging:
-    """Puts the blocks of one source on the device, in buffers that are used in turn.
+    """Copies the blocks of one source to the device, through a ring of buffers.
 
     Parameters
     ----------
     transfers : Transfers
-        Of one library and device, with a copy stream of their own.
+        The copies of one library and device, on a stream of their own.
     count : int
-        Buffers in turn: the blocks that are read ahead and computed. More are made only where more
-        blocks are on their way at once.
+        Buffers of the ring: the blocks read ahead and those computed. More are made only while more
+        blocks are in flight.
     """
 
     def __init__(self, transfers: Transfers, count: int) -> None:
         self._transfers = transfers
         self._count = count
-        # In the order of their last use: the first one is the soonest to be free on the device.
+        # In the order of their last use: the first is free soonest.
         self._buffers: deque[_Buffer] = deque()
         self._lock = threading.Lock()
-        # A copy nobody received, after an error, may still write: not into memory that is another's.
-        weakref.finalize(self, _settle, self._buffers, transfers).atexit = False
+        # After an error a copy may still be running: its memory must not be freed before it ends.
+        weakref.finalize(self, _wait_for_copies, self._buffers, transfers).atexit = False
 
-    def __call__(self, block: npt.NDArray[Any]) -> Arriving:
-        """Issue the copy of a block (n, k); it keeps its dtype and the order of its axes in memory."""
+    def __call__(self, block: npt.NDArray[Any]) -> TransferInFlight:
+        """Issue the copy of a block (n, k), which keeps its dtype and memory order."""
         do = self._transfers
         with self._lock:
             buffer = self._free_buffer(block.nbytes)
             self._buffers.append(buffer)
-            arriving = Arriving(_laid_out(buffer.device, block), buffer, do)
-            buffer.block = weakref.ref(arriving)
-            np.copyto(_laid_out(buffer.pinned, block), block)
+            transfer = TransferInFlight(_with_layout(buffer.device, block), buffer, do)
+            buffer.block = weakref.ref(transfer)
+            np.copyto(_with_layout(buffer.pinned, block), block)
             do.copy_waits_for(buffer.used)
             do.copy(buffer.device[: block.nbytes], buffer.pinned[: block.nbytes])
             buffer.copied = do.record_copy()
-        return arriving
+        return transfer
 
     def _free_buffer(self, nbytes: int) -> _Buffer:
-        """A buffer of that size at least that nothing reads or writes on the host, out of the queue."""
+        """A buffer of at least that size, out of the queue, whose last copy has ended."""
         free = None
         if len(self._buffers) >= self._count:
             free = next((each for each in self._buffers if each.block() is None), None)
         if free is not None:
-            free.settle(self._transfers)
+            free.wait_for_copy(self._transfers)
             self._buffers.remove(free)
             if len(free.pinned) >= nbytes:
                 return free
-            # The smaller one first, so that both need not fit.
+            # Free the smaller one first: both may not fit.
             del free
         device = self._transfers.empty(nbytes)
-        # Memory of a stream's pool may still be in use by work issued before it was freed.
+        # Pooled memory may still be in use by work issued before it was freed.
         return _Buffer(self._transfers.pinned(nbytes), device, self._transfers.record_compute())
 
-    def forget(self) -> None:
-        """Let all buffers go; those of blocks on their way follow when these are through."""
+    def free_buffers(self) -> None:
+        """Free all buffers; a buffer in use is freed when its transfer is released."""
         with self._lock:
-            _settle(self._buffers, self._transfers)
+            _wait_for_copies(self._buffers, self._transfers)
             self._buffers.clear()
 
 
-def _settle(buffers: deque[_Buffer], transfers: Transfers) -> None:
+def _wait_for_copies(buffers: deque[_Buffer], transfers: Transfers) -> None:
     for buffer in buffers:
-        buffer.settle(transfers)
+        buffer.wait_for_copy(transfers)
 
 
-def _laid_out(memory: Array, block: npt.NDArray[Any]) -> Array:
-    """The first bytes of some memory with the shape, dtype and order of axes of a block."""
+def _with_layout(memory: Array, block: npt.NDArray[Any]) -> Array:
+    """The first bytes of some memory as an array with the shape, dtype and memory order of a block."""
     n, k = block.shape
     values = memory[: block.nbytes].view(block.dtype)
     if block.strides[0] < block.strides[1]:
@@ -213,19 +213,19 @@ def _laid_out(memory: Array, block: npt.NDArray[Any]) -> Array:
 
 
 class Stage:
-    """Makes the stagings of a device, and lets the buffers of all of them go when memory ran out."""
+    """Makes the stagings of a device; frees the buffers of all of them when memory ran out."""
 
     def __init__(self, transfers: Callable[[], Transfers]) -> None:
         self._transfers = transfers
         self._stagings: weakref.WeakSet[Staging] = weakref.WeakSet()
 
     def __call__(self, count: int) -> Staging:
-        """A staging for one source, with so many buffers in turn."""
+        """A staging for one source, with a ring of that many buffers."""
         staging = Staging(self._transfers(), count)
         self._stagings.add(staging)
         return staging
 
-    def forget(self) -> None:
-        """Let the buffers of all stagings go."""
+    def free_buffers(self) -> None:
+        """Free the buffers of all stagings."""
         for staging in list(self._stagings):
-            staging.forget()
+            staging.free_buffers()

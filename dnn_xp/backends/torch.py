@@ -1,4 +1,4 @@
-"""PyTorch, on the device of the tensors that the caller brings."""
+"""PyTorch, on the device of the caller's tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dnn_xp.formulas.types import Array
 
 
 def torch_backend(device: Any = "cpu", *, compiled: bool = False) -> Backend:
-    """The record of this library on one device; `compiled` runs block steps by torch.compile."""
+    """PyTorch on one device; `compiled` compiles the functions of a block by torch.compile."""
     import array_api_compat.torch as xp
     import torch
 

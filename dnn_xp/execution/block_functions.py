@@ -1,10 +1,9 @@
-"""The functions of one block of examples that the engine sums: arrays and numbers in, a tuple of arrays out.
+"""The functions of one block of examples that the engine sums: arrays in, a tuple of arrays out.
 
-They return sums over the block; whoever has the sum over all blocks divides it by m, once. A
-backend may compile them. Blocks come in the user's dtype and are turned into the working dtype
-here, and standardized here, so that neither needs a second copy of the data. Where products are
-computed in a narrower dtype, layers are turned into it and back here: costs, and all that leaves a
-block, are in the working dtype.
+They return sums over the block; the objective divides the sum over all blocks by m, once. A backend
+may compile them. A block has the dtype of X, and is converted to the working dtype and standardized
+here, so that neither takes a second copy of the data. Layers may be computed in a compute dtype of
+fewer bits; costs and results are in the working dtype.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from dnn_xp.formulas.types import Array, Namespace
 
 
 class BlockFunctions:
-    """Everything that is computed from one block, for one network and one array library.
+    """The functions of a block, for one network and one array library.
 
     Parameters
     ----------
@@ -38,20 +37,20 @@ class BlockFunctions:
     xp : namespace
         The array library.
     dtype : dtype of that library
-        What parameters, costs and sums are in.
-    narrow : dtype of that library, optional
-        What layers are computed in, where it is not `dtype`.
+        The working dtype: of parameters, costs and sums.
+    compute_dtype : dtype of that library, optional
+        Dtype in which layers are computed; `dtype` when left out.
     moments : pair of arrays (n_0, 1), optional
-        Mean and scale of the standardization, in `dtype`, or in float64 where that has no room for them.
-    wide_moments : pair of arrays (n_0, 1), optional
-        The same in float64, for blocks whose values `dtype` would round before the mean is taken
-        away: of a time in seconds since 1970 float32 keeps no more than two minutes.
+        Mean and scale of the standardization, in `dtype`, or in float64 where `dtype` cannot hold them.
+    float64_moments : pair of arrays (n_0, 1), optional
+        The same in float64, for blocks whose values `dtype` would round before the mean is
+        subtracted: float32 rounds a time in seconds since 1970 to two minutes.
     layers : Layers
-        How the steps of a layer are run.
+        The functions that run the steps of a layer.
     canonical : callable
-        The layout of a block, see :class:`dnn_xp.backends.record.Backend`.
+        Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
     orientation : {"columns", "rows"}, optional
-        How blocks of X are laid out; as they lie when left out.
+        Layout of blocks of X; the layout they have when left out.
     """
 
     def __init__(
@@ -59,9 +58,9 @@ class BlockFunctions:
         network: Network,
         xp: Namespace,
         dtype: Any,
-        narrow: Any = None,
+        compute_dtype: Any = None,
         moments: tuple[Array, Array] | None = None,
-        wide_moments: tuple[Array, Array] | None = None,
+        float64_moments: tuple[Array, Array] | None = None,
         layers: Layers = REFERENCE_LAYERS,
         canonical: Callable[..., Array] = as_given,
         orientation: str | None = None,
@@ -72,10 +71,12 @@ class BlockFunctions:
         self._orientation = orientation
         self._xp = xp
         self._dtype = dtype
-        self._narrow = narrow
+        self._compute_dtype = compute_dtype
         self._moments = moments
-        self._wide_moments = wide_moments
-        self._rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+        self._float64_moments = float64_moments
+        self._rounded_by_float32 = [
+            getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)
+        ]
 
     def _working(self, array: Array) -> Array:
         return self._xp.astype(array, self._dtype, copy=False)
@@ -83,27 +84,27 @@ class BlockFunctions:
     def _targets(self, Y: Array) -> Array:
         return self._canonical(self._working(Y), orientation="columns")
 
-    def _of_layers(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters and standardized X in the dtype that layers are computed in."""
+    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters and standardized X, in the compute dtype."""
         X = self._canonical(self._inputs(X), orientation=self._orientation)
-        if self._narrow is None:
+        if self._compute_dtype is None:
             return parameters, X
-        narrow, xp = self._narrow, self._xp
-        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow)
+        compute_dtype, xp = self._compute_dtype, self._xp
+        pairs = [(xp.astype(W, compute_dtype), xp.astype(b, compute_dtype)) for W, b in parameters]
+        return pairs, xp.astype(X, compute_dtype)
 
     def _inputs(self, X: Array) -> Array:
         xp = self._xp
         if self._moments is None:
             return self._working(X)
-        if self._wide_moments is not None and X.dtype in self._rounded:
+        if self._float64_moments is not None and X.dtype in self._rounded_by_float32:
             wide = xp.astype(X, xp.float64, copy=False)
-            return self._working(standardize(wide, *self._wide_moments, xp=xp))
+            return self._working(standardize(wide, *self._float64_moments, xp=xp))
         return self._working(standardize(self._working(X), *self._moments, xp=xp))
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        parameters, X = self._of_layers(parameters, X)
+        parameters, X = self._layer_inputs(parameters, X)
         Z, _ = linear_output(
             X, parameters, self._network.activations, xp=self._xp, layers=self._layers
         )
@@ -124,11 +125,11 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        numbers: Array | None,
+        indices: Array | None,
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
         """Contributions to m dW[1], m db[1], ..., m db[L]."""
-        return self._gradients(parameters, X, self._targets(Y), weights, numbers, seeds)[0]
+        return self._gradients(parameters, X, self._targets(Y), weights, indices, seeds)[0]
 
     def cost_and_gradients(
         self,
@@ -136,12 +137,12 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        numbers: Array | None,
+        indices: Array | None,
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
         """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
         Y = self._targets(Y)
-        layers, Z = self._gradients(parameters, X, Y, weights, numbers, seeds)
+        layers, Z = self._gradients(parameters, X, Y, weights, indices, seeds)
         return self._cost(Z, Y, weights), *layers
 
     def _gradients(
@@ -150,11 +151,11 @@ class BlockFunctions:
         X: Array,
         Y: Array,
         weights: Array | None,
-        numbers: Array | None,
+        indices: Array | None,
         seeds: Sequence[int],
     ) -> tuple[tuple[Array, ...], Array]:
-        masks = () if numbers is None else self._masks(numbers, seeds)
-        parameters, X = self._of_layers(parameters, X)
+        masks = () if indices is None else self._masks(indices, seeds)
+        parameters, X = self._layer_inputs(parameters, X)
         layers, Z = gradient_sums(
             X,
             Y,
@@ -166,14 +167,14 @@ class BlockFunctions:
             xp=self._xp,
         )
         flat = tuple(array for layer in layers for array in layer)
-        return flat if self._narrow is None else tuple(map(self._working, flat)), Z
+        return flat if self._compute_dtype is None else tuple(map(self._working, flat)), Z
 
-    def _masks(self, numbers: Array, seeds: Sequence[int]) -> list[Array | None]:
+    def _masks(self, indices: Array, seeds: Sequence[int]) -> list[Array | None]:
         network = self._network
         return [
             None
             if keep_prob == 1.0
-            else dropout_mask(seed, n, numbers, keep_prob=keep_prob, xp=self._xp)
+            else dropout_mask(seed, n, indices, keep_prob=keep_prob, xp=self._xp)
             for seed, n, keep_prob in zip(
                 seeds, network.sizes[1:-1], network.keep_probs, strict=True
             )
@@ -190,7 +191,7 @@ class BlockFunctions:
     def class_correct(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
-        """Contributions to m J and to the number of examples whose largest output is that of Y."""
+        """Contributions to m J and to the number of examples whose largest output is that of their class."""
         Z, Y = self.output(parameters, X), self._targets(Y)
         correct = weighted_sum(class_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
         return self._cost(Z, Y, weights), correct

@@ -13,14 +13,14 @@ from dnn_xp.backends import Backend
 from dnn_xp.common.checks import check_int
 from dnn_xp.formulas.network import parameter_count
 
-# A block below this much arithmetic (a millisecond or so) gains little from a thread of its own: both threads
-# wait for the interpreter lock between its short calls. Two blocks of 2064 examples of 28-64-64-1 took 2.4 ms,
-# one of 4096 on one thread 2.5; four of 4096 took 5.9, eight of 2064 7.8 (Intel Xeon, 2 cores).
+# A block of less arithmetic (about a millisecond) gains little from a thread of its own: between its
+# short calls both threads wait for the interpreter lock. Two blocks of 2064 examples of 28-64-64-1 take
+# 2.4 ms, one of 4096 on one thread 2.5; four of 4096 take 5.9, eight of 2064 7.8 (Intel Xeon, 2 cores).
 _SMALLEST_BLOCK_FLOPS = 1.2e8
-# Below this many columns matrix products lose their speed.
+# Below this many columns matrix products are slow.
 _SMALLEST_BLOCK = 96
-# With so many times as many features as examples or units, threads share the first layer's products
-# (see `backends.parts`) sooner than the examples, each part of which would want a dW[1] of its own.
+# If X has this many times as many features as examples or units, threads share the first layer's
+# products (`backends.numpy.parts`) instead of the examples, where each block has a dW[1] of its own.
 _WIDE = 4
 
 
@@ -31,15 +31,14 @@ def gradient_flops(sizes: Sequence[int], m: int) -> float:
 
 
 def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backend) -> int:
-    """Examples per block, from the problem and the library alone (never from the number of threads).
+    """Examples per block, from the problem and the backend, never from the number of threads.
 
-    The activations of the widest layer of one block fill about `backend.block_bytes`, which keeps a
-    block's arrays in the caches and still gives every array operation enough to do. Where there are
-    many parameters a block is larger, since its gradient passes through the same memory: about one
-    and a half times as many activations as parameters. Blocks are then made equally large. Where
-    blocks are computed on Python threads their number is even, so that two, four or more threads
-    finish together, and small problems are split as well when the parts are worth a thread; unless
-    X is so wide that threads do better to share its features.
+    The activations of a block's widest layer fill about `backend.block_bytes`: its arrays stay in
+    the caches, and array operations are long enough for their overhead. With many parameters a
+    block is larger, since its gradient takes memory bandwidth too: at least 1.5 times as many
+    activations as parameters. Blocks are of equal size. If blocks run on Python threads, their
+    number is even, so that threads finish together, and small problems are split if a block is worth
+    a thread, unless X is so wide that threads share its features instead.
     """
     itemsize = np.dtype(dtype).itemsize
     by_cache = backend.block_bytes // (itemsize * max(sizes[1:]))
@@ -54,9 +53,9 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
     size = math.ceil(m / max(1, blocks))
     if blocks <= 1:
         return size
-    # Whole vector registers and cache lines: a multiple of 16 examples. But rows half a page or
-    # more apart, to the byte, fall into the same few sets of a cache: W (32, 32) times A took
-    # 1.6 times as long with 8192 columns as with 8080.
+    # A multiple of 16 examples fills vector registers and cache lines. But rows a multiple of half a
+    # page apart map to the same few sets of a cache: W (32, 32) times A takes 1.6 times as long
+    # with 8192 columns as with 8080.
     size = -(-size // 16) * 16
     return min(m, size if size * itemsize % 2048 else size + 16)
 
@@ -68,5 +67,5 @@ def block_size_of(
     if not (isinstance(block_size, str) and block_size == "auto"):
         size = check_int("block_size", block_size, at_least=1)
         return lambda m: min(size, m)
-    # Asked for at every step, with one or two values of m.
+    # Called at every step, with one or two values of m.
     return cache(lambda m: auto_block_size(sizes, m, dtype=dtype, backend=backend))

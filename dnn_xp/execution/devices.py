@@ -13,7 +13,7 @@ from dnn_xp.execution.threads import default_threads
 
 
 class DeviceLine(NamedTuple):
-    """One device or library: its name, whether it can be used, and what there is to say."""
+    """One device or library: its name, whether it can be used, and details."""
 
     name: str
     usable: bool

@@ -1,4 +1,4 @@
-"""How much memory a training takes, known from shapes alone, before anything is allocated."""
+"""The memory that a training takes, from shapes alone."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.network import parameter_count
 
-# Arrays that are made on the way through the widest layer and let go, forward and in all: by relu and
-# identity, whose formulas are short, and at most by any other activation. And of the outputs, Y
-# among them, by any cost.
-_TEMPORARIES = (1, 4)
+# Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
+# and at most with any other activation. And arrays of the outputs, Y included, with any cost.
+_FEW_TEMPORARIES = (1, 4)
 _MOST_TEMPORARIES = (5, 9)
-_OF_OUTPUTS = 6
+_OUTPUT_TEMPORARIES = 6
 
 
 class Pass(NamedTuple):
-    """Examples that are summed in blocks: those of a step, or a whole set for its cost.
+    """A pass over examples in blocks: over those of a step, or over a whole set for its cost.
 
     Attributes
     ----------
     m, block_size : int
-        How many they are, and how many a block has.
+        Number of examples, and examples per block.
     bytes_ahead : int
-        Bytes of one example in what is read ahead; 0 where nothing is.
+        Bytes of one example in the sources that are read ahead.
     gathered : bool
-        Whether X of a block is a copy, as of the examples of a shuffled batch.
+        Whether X of a block is a copy, as in a shuffled batch.
     relaid : bool
-        Whether X of a block is copied into another layout before it is computed with.
+        Whether X of a block is copied to another layout first.
     """
 
     m: int
@@ -52,14 +51,14 @@ class Pass(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What becomes of a value of X on its way into a block.
+    """The conversions of a value of X in a block.
 
     Attributes
     ----------
     given, working : dtype
-        As it is given, and as it is computed with.
+        Dtype of X, and the working dtype.
     standardized : bool
-        Whether a mean is taken away and a scale divided by.
+        Whether X is standardized.
     """
 
     given: npt.DTypeLike
@@ -68,22 +67,23 @@ class Values(NamedTuple):
 
     @property
     def itemsize(self) -> int:
-        """Bytes of a value that is computed with."""
+        """Bytes of a value in the working dtype."""
         return np.dtype(self.working).itemsize
 
     @property
     def changed(self) -> bool:
-        """Whether it is computed with as another one than it is given."""
+        """Whether the value is standardized or converted to another dtype."""
         return self.standardized or np.dtype(self.given) != np.dtype(self.working)
 
-    def kept(self, *, relaid: bool) -> int:
-        """Bytes of it besides the data while a block is computed."""
+    def converted(self, *, relaid: bool) -> int:
+        """Bytes of its copy, converted or in another layout, which stays while the block is computed."""
         return self.itemsize if self.changed or relaid else 0
 
-    def at_first(self, *, relaid: bool) -> int:
-        """The same before any layer: as it is standardized in, less its mean, divided by its scale.
+    def preparing(self, *, relaid: bool) -> int:
+        """Bytes while the block is prepared, the larger of two steps.
 
-        And as it is laid out anew, from what became of it.
+        Standardizing: the value converted, less its mean, and divided by its scale. Then the change
+        of layout: its result before and after.
         """
         twice = 2 * self.itemsize if self.changed and relaid else 0
         meanwhile = itemsize_meanwhile(self.given, self.working)
@@ -92,25 +92,24 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training will take, in bytes, beyond the data itself.
+    """The memory of a training in bytes, beyond the data as given.
 
     Attributes
     ----------
     block_size, blocks, threads : int
-        How the examples are cut, and how many threads there is work for: blocks computed at once,
-        or parts of the products of a single block.
+        Examples per block, number of blocks, and threads with work: blocks computed at once, or parts
+        of the products of a single block.
     block_bytes : int
-        Arrays of one block of a step: its X where it is copied, Z, A and their derivatives; or those
-        that standardizing X takes, where they are larger.
+        Arrays of one block of a step: X if it is copied, Z, A and their derivatives; or those of
+        standardizing X, if they are larger.
     parameter_bytes : int
-        Parameters, gradients waiting to be added, the optimizer's state and the temporaries of an
-        update.
+        Parameters, gradients not yet added, the optimizer's state, and the temporaries of an update.
     data_bytes : int
-        X and Y in the working library, when they have to be placed there (0 when they are used
-        where they are, or come block by block).
+        X and Y as copied to the working library; 0 if they are used without a copy, or copied in
+        blocks.
     host_peak_bytes, device_peak_bytes : int
-        Peak on the host and on the GPU, `data_bytes` included where it lies: of checking X and Y, of
-        the steps, or of the passes that give costs, whichever takes most.
+        Peak on the host and on the GPU, `data_bytes` included: of checking X and Y, of the steps, or
+        of the passes for costs, whichever is largest.
     """
 
     block_size: int
@@ -136,7 +135,7 @@ class Plan:
 
 
 def format_bytes(count: float) -> str:
-    """Bytes for people.
+    """Bytes as text, in binary units.
 
     >>> format_bytes(1536), format_bytes(10), format_bytes(3 * 2**30)
     ('1.5 KiB', '10 B', '3.0 GiB')
@@ -149,21 +148,22 @@ def format_bytes(count: float) -> str:
 
 
 def _parts(sizes: Sequence[int], m: int) -> int:
-    """Threads that the products of all examples in one block can use."""
+    """Threads that the products of a single block can use."""
     return max(part_count(n, n_prev, m) for n_prev, n in pairwise(sizes))
 
 
 def _example_bytes(
-    sizes: Sequence[int], X: Values, temporaries: int, of: Pass, *, drops_out: bool
+    sizes: Sequence[int], X: Values, temporaries: int, of: Pass, *, dropout: bool
 ) -> int:
-    """Bytes of an example in a block: Z and A of every layer, temporaries of the widest, X and outputs."""
+    """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
     hidden = sum(sizes[1:])
-    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + _OF_OUTPUTS * sizes[-1])
-    # A is kept as it was dropped from, too, and the mask takes a byte.
-    dropped = (X.itemsize + 1) * hidden if drops_out else 0
+    outputs = _OUTPUT_TEMPORARIES * sizes[-1]
+    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + outputs)
+    # A before dropout is kept, too, and its mask takes a byte.
+    dropped = (X.itemsize + 1) * hidden if dropout else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
-    kept, at_first = X.kept(relaid=of.relaid), X.at_first(relaid=of.relaid)
-    return copied * sizes[0] + max(kept * sizes[0] + layers + dropped, at_first * sizes[0])
+    converted, preparing = X.converted(relaid=of.relaid), X.preparing(relaid=of.relaid)
+    return copied * sizes[0] + max(converted * sizes[0] + layers + dropped, preparing * sizes[0])
 
 
 def make_plan(
@@ -172,60 +172,60 @@ def make_plan(
     *costs: Pass,
     X: Values,
     threads: int,
-    elaborate: bool = False,
-    drops_out: bool = False,
+    many_temporaries: bool = False,
+    dropout: bool = False,
     optimizer_vectors: int = 2,
     step_stays: bool = False,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
     held_on_device: int = 0,
-    intake_bytes: int = 0,
+    check_bytes: int = 0,
 ) -> Plan:
     """Memory of a training, from shapes alone.
 
     Parameters
     ----------
     sizes : sequence of int
-        Layers.
+        Units of each layer, n_0 included.
     step, costs : Pass
-        The examples of an update, and sets of examples whose cost takes a pass of its own.
+        The pass of an update, and the passes for costs.
     X : Values
-        What becomes of X.
+        The conversions of X.
     threads : int
-        Blocks computed at once where there are so many.
-    elaborate, drops_out : bool
-        Whether a hidden activation is another one than relu and identity; whether there is dropout.
+        Most blocks computed at once.
+    many_temporaries, dropout : bool
+        Whether a hidden activation is other than relu and identity; whether there is dropout.
     optimizer_vectors : int
-        Of the size of the parameters.
+        Vectors of the optimizer's state.
     step_stays : bool
-        Whether the arrays of a step stay from one to the next, as those of a CUDA graph do.
+        Whether the arrays of a step are kept for the next one, as by a CUDA graph.
     on_device : bool
-        Whether it is computed on a GPU.
+        Whether the backend computes on a GPU.
     data_bytes : int
-        X and Y where they had to be placed.
+        X and Y as copied to the working library.
     held_bytes, held_on_device : int
-        What stays on the host, or on the GPU, besides.
-    intake_bytes : int
-        What checking X and Y takes on the host before anything is computed.
+        Other data kept on the host, and on the GPU.
+    check_bytes : int
+        Peak on the host of checking X and Y.
     """
     theta = X.itemsize * parameter_count(sizes)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
 
-    forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
-    in_step = _example_bytes(sizes, X, in_all, step, drops_out=drops_out)
+    forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
+    in_step = _example_bytes(sizes, X, in_all, step, dropout=dropout)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = _example_bytes(sizes, X, forward, each, drops_out=False)
+        in_cost = _example_bytes(sizes, X, forward, each, dropout=False)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)
     peak = data_bytes + parameter_bytes + passes
-    # On the way to a device a block is in page-locked memory and there, and one more is being read.
-    on_the_way = max(
+    # A block in flight is in page-locked memory and on the device, and one more is being read.
+    in_flight = max(
         _ahead(each, threads) + each.bytes_ahead * each.block_size for each in (step, *costs)
     )
     return Plan(
@@ -235,7 +235,7 @@ def make_plan(
         block_bytes=in_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,
-        host_peak_bytes=held_bytes + max(intake_bytes, on_the_way if on_device else peak),
+        host_peak_bytes=held_bytes + max(check_bytes, in_flight if on_device else peak),
         device_peak_bytes=peak + held_on_device if on_device else 0,
     )
 

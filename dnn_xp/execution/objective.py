@@ -1,4 +1,4 @@
-"""The cost J(theta) of a network on given examples, its gradient and its scores, summed by the engine over blocks.
+"""The cost J(theta) of a network, its gradient and its scores on given examples, summed over blocks.
 
 J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
 """
@@ -26,8 +26,8 @@ from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_p
 from dnn_xp.formulas.types import Array
 
 
-class Blocks(Protocol):
-    """Anything that gives out X, Y and weights of examples start to stop: all of them, or a mini-batch."""
+class ExampleBlocks(Protocol):
+    """Examples that are read in blocks: those of a data set or of a mini-batch."""
 
     @property
     def m(self) -> int:
@@ -35,14 +35,14 @@ class Blocks(Protocol):
 
     @property
     def in_memory(self) -> bool:
-        """Whether a block costs nothing to fetch."""
+        """Whether a block is read at no cost."""
 
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of examples start to stop."""
 
 
 class Examples(NamedTuple):
-    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, where it is computed."""
+    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, placed for one backend."""
 
     X: Source
     Y: Source
@@ -55,7 +55,7 @@ class Examples(NamedTuple):
 
     @property
     def in_memory(self) -> bool:
-        """Whether a block costs nothing to fetch; otherwise blocks are read ahead."""
+        """Whether a block is read at no cost; otherwise blocks are read ahead."""
         return self.X.in_memory and self.Y.in_memory
 
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
@@ -64,7 +64,7 @@ class Examples(NamedTuple):
         return self.X.block(start, stop), self.Y.block(start, stop), weights
 
     def block_ahead(self, start: int, stop: int) -> tuple[Any, Any, Any]:
-        """The same block, parts of it on their way to the device."""
+        """The same block, whose arrays may be pending (see `backends.staging`)."""
         weights = None if self.weights is None else block_ahead(self.weights, start, stop)
         return block_ahead(self.X, start, stop), block_ahead(self.Y, start, stop), weights
 
@@ -83,37 +83,37 @@ class Penalties(NamedTuple):
 
 
 class BlockSizeWarning(UserWarning):
-    """Memory did not hold the blocks; smaller ones are used from then on."""
+    """Memory ran out during a block; smaller blocks are used from then on."""
 
 
 @dataclass(slots=True)
-class _Fitting:
-    """The largest block that memory was found to hold, shared by all users of an objective."""
+class _BlockLimit:
+    """The largest block that fits into memory as far as known, shared by copies of an objective."""
 
     block_size: int = sys.maxsize
 
 
 class Objective:
-    """Cost, gradient and scores of one network on one backend; one object serves every set of examples.
+    """Cost, gradient and scores of one network on one backend, for any examples.
 
     Parameters
     ----------
     network : Network
         Sizes, activations, cost, dropout.
     backend : Backend
-        Where it is computed.
+        Array library and device.
     dtype : str
-        "float32" or "float64": what blocks are turned into before anything is computed.
+        "float32" or "float64": the working dtype of blocks.
     block_size : callable
-        Examples of a block, given the number of examples in all.
+        Examples per block, given the number of examples.
     precision : str
-        "bfloat16" computes layers in it; others are the backend's affair.
+        "bfloat16" computes layers in that dtype; other precisions are set in the backend.
     standardization : pair of NumPy arrays (n_0, 1), optional
         Mean and scale.
     penalties : Penalties
-        Of the cost; added once, whatever the blocks.
+        Penalties of the cost, added once, not per block.
     orientation : {"columns", "rows"}, optional
-        How blocks of X are laid out where bits depend on it; as they lie when left out.
+        Layout of blocks of X, on which bits may depend; the layout they have when left out.
     """
 
     def __init__(
@@ -132,16 +132,16 @@ class Objective:
         self.backend = backend
         self.block_size = block_size
         self.engine = Engine()
-        self._fitting = _Fitting()
+        self._limit = _BlockLimit()
         self._penalties = penalties or Penalties()
         self._xp = backend.xp
-        # Where the device has no float64 there is no better than the working dtype.
+        # A device without float64 standardizes in the working dtype.
         wide = None
         if dtype == "float32":
             with suppress(TypeError, ValueError):
-                wide = _placed(standardization, backend, "float64")
-        moments = _placed(standardization, backend, dtype)
-        if standardization and wide and not _held_by_float32(*standardization):
+                wide = _moments_on(standardization, backend, "float64")
+        moments = _moments_on(standardization, backend, dtype)
+        if standardization and wide and not _fits_float32(*standardization):
             moments = wide
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
         lowered, layers = backend.lower(network)
@@ -166,49 +166,51 @@ class Objective:
         self._squares = backend.compile(of_block.squares)
 
     def using(self, engine: Engine) -> Self:
-        """The same objective, compiled functions shared, summed by an engine that the caller has entered."""
-        twin = copy(self)
-        twin.engine = engine
-        return twin
+        """The same objective, sharing its compiled functions, with an engine that the caller has entered."""
+        other = copy(self)
+        other.engine = engine
+        return other
 
     def block_size_used(self, m: int) -> int:
-        """Examples of a block when m are summed: as chosen, or as memory was found to hold."""
-        return min(self.block_size(m), self._fitting.block_size, m)
+        """Examples per block of m examples: as chosen, or fewer if memory ran out."""
+        return min(self.block_size(m), self._limit.block_size, m)
 
-    def cost(self, theta: Array, examples: Blocks) -> Array:
+    def cost(self, theta: Array, examples: ExampleBlocks) -> Array:
         """J(theta), exact on all examples, penalties included; a 0-d array."""
         (J,) = self._means(self._cost, theta, examples)
         return self._penalised(J, theta)
 
     def cost_and_gradient(
-        self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()
+        self, theta: Array, examples: ExampleBlocks, seeds: Sequence[int] = ()
     ) -> tuple[Array, Array]:
         """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
-        total, *layers = self._fold_numbered(self._cost_and_gradients, theta, examples, seeds)
+        total, *layers = self._fold_with_indices(self._cost_and_gradients, theta, examples, seeds)
         J = total / float(examples.m)
         return self._penalised(J, theta), self._penalised_gradient(layers, theta, examples.m)
 
-    def gradient(self, theta: Array, examples: Blocks, seeds: Sequence[int] = ()) -> Array:
-        """The gradient alone, for those who have no use for J on these examples."""
-        layers = self._fold_numbered(self._gradients, theta, examples, seeds)
+    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: Sequence[int] = ()) -> Array:
+        """The gradient without J."""
+        layers = self._fold_with_indices(self._gradients, theta, examples, seeds)
         return self._penalised_gradient(layers, theta, examples.m)
 
-    def correct(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
+    def correct(
+        self, theta: Array, examples: ExampleBlocks, *, multiclass: bool
+    ) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
         J, share = self._means(
-            self._class_correct if one_of_many else self._correct, theta, examples
+            self._class_correct if multiclass else self._correct, theta, examples
         )
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
         """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it."""
-        # X plays no part in the mean of Y, and may be a file: Y stands in for it.
+        # The mean of Y does not read X, which may be a file: pass Y in its place.
         targets = Examples(examples.Y, examples.Y, examples.weights)
         (center,) = self._means(self._mean_of_targets, theta, targets)
         J, residual, spread = self._means(self._squares, theta, examples, center)
         return J, center, residual, spread
 
-    def decision_values(self, theta: Array, X: Source) -> Array:
+    def decision_function(self, theta: Array, X: Source) -> Array:
         """Z[L] (n_L, m) of all examples."""
         parameters = self._parameters(theta)
 
@@ -228,13 +230,13 @@ class Objective:
         return unflatten(theta, self.network.sizes, xp=self._xp)
 
     def _means(
-        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+        self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
     ) -> list[Any]:
         m = float(examples.m)
         return [total / m for total in self._fold(function, theta, examples, *more)]
 
     def _fold(
-        self, function: Callable[..., Any], theta: Array, examples: Blocks, *more: Any
+        self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
     ) -> tuple[Any, ...]:
         parameters = self._parameters(theta)
         return self._sum(
@@ -243,28 +245,32 @@ class Objective:
             examples,
         )
 
-    def _fold_numbered(
-        self, function: Callable[..., Any], theta: Array, examples: Blocks, seeds: Sequence[int]
+    def _fold_with_indices(
+        self,
+        function: Callable[..., Any],
+        theta: Array,
+        examples: ExampleBlocks,
+        seeds: Sequence[int],
     ) -> tuple[Any, ...]:
-        # Dropout draws the mask of an example from its number, so that blocks do not matter;
-        # without it nothing is numbered.
+        # Dropout draws the mask of an example from its index, so that blocks do not change it;
+        # without dropout no indices are needed.
         if not seeds:
             return self._fold(function, theta, examples, None, ())
         parameters, blocks = self._parameters(theta), _reader(examples)
 
         def read(start: int, stop: int) -> tuple[Any, ...]:
-            return *blocks(start, stop), self._numbers(start, stop)
+            return *blocks(start, stop), self._indices(start, stop)
 
         return self._sum(
-            lambda X, Y, weights, numbers: function(parameters, X, Y, weights, numbers, seeds),
+            lambda X, Y, weights, indices: function(parameters, X, Y, weights, indices, seeds),
             read,
             examples,
         )
 
     def _sum(
-        self, function: Callable[..., Any], read: Callable[..., Any], examples: Blocks
+        self, function: Callable[..., Any], read: Callable[..., Any], examples: ExampleBlocks
     ) -> tuple[Any, ...]:
-        """The engine's sum; where memory does not hold a block, blocks are halved from then on."""
+        """The sum over blocks; if memory runs out, blocks are halved from then on."""
         ahead = not examples.in_memory
         function = receiving(function) if ahead else function
         while True:
@@ -274,20 +280,20 @@ class Objective:
             except MemoryError:
                 if size == 1:
                     raise
-            # Only here, behind the except clause, are the arrays of the failed blocks let go.
+            # The arrays of the failed blocks are freed only after the except clause.
             self.backend.release_memory()
-            self._fitting.block_size = (size + 1) // 2
+            self._limit.block_size = (size + 1) // 2
             warnings.warn(
                 f"memory ran out with blocks of {size} examples on {self.backend.device_name}; "
-                f"going on with blocks of {self._fitting.block_size}",
+                f"going on with blocks of {self._limit.block_size}",
                 BlockSizeWarning,
                 stacklevel=2,
             )
 
-    def _numbers(self, start: int, stop: int) -> Array:
-        # Modulo 2^32, as the signed integers that the mask's hash works on.
-        numbers = np.arange(start, stop, dtype=np.int64).astype(np.int32)
-        return self.backend.from_host(numbers[np.newaxis, :])
+    def _indices(self, start: int, stop: int) -> Array:
+        # Modulo 2^32, as signed integers, which the hash of the masks takes.
+        indices = np.arange(start, stop, dtype=np.int64).astype(np.int32)
+        return self.backend.from_host(indices[np.newaxis, :])
 
     def _penalised(self, J: Array, theta: Array) -> Array:
         l2, l1, m = self._penalties
@@ -308,14 +314,14 @@ class Objective:
         return gradient
 
 
-def _reader(examples: Blocks) -> Callable[[int, int], tuple[Any, Any, Any]]:
-    """How blocks are read: ahead of their use where that takes time."""
+def _reader(examples: ExampleBlocks) -> Callable[[int, int], tuple[Any, Any, Any]]:
+    """The function that reads a block: ahead of its use if examples are not in memory."""
     if isinstance(examples, Examples) and not examples.in_memory:
         return examples.block_ahead
     return examples.block
 
 
-def _placed(
+def _moments_on(
     standardization: tuple[np.ndarray, np.ndarray] | None, backend: Backend, dtype: str
 ) -> tuple[Array, Array] | None:
     if standardization is None:
@@ -326,8 +332,8 @@ def _placed(
     return mean, scale
 
 
-def _held_by_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
-    """Whether float32 has room for every mean and scale: none of them infinite, and no scale near 0."""
+def _fits_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether float32 holds every mean and scale: none overflows, and no scale underflows."""
     limits = np.finfo(np.float32)
     largest = max(np.abs(mean).max(), scale.max())
     return bool(largest <= limits.max and scale.min() >= limits.tiny)

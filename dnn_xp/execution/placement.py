@@ -1,4 +1,4 @@
-"""Brings sources to where the computing happens: once where they fit, block by block where they do not."""
+"""Placement of sources for a backend: copied to its device once if they fit, block by block if not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend, backend_for_array
-from dnn_xp.backends.staging import Arriving, Waiting
+from dnn_xp.backends.staging import DeferredBlock, TransferInFlight
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
 from dnn_xp.data.sources.labels import code_dtype
@@ -17,14 +17,14 @@ from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.types import Array
 
-# Room left on the device for blocks, gradients and the library itself.
+# Share of free device memory for data; the rest is for blocks, gradients and the library.
 _SHARE_FOR_DATA = 0.7
-# Targets up to this size are held as columns of numbers, larger ones as labels.
+# Targets up to this many bytes are stored as columns of floats, larger ones as labels.
 _SMALL = 16 << 20
 
 
 class StreamedSource:
-    """A source on the host whose blocks are put on the device as they are asked for."""
+    """A source on the host whose blocks are copied to the device when they are read."""
 
     in_memory = False
 
@@ -32,15 +32,15 @@ class StreamedSource:
         self._source = source
         self._backend = backend
         self.n, self.m, self.dtype = source.n, source.m, source.dtype
-        # Libraries with copies beside arithmetic get one block after the other: one thread.
+        # Libraries with asynchronous copies compute on one thread.
         self._staging = None if backend.stage is None else backend.stage(blocks_in_flight(1))
 
     def block(self, start: int, stop: int) -> Array:
         """Examples start to stop - 1 on the device: (n, stop - start)."""
         return self._backend.from_host(self._source.block(start, stop))
 
-    def block_ahead(self, start: int, stop: int) -> Array | Arriving:
-        """The same block, on its way where the library can copy while it computes."""
+    def block_ahead(self, start: int, stop: int) -> Array | TransferInFlight:
+        """The same block, in flight if the library can copy while it computes."""
         if self._staging is None:
             return self.block(start, stop)
         return self._staging(self._source.block(start, stop))
@@ -50,13 +50,13 @@ class StreamedSource:
         return self._backend.from_host(self._source.gather(indices))
 
 
-def block_ahead(source: Source, start: int, stop: int) -> Array | Arriving | Waiting:
-    """A block that is computed later: read, or on its way where it can be, see `receiving`."""
+def block_ahead(source: Source, start: int, stop: int) -> Array | TransferInFlight | DeferredBlock:
+    """A block for later use: read, in flight, or deferred, see `receiving`."""
     if isinstance(source, StreamedSource):
         return source.block_ahead(start, stop)
     if source.in_memory:
-        # The thread that reads need not have this device as its current one.
-        return Waiting(partial(source.block, start, stop))
+        # On the reading thread another device may be current.
+        return DeferredBlock(partial(source.block, start, stop))
     return source.block(start, stop)
 
 
@@ -66,7 +66,7 @@ def source_bytes(source: Source) -> int:
 
 
 def label_bytes(n: int, m: int, itemsize: int, *, elsewhere: bool) -> int:
-    """Bytes that the targets of class labels take where they are placed: as columns, or as codes."""
+    """Bytes that class labels take where they are placed: as columns or as codes."""
     columns = n * m * itemsize
     if columns <= _SMALL:
         return columns
@@ -74,38 +74,38 @@ def label_bytes(n: int, m: int, itemsize: int, *, elsewhere: bool) -> int:
 
 
 def placed_bytes(placed: Source, given: Source) -> int:
-    """Bytes that a source takes where it was placed: none where it stayed or comes block by block."""
+    """Bytes that a source takes where it was placed: 0 if it was not copied, or is copied in blocks."""
     if placed is given or not placed.in_memory:
         return 0
     return stored_bytes(placed)
 
 
 def example_bytes_ahead(sources: Iterable[Source | None]) -> int:
-    """Bytes of one example in those sources that are read ahead."""
+    """Bytes of one example in the sources that are read ahead."""
     ahead = (each for each in sources if each is not None and not each.in_memory)
     return sum(each.n * np.dtype(each.dtype).itemsize for each in ahead)
 
 
 def fits(nbytes: int, backend: Backend) -> bool:
-    """Whether data of that size may be held where the backend computes."""
+    """Whether data of that size may be placed on the backend's device."""
     free = backend.memory_available()
     return free is None or nbytes <= _SHARE_FOR_DATA * free
 
 
 def held_bytes(targets: Source) -> int:
-    """Bytes that targets keep whatever the blocks: the codes of class labels."""
+    """Bytes of the codes of class labels; 0 for other targets."""
     if isinstance(targets, RangeSource):
         return held_bytes(targets.source) * targets.m // targets.source.m
     return int(targets.codes.nbytes) if isinstance(targets, LabelSource) else 0
 
 
 def stored_bytes(source: Source) -> int:
-    """Bytes of all examples of a source in memory as it holds them: codes of labels, else values."""
+    """Bytes of a source in memory: of the codes of labels, otherwise of values."""
     return held_bytes(source) or source_bytes(source)
 
 
 def resides(source: Source, backend: Backend) -> bool:
-    """Whether a source's blocks come out in the backend's library and on its device already."""
+    """Whether a source's blocks are arrays of the backend's library on its device."""
     array = source.codes if isinstance(source, LabelSource) else getattr(source, "array", None)
     if backend.library == "numpy":
         return array is None or library(array) == "numpy"
@@ -115,18 +115,18 @@ def resides(source: Source, backend: Backend) -> bool:
 
 
 def place(source: Source, backend: Backend) -> Source:
-    """The source as the backend can compute with it.
+    """The source with blocks in the backend's library and on its device.
 
-    What is there already stays. Host data goes to a device once when it fits there, otherwise block
-    by block. Files are always read block by block. Arrays of another library are copied once.
+    Data that is there is not copied. Host data is copied to a device once if it fits, otherwise
+    block by block. Files are read block by block. Arrays of another library are copied once.
     """
     if isinstance(source, LabelSource) and source_bytes(source) <= _SMALL:
-        # Columns made once instead of at every step.
+        # Make columns once instead of at every step.
         source = ArraySource(source.block(0, source.m))
     if resides(source, backend):
         return source
     if isinstance(source, LabelSource):
-        # The codes travel, one small integer an example; columns are made from them block by block.
+        # Copy the codes, one small integer per example; columns are made from them in each block.
         codes = backend.from_host(to_host(source.codes))
         return LabelSource(codes, source.n, dtype=source.dtype.name)
     array: Any = getattr(source, "array", None)
@@ -142,7 +142,7 @@ def place(source: Source, backend: Backend) -> Source:
 
 
 def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:
-    """Results in the library and on the device of `like` (NumPy where that is no array)."""
+    """Results in the library and on the device of `like`; NumPy if that is no array."""
     if not is_array(like) or library(like) == "numpy":
         return backend.to_host(values)
 
@@ -151,6 +151,6 @@ def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:
         return values
     host = backend.to_host(values)
     if target.library == "jax" and host.dtype == np.float64:
-        # JAX has no float64 unless asked to; then the results are what X is.
+        # Without its 64-bit types JAX has no float64: results then have the dtype of X.
         host = host.astype(np.result_type(str(like.dtype), np.float32))
     return target.from_host(host)

@@ -19,10 +19,10 @@ class Evaluation:
     cost : float
         (1/m) sum of weights * loss, without penalties.
     metric : str
-        "accuracy" (an example counts when all its outputs are right) or "r2".
+        "accuracy" (an example is correct when all its outputs are) or "r2".
     score : float
-        Its value. R2 is the mean over outputs of 1 - residual / total sum of squares; where an
-        output of Y is constant it is 1 for a perfect prediction, else 0.
+        Value of the metric. R2 is the mean over outputs of 1 - residual / total sum of squares; of a
+        constant output it is 1 for a perfect prediction, else 0.
     examples : int
         Number of examples.
     """
@@ -34,7 +34,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of examples predicted right; AttributeError for a regression."""
+        """Share of examples predicted correctly; AttributeError for a regression."""
         return self._only("accuracy")
 
     @property
@@ -53,12 +53,12 @@ def score(objective: Objective, theta: Array, examples: Examples, kind: str) -> 
     """Evaluate at theta; `kind` is that of the targets ("regression" scores R2, the others accuracy)."""
     to_host = objective.backend.to_host
     if kind != "regression":
-        J, correct = objective.correct(theta, examples, one_of_many=kind == "multiclass")
+        J, correct = objective.correct(theta, examples, multiclass=kind == "multiclass")
         return Evaluation(float(J), "accuracy", float(correct), examples.m)
     J, *sums = objective.squares(theta, examples)
     eps = float(np.finfo(to_host(sums[0]).dtype).eps)
     center, residual, total = (to_host(array).astype(np.float64)[:, 0] for array in sums)
-    # The mean of equal numbers is theirs up to rounding only.
+    # The mean of equal values equals them only up to rounding.
     constant = total <= (16.0 * eps * center) ** 2
     share = residual / np.where(constant, 1.0, total)
     r2 = np.where(constant, np.where(residual > 0.0, 0.0, 1.0), 1.0 - share)

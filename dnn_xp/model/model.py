@@ -284,7 +284,7 @@ class Model:
     def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
         source = place(self._checked(X, examples), self.backend)
         with self._at_work(threads) as objective:
-            Z = objective.decision_values(self.theta, source)
+            Z = objective.decision_function(self.theta, source)
         check_outputs(Z, self.dtype)
         return Z
 

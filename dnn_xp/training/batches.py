@@ -9,7 +9,7 @@ import numpy as np
 
 from dnn_xp.backends.staging import received
 from dnn_xp.data import ArraySource
-from dnn_xp.data.sources.subset import side_by_side
+from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.execution.block_queue import read_ahead
 from dnn_xp.execution.objective import Examples
 from dnn_xp.formulas.mini_batches import mini_batches
@@ -74,7 +74,7 @@ class Batches:
     Parameters
     ----------
     examples : Examples
-        Where they come from, X with an example's features side by side where it matters.
+        Where they come from, the features of an example of X contiguous where that is faster.
     batch_size : int
         Examples of a batch; the last batch of an epoch may be smaller.
     """
@@ -113,7 +113,7 @@ class Batches:
             with received(*run) as (X, Y, weights):
                 yield from self._shuffled(
                     Examples(
-                        side_by_side(ArraySource(X)),
+                        with_contiguous_examples(ArraySource(X)),
                         ArraySource(Y),
                         None if weights is None else ArraySource(weights),
                     ),
@@ -126,5 +126,5 @@ class Batches:
         X, Y, weights = self._examples.block_ahead(start, stop)
         if isinstance(X, np.ndarray):
             # Here, beside the arithmetic.
-            X = side_by_side(ArraySource(X)).block(0, stop - start)
+            X = with_contiguous_examples(ArraySource(X)).block(0, stop - start)
         return X, Y, weights

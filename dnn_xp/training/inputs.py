@@ -27,7 +27,7 @@ from dnn_xp.data import (
     working_dtype,
 )
 from dnn_xp.data.finite import examples_of_a_block
-from dnn_xp.data.sources.subset import side_by_side
+from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
     Split,
     SplitWarning,
@@ -101,7 +101,7 @@ class Prepared:
 
     def placed(self, backend: Backend, *, for_batches: bool) -> tuple[Examples, Examples | None]:
         """Training and validation examples where the backend computes."""
-        X = side_by_side(self.X) if for_batches else self.X
+        X = with_contiguous_examples(self.X) if for_batches else self.X
         weights = None if self.weights is None else place(self.weights, backend)
         training = Examples(place(X, backend), place(self.targets.source, backend), weights)
         if self.validation is None:

@@ -42,17 +42,17 @@ class Outline:
         As of any source.
     array : array, optional
         One in whose library and on whose device the examples would be; NumPy when left out.
-    side_by_side : bool
-        Whether the features of an example would lie next to each other.
+    contiguous : bool
+        Whether the features of an example would be contiguous in memory.
     """
 
     in_memory = True
 
     def __init__(
-        self, n: int, m: int, dtype: npt.DTypeLike, *, array: Any = None, side_by_side: bool = False
+        self, n: int, m: int, dtype: npt.DTypeLike, *, array: Any = None, contiguous: bool = False
     ) -> None:
         self.n, self.m, self.dtype = n, m, np.dtype(dtype)
-        self.side_by_side = side_by_side
+        self.contiguous = contiguous
         if array is not None:
             self.array = array
 
@@ -75,7 +75,7 @@ class Placement(NamedTuple):
 def placement(source: Source, backend: Backend, *, for_batches: bool = False) -> Placement:
     """What `dnn_xp.execution.placement.place` will do with a source.
 
-    For mini-batches the host gathers from examples whose features lie side by side.
+    For mini-batches the host gathers from examples whose features are contiguous.
     """
     of_example = source.n * source.dtype.itemsize
     here = backend.library == "numpy"
@@ -87,16 +87,16 @@ def placement(source: Source, backend: Backend, *, for_batches: bool = False) ->
     if not source.in_memory:
         return Placement(0, of_example)
     if resides(source, backend):
-        return Placement(source_bytes(source) if for_batches and _lie_apart(source) else 0)
+        return Placement(source_bytes(source) if for_batches and _copied_to_rows(source) else 0)
     if here or fits(source_bytes(source), backend):
         return Placement(source_bytes(source))
     return Placement(0, of_example)
 
 
-def _lie_apart(source: Source) -> bool:
-    """Whether `side_by_side` copies the examples of a source."""
+def _copied_to_rows(source: Source) -> bool:
+    """Whether `with_contiguous_examples` copies the examples of a source."""
     if isinstance(source, Outline):
-        return not source.side_by_side and source.n > 1
+        return not source.contiguous and source.n > 1
     if not isinstance(source, ArraySource) or library(source.array) != "numpy":
         return False
     values = source.array if source.rows else source.array.T
@@ -125,7 +125,7 @@ def _layout(source: Source) -> tuple[str, bool]:
     if isinstance(source, RangeSource):
         return _layout(source.source)
     if isinstance(source, Outline):
-        return "rows" if source.side_by_side else "columns", False
+        return "rows" if source.contiguous else "columns", False
     if isinstance(source, DatasetSource):
         return "rows" if source.rows else "columns", False
     if isinstance(source, ArraySource) and library(source.array) == "numpy":
@@ -205,7 +205,7 @@ def plan_memory(
             orientation,
             cut=size < source.m,
             changed=changed,
-            # `side_by_side` has made them rows.
+            # `with_contiguous_examples` has made them rows.
             rows=source is data.X and batch_size is not None and source.in_memory,
         )
         return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
@@ -220,15 +220,15 @@ def plan_memory(
         *(pass_over(each, ahead) for each in costs),
         X=Values(given, data.dtype, standardized),
         threads=threads,
-        elaborate=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
-        drops_out=drops_out,
+        many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
+        dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
         held_on_device=shuffled[1],
-        intake_bytes=checking_bytes(
+        check_bytes=checking_bytes(
             network.sizes[0],
             m,
             given=given,

@@ -60,7 +60,7 @@ def outline(arguments: PlanArguments) -> Prepared:
     X = _outlined(arguments.X, asked.examples)
     dtype = asked.wanted_dtype or ("float32" if isinstance(X, Outline) else working_dtype(X.dtype))
     if isinstance(X, Outline):
-        X = Outline(X.n, X.m, dtype, side_by_side=X.side_by_side)
+        X = Outline(X.n, X.m, dtype, contiguous=X.contiguous)
     held_out: Source | None = None
     copied, m = 0, X.m
     if arguments.validation_pair is not None:
@@ -87,7 +87,7 @@ def _outlined(X: Any, examples: str) -> Source:
     if not (isinstance(X, tuple) and len(X) == 2 and all(isinstance(each, int) for each in X)):
         return as_source(X, examples=examples)
     n_x, m = (check_int(name, n, at_least=1) for name, n in zip(("n_x", "m"), X, strict=True))
-    return Outline(n_x, m, "float32", side_by_side=examples == "rows")
+    return Outline(n_x, m, "float32", contiguous=examples == "rows")
 
 
 def _part(source: Source, first: int, last: int, examples: str) -> Source:
@@ -96,7 +96,7 @@ def _part(source: Source, first: int, last: int, examples: str) -> Source:
         return RangeSource(source, first, last)
     array = getattr(source, "array", None)
     rows = examples == "rows"
-    return Outline(source.n, last - first, source.dtype, array=array, side_by_side=rows)
+    return Outline(source.n, last - first, source.dtype, array=array, contiguous=rows)
 
 
 def _labels(outputs: int, m: int, dtype: str) -> LabelSource:

@@ -192,7 +192,7 @@ class CudaStandIn:
 
     def release(self):
         self.released += 1
-        self.stage.forget()
+        self.stage.free_buffers()
 
     def compile(self, function):
         def step(parameters, X, *others):

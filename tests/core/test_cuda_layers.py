@@ -12,7 +12,7 @@ from cublaslt_emulator import Emulator, runtime
 import dnn_xp
 from dnn_xp.backends.cuda.cublaslt import Products
 from dnn_xp.backends.cuda.fusing import fuser
-from dnn_xp.backends.cuda.layers import in_columns, layers_on
+from dnn_xp.backends.cuda.layers import fortran_matmul, layers_on
 from dnn_xp.backends.numpy.backend import numpy_backend
 
 
@@ -115,7 +115,7 @@ def test_a_formula_that_cannot_be_traced_is_run_as_written(monkeypatch, data):
     cupy.fuse = picky
     with pytest.warns(
         UserWarning,
-        match=r"^tanh_backward runs as it is written, .* fuse it: clip is not supported$",
+        match=r"^CuPy cannot fuse tanh_backward, which runs as written, .*: clip is not supported$",
     ) as warned:
         model, expected = train(monkeypatch, layers_on(cupy, None, ""), data, activation="tanh")
     assert len(warned) == 1
@@ -165,6 +165,6 @@ def test_the_record_says_how(monkeypatch, data, layers, note):
 
 def test_products_of_cupy_are_in_columns(rng):
     A, B = rng.standard_normal((3, 4)), rng.standard_normal((4, 5))
-    D = in_columns(np)(A, B)
+    D = fortran_matmul(np)(A, B)
     np.testing.assert_allclose(D, A @ B)
     assert D.flags.f_contiguous

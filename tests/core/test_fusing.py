@@ -66,7 +66,7 @@ def dtype(request):
 
 
 def traced(cupy, case, dtype):
-    function = kernel_of(case.formula, cupy, inputs=case.inputs, narrow=dtype.itemsize == 2)
+    function = kernel_of(case.formula, cupy, inputs=case.inputs, widen=dtype.itemsize == 2)
     return without.kernel(cupy, function, [np.zeros((4, 3), dtype)] * (case.inputs + case.results))
 
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from dnn_xp.backends.numpy import mkl as intel
 from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.backend import numpy_backend
-from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
+from dnn_xp.backends.numpy.cutting import (
+    multiply_column_blocks,
+    multiply_term_blocks,
+    multiply_tiles,
+)
 from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.block_size import auto_block_size
@@ -44,10 +48,10 @@ SHAPES = {
 @pytest.fixture(autouse=True, params=[True, False], ids=["without packing", "packing"])
 def kernels(request, monkeypatch):
     """Whatever processor the tests run on, both ways are tried."""
-    monkeypatch.setattr(products, "_runs_without_packing", lambda: request.param)
-    products._way.cache_clear()
+    monkeypatch.setattr(products, "_has_kernels_without_packing", lambda: request.param)
+    products._algorithm_for.cache_clear()
     yield
-    products._way.cache_clear()
+    products._algorithm_for.cache_clear()
 
 
 ORDERS = list(itertools.product("CF", repeat=2))
@@ -81,10 +85,15 @@ def test_every_way_is_among_the_shapes(kernels):
         for n, k, p in SHAPES.values()
         for across in (False, True)
         if n * k * p
-        for way in [products._way(n, k, p, 4, across, False)]
+        for way in [products._algorithm_for(n, k, p, 4, across, False)]
     }
-    cut = {"side_by_side", "summed", "tiled", "_transposed"}
-    assert ways == ({"matmul"} | cut if products._runs_without_packing() else {"matmul"})
+    cut = {
+        "multiply_column_blocks",
+        "multiply_term_blocks",
+        "multiply_tiles",
+        "_multiply_transposed",
+    }
+    assert ways == ({"matmul"} | cut if products._has_kernels_without_packing() else {"matmul"})
 
 
 @given(
@@ -99,9 +108,9 @@ def test_pieces_of_any_size(n, k, p, of, width, orders):
     x1, x2 = integers(n, k, p, orders)
     expected = x1 @ x2
     for cut in (
-        partial(side_by_side, step=min(width, p)),
-        partial(summed, step=min(of, k)),
-        partial(tiled, width=min(width, p), pieces=min(of, k)),
+        partial(multiply_column_blocks, step=min(width, p)),
+        partial(multiply_term_blocks, step=min(of, k)),
+        partial(multiply_tiles, width=min(width, p), pieces=min(of, k)),
     ):
         np.testing.assert_array_equal(cut(x1, x2), expected)
         for room in (np.full((n, p + 9), np.nan, "f4"), np.full((p + 9, n), np.nan, "f4").T):

@@ -315,7 +315,7 @@ def test_a_copy_that_nobody_received_does_not_reach_into_later_arrays(how):
     staging = Staging(device.transfers(), 1)
     staging(block_of(5))
     if how == "forget":
-        staging.forget()
+        staging.free_buffers()
     else:
         del staging
     values = device.memory.allocate(block_of(0).nbytes).view(float)

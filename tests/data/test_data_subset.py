@@ -8,7 +8,7 @@ import numpy as np
 
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import library, to_host
-from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
+from dnn_xp.data.sources.subset import RangeSource, subset, with_contiguous_examples
 
 X = np.arange(20.0, dtype=np.float32).reshape(2, 10)
 
@@ -39,17 +39,17 @@ def test_chosen_labels_stay_codes() -> None:
 
 
 def test_features_side_by_side() -> None:
-    turned = side_by_side(ArraySource(X))
+    turned = with_contiguous_examples(ArraySource(X))
     assert isinstance(turned, ArraySource)
     assert turned.rows
     assert turned.array.flags.c_contiguous
     np.testing.assert_array_equal(turned.block(0, 10), X)
     rows = ArraySource(np.ascontiguousarray(X.T), rows=True)
-    assert side_by_side(rows) is rows
+    assert with_contiguous_examples(rows) is rows
     # Columns that lie side by side already, as those of a block of rows.
-    same = side_by_side(ArraySource(rows.array.T))
+    same = with_contiguous_examples(ArraySource(rows.array.T))
     assert isinstance(same, ArraySource)
     assert same.rows
     assert np.shares_memory(same.array, rows.array)
     labels = LabelSource(np.zeros(4, dtype=np.int8), 1)
-    assert side_by_side(labels) is labels
+    assert with_contiguous_examples(labels) is labels

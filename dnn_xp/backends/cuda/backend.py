@@ -1,4 +1,4 @@
-"""CuPy: CUDA GPUs. Importing this module imports CuPy, so it is imported only when CUDA was asked for."""
+"""CuPy on CUDA GPUs. CuPy is imported when CUDA is asked for, not with this module."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ INSTALL = (
 def why_not_cuda(index: int) -> str | None:
     """Reason why CUDA device `index` cannot be used, None when it can.
 
-    A small real computation decides: importing CuPy, and even listing devices, succeeds on machines
-    where no kernel can run.
+    Tries a small computation: importing CuPy, and even listing devices, succeeds on machines where
+    no kernel can run.
     """
     try:
         import cupy
@@ -39,7 +39,7 @@ def why_not_cuda(index: int) -> str | None:
 def _why_not_device(cupy: ModuleType, index: int) -> str | None:
     try:
         count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:  # CuPy raises errors of its own for a missing or too old driver
+    except Exception as error:  # CuPy has its own errors for a missing or old driver
         return f"no usable CUDA driver: {error}"
     if index >= count:
         found = (
@@ -52,7 +52,7 @@ def _why_not_device(cupy: ModuleType, index: int) -> str | None:
         with cupy.cuda.Device(index):
             column = cupy.arange(3, dtype=cupy.float32).reshape(3, 1)
             product = cupy.asnumpy(column.T @ cupy.maximum(column, 1))
-    except Exception as error:  # any failure of the probe means that this device cannot be used
+    except Exception as error:  # after any failure the device cannot be used
         return f"a small kernel failed on cuda:{index}: {error}"
     if product.tolist() != [[5.0]]:
         return f"a small kernel gave a wrong result on cuda:{index}: {product.tolist()} instead of [[5.0]]"
@@ -60,12 +60,12 @@ def _why_not_device(cupy: ModuleType, index: int) -> str | None:
 
 
 def cupy_backend(index: int = 0) -> Backend:
-    """The record of this library on one device."""
+    """CuPy on one device."""
     import array_api_compat.cupy
     import cupy
 
     def active() -> AbstractContextManager[Any]:
-        # A new object each time: one Device cannot be entered by two threads at once.
+        # A new object each time: two threads cannot enter one Device at once.
         return cast("AbstractContextManager[Any]", cupy.cuda.Device(index))
 
     def from_host(array: np.ndarray) -> Array:
@@ -85,7 +85,7 @@ def cupy_backend(index: int = 0) -> Backend:
     stage = Stage(lambda: transfers(index))
 
     def release_memory() -> None:
-        stage.forget()
+        stage.free_buffers()
         with active():
             cupy.get_default_memory_pool().free_all_blocks()
             cupy.get_default_pinned_memory_pool().free_all_blocks()
@@ -101,9 +101,9 @@ def cupy_backend(index: int = 0) -> Backend:
         return cupy.concatenate(arrays, axis=axis)
 
     xp.__dict__.update(vars(array_api_compat.cupy), matmul=layers.matmul, concat=concat)
-    narrow = _bfloat16() if layers.by_cublaslt else None
-    if narrow is not None:
-        xp.__dict__["bfloat16"] = narrow
+    bfloat16 = _bfloat16() if layers.by_cublaslt else None
+    if bfloat16 is not None:
+        xp.__dict__["bfloat16"] = bfloat16
 
     return Backend(
         library="cupy",
@@ -120,7 +120,7 @@ def cupy_backend(index: int = 0) -> Backend:
         lower=layers.lower,
         replay=partial(Replay, runtime=graph_runtime(cupy)) if layers.by_cublaslt else None,
         asynchronous=True,
-        bfloat16=narrow is not None,
+        bfloat16=bfloat16 is not None,
         note=layers.note,
         active=active,
         stage=stage,
@@ -128,10 +128,10 @@ def cupy_backend(index: int = 0) -> Backend:
 
 
 def _bfloat16() -> np.dtype[Any] | None:
-    """NumPy's name for bfloat16, which the package ml_dtypes brings."""
+    """The NumPy dtype bfloat16 of the package ml_dtypes; None without it."""
     try:
-        from ml_dtypes import bfloat16
+        import ml_dtypes
     except ImportError:
         return None
-    narrow: np.dtype[Any] = np.dtype(bfloat16)
-    return narrow
+    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return bfloat16

@@ -1,4 +1,4 @@
-"""From which size on a GPU pays, as it was measured: what device="auto" goes by."""
+"""The measured amount of arithmetic from which a GPU is faster, for device="auto"."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 
 class Crossover(NamedTuple):
-    """A measured crossover, and where to read how it was measured.
+    """A measured crossover, and where its figures are.
 
     Attributes
     ----------
     operations : float
-        Arithmetic of one gradient step, as `block_size.gradient_flops` counts it, from which CUDA was
-        faster on every network that was measured.
+        Operations of one gradient step (`block_size.gradient_flops`) from which CUDA was faster on
+        every measured network.
     device, against : str
-        The GPU, and the processor that it was compared with.
+        The GPU, and the CPU it was compared with.
     versions, commit : str
-        What it was measured with.
+        Versions of the libraries, and the commit.
     results : str
-        The file in benchmarks/results/ that has the figures.
+        File of the figures in benchmarks/results/.
     """
 
     operations: float
@@ -29,13 +29,13 @@ class Crossover(NamedTuple):
     results: str
 
 
-# Nobody has measured it yet. `python -m benchmarks.gpu_report --parts crossover` measures it on a
-# GPU and prints the line that belongs here.
+# Not measured yet. `python -m benchmarks.gpu_report --parts crossover` measures it on a GPU and prints
+# the line for here.
 MEASURED: Crossover | None = None
 
 
 def gpu_pays(step_operations: float) -> tuple[bool, str]:
-    """Whether a step of this much arithmetic was measured to be faster with CUDA, and why (not)."""
+    """Whether CUDA was measured to be faster for a step of so many operations, and the reason in words."""
     if MEASURED is None:
         return (
             False,

@@ -1,16 +1,16 @@
 """Matrix products with an epilogue by cublasLt: D = epilogue(A B), D in Fortran order.
 
-cublasLt thinks in columns. An operand in C order is its transpose in Fortran order, which is what
-the flags TRANSA and TRANSB are for, so nothing is copied unless neither of its strides is 1. The
-bias, the mask of relu and the sums over examples ride on a product that is taken anyway:
+cublasLt takes matrices in Fortran order. An operand in C order is passed as its transpose, with the
+flag TRANSA or TRANSB; an operand is copied only if neither of its strides is 1. An epilogue computes
+the bias, relu, its mask or the sums over examples in the kernel of the product:
 
     BIAS             D = A B + bias
-    RELU_AUX_BIAS    D = max(A B + bias, 0), and one bit an element: whether D > 0
+    RELU_AUX_BIAS    D = max(A B + bias, 0), and one bit per element: whether D > 0
     DRELU            D = A B where the bit is set, else 0
     BGRADA           D = A B, and the sums over each row of A
 
-Which of them a device and a dtype have is the library's affair: it is asked for an algorithm, and
-where there is none `UnsupportedError` says so. Source: cuBLAS 12 and 13, "Using the cublasLt API".
+cublasLt decides which of them it supports for a device, dtype and shape; `UnsupportedError` is raised
+for the others. Source: cuBLAS 12 and 13, "Using the cublasLt API".
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class UnsupportedError(RuntimeError):
 
 
 class Runtime(NamedTuple):
-    """What products need of the device.
+    """The functions of the device that products use.
 
     Attributes
     ----------
@@ -57,13 +57,13 @@ class Runtime(NamedTuple):
 
 
 class Products:
-    """Products on one device; descriptors and algorithms are kept for the next time."""
+    """Products on one device; descriptors and algorithms are cached."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._handle = runtime.lt.create()
         self._plans: dict[Any, Plan | None] = {}
-        # The pointers of an epilogue are set in a descriptor that all threads share.
+        # Threads share the descriptor, in which the pointers of an epilogue are set.
         self._lock = threading.Lock()
 
     def matmul(
@@ -76,12 +76,12 @@ class Products:
         mask: Array | None = None,
         dtype: Any = None,
     ) -> Array:
-        """Product of A (M, K) and B (K, N), in Fortran order and in `dtype`, or that of A.
+        """Product of A (M, K) and B (K, N), in Fortran order.
 
         Parameters
         ----------
         A, B : arrays
-            In any order; of two dtypes the narrower one is taken.
+            In any memory order; if their dtypes differ, both are converted to the one of fewer bytes.
         epilogue : str
             A key of `EPILOGUES` in `cublaslt_plans`.
         bias : array of M, optional
@@ -89,7 +89,7 @@ class Products:
         mask : array that `empty_mask` made, optional
             Written by RELU_AUX_BIAS, read by DRELU.
         dtype : dtype, optional
-            Of the result; float32 goes with operands in bfloat16.
+            Dtype of the result, that of the operands by default; float32 for operands in bfloat16.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class Products:
             Where there is no such product.
         """
         runtime = self._runtime
-        # Dropout in CuPy, for one, makes float32 of bfloat16.
+        # CuPy promotes bfloat16 to float32 in some operations, as in dropout.
         if A.dtype.itemsize > B.dtype.itemsize:
             A = A.astype(B.dtype)
         elif B.dtype != A.dtype:
@@ -120,7 +120,7 @@ class Products:
             workspace = runtime.empty((max(1, plan.workspace),), np.uint8)
             of_a, of_b, of_d = plan.layouts
             at = runtime.pointer
-            # The last argument but C, which is D and, its factor being 0, not read.
+            # C is D here; its factor is 0, so it is not read.
             runtime.lt.matmul(
                 self._handle,
                 plan.description,
@@ -142,24 +142,24 @@ class Products:
         return D.T
 
     def empty_mask(self, rows: int, columns: int) -> Array:
-        """Room for one bit an element of a (rows, columns) matrix, columns padded to 128 bits."""
+        """Memory for one bit per element of a (rows, columns) matrix, each column padded to 128 bits."""
         return self._runtime.empty((columns, mask_leading(rows) // 8), np.uint8)
 
     def _operand(self, x: Array) -> tuple[Operand, Array]:
-        steps = [stride // x.dtype.itemsize for stride in x.strides]
+        strides = [stride // x.dtype.itemsize for stride in x.strides]
         rows, columns = x.shape
-        # The stride of a side of length 1 says nothing.
-        in_columns = (steps[0] == 1 or rows == 1) and (steps[1] >= rows or columns == 1)
-        in_rows = (steps[1] == 1 or columns == 1) and (steps[0] >= columns or rows == 1)
-        if not in_columns and not in_rows:
+        # The stride of an axis of length 1 is arbitrary.
+        fortran = (strides[0] == 1 or rows == 1) and (strides[1] >= rows or columns == 1)
+        c_order = (strides[1] == 1 or columns == 1) and (strides[0] >= columns or rows == 1)
+        if not fortran and not c_order:
             copy = self._runtime.empty((columns, rows), x.dtype)
             copy[...] = x.T
-            x, steps, in_columns = copy.T, [1, rows], True
+            x, strides, fortran = copy.T, [1, rows], True
         name, pointer = x.dtype.name, self._runtime.pointer(x)
         alignment = min(256, pointer & -pointer)
-        if in_columns:
-            return Operand(rows, columns, max(steps[1], rows), False, name, alignment), x
-        return Operand(columns, rows, max(steps[0], columns), True, name, alignment), x
+        if fortran:
+            return Operand(rows, columns, max(strides[1], rows), False, name, alignment), x
+        return Operand(columns, rows, max(strides[0], columns), True, name, alignment), x
 
     def _plan(self, operands: tuple[Operand, ...], epilogue: str, tf32: bool) -> Plan:
         key = operands, epilogue, tf32

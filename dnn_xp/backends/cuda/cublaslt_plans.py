@@ -1,7 +1,7 @@
-"""What is decided of a product by cublasLt before it is run: descriptors, and the algorithm.
+"""The plan of a product by cublasLt: descriptors and the algorithm.
 
-The numbers here are those of cublasLt.h, cublas_api.h and library_types.h; a test compares them
-with nvmath-python's.
+The constants are those of cublasLt.h, cublas_api.h and library_types.h; a test compares them with
+nvmath-python's.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ MAX_WORKSPACE, REDUCTION_SCHEMES, MIN_ALIGNMENT_A = 1, 3, 5
 REAL_TYPES = {"float32": 0, "float64": 1, "bfloat16": 14}
 COMPUTE_32F, COMPUTE_64F, COMPUTE_TF32 = 68, 70, 77
 
-# Parts of a long sum are added in a fixed order (COMPUTE_TYPE, OUTPUT_TYPE), never as they arrive
-# (INPLACE), or two runs would differ.
+# Partial sums are added in a fixed order (COMPUTE_TYPE, OUTPUT_TYPE), never as they complete
+# (INPLACE): two runs would differ.
 _IN_ORDER = 2 | 4
-# What cuBLAS itself takes on Hopper.
+# cuBLAS's own default on Hopper.
 WORKSPACE_BYTES = 32 << 20
-# Leading dimension of the bits of relu, in bits.
+# The leading dimension of a mask is a multiple of so many bits.
 _AUX_BITS = 128
 
 
 class Operand(NamedTuple):
-    """A matrix as cublasLt sees it: (rows, columns) in Fortran order, to be transposed or not."""
+    """A matrix as given to cublasLt: (rows, columns) in Fortran order, transposed or not."""
 
     rows: int
     columns: int
@@ -37,7 +37,7 @@ class Operand(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A product that was decided: descriptors and the algorithm."""
+    """Descriptors and algorithm of a product."""
 
     description: int
     layouts: tuple[int, int, int]
@@ -48,7 +48,7 @@ class Plan(NamedTuple):
 def decide(
     lt: Any, handle: int, operands: tuple[Operand, ...], epilogue: str, *, tf32: bool
 ) -> Plan | None:
-    """Plan of the product of the first two operands into the third; None where there is none."""
+    """Plan of the product of the first two operands into the third; None if cublasLt has no algorithm."""
     a, b, d = operands
     compute, scale = COMPUTE_TF32 if tf32 else COMPUTE_32F, REAL_TYPES["float32"]
     if a.dtype == "float64":
@@ -61,7 +61,7 @@ def decide(
     set_attribute(lt, description, EPILOGUE, EPILOGUES[epilogue], np.int32)
     if epilogue in ("RELU_AUX_BIAS", "DRELU"):
         set_attribute(lt, description, AUX_LD, mask_leading(d.rows), np.int64)
-        # Any address but 0, or no algorithm is found; the real one comes with every product.
+        # Any address but 0: with 0 no algorithm is found. Each product sets its own.
         set_attribute(lt, description, AUX_POINTER, 16, np.int64)
     if epilogue in ("BIAS", "RELU_AUX_BIAS", "BGRADA"):
         set_attribute(lt, description, BIAS_POINTER, 16, np.int64)
@@ -106,11 +106,11 @@ def decide(
 
 
 def set_attribute(lt: Any, description: int, attribute: int, value: int, dtype: Any) -> None:
-    """Set one attribute of a product, an integer of that width."""
+    """Set one attribute of a product, an integer of that dtype."""
     held = np.asarray(value, dtype=dtype)
     lt.matmul_desc_set_attribute(description, attribute, held.ctypes.data, held.nbytes)
 
 
 def mask_leading(rows: int) -> int:
-    """Bits from one column of a mask to the next."""
+    """Leading dimension of a mask, in bits."""
     return -(-rows // _AUX_BITS) * _AUX_BITS

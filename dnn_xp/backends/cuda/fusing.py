@@ -1,10 +1,9 @@
-"""Elementwise formulas as single CUDA kernels, traced by `cupy.fuse` from the formulas as they are written.
+"""Elementwise formulas as single CUDA kernels, traced by `cupy.fuse`.
 
-A matrix on the GPU has the values of an example side by side: Fortran order, since examples are
-columns. CuPy's kernels run through memory in C order, so they are given transposed views; for an
-elementwise formula that is the same thing. Results go into arrays made here, in that order and in
-the dtype of the operands, which for bfloat16 is more than CuPy would do: every step of a formula is
-then computed in float32, in registers, and only what is written is rounded.
+Matrices on the GPU are in Fortran order: the values of an example are contiguous. CuPy's kernels
+index in C order, so they get transposed views, which is equivalent for an elementwise formula.
+Results are allocated here, in the order and dtype of the operands. For bfloat16 every operation of
+a formula is computed in float32, in registers, and only results are rounded.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Fuse = Callable[[Function, int], Function]
 
 
 def tracing_namespace(cupy: Any) -> Namespace:
-    """The namespace that formulas see while they are traced: CuPy's, and astype as tracing knows it."""
+    """The namespace of formulas while they are traced: CuPy's, with an astype that can be traced."""
     traced = ModuleType("cupy, traced")
     traced.__dict__.update(vars(cupy), astype=_astype)
     return traced
@@ -39,12 +38,12 @@ def _astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     return x.astype(dtype)
 
 
-def kernel_of(formula: Function, cupy: Any, *, inputs: int, narrow: bool) -> Function:
-    """The formula as a function of its operands and of the arrays that its results are written to."""
+def kernel_of(formula: Function, cupy: Any, *, inputs: int, widen: bool) -> Function:
+    """The formula as a function of its operands and of output arrays; `widen` computes in float32."""
     traced = tracing_namespace(cupy)
 
     def written(*arrays: Any) -> None:
-        operands = [x.astype(np.float32) for x in arrays[:inputs]] if narrow else arrays[:inputs]
+        operands = [x.astype(np.float32) for x in arrays[:inputs]] if widen else arrays[:inputs]
         results = formula(*operands, xp=traced)
         for out, result in zip(
             arrays[inputs:], results if isinstance(results, tuple) else (results,), strict=True
@@ -55,21 +54,21 @@ def kernel_of(formula: Function, cupy: Any, *, inputs: int, narrow: bool) -> Fun
 
 
 def fuser(cupy: Any) -> Fuse:
-    """Make the function that turns an elementwise formula into one kernel of the same value."""
+    """Make the function that fuses an elementwise formula into one kernel."""
 
     def fuse(formula: Function, results: int = 1) -> Function:
         name = getattr(getattr(formula, "func", formula), "__name__", "formula")
         in_c = re.sub(r"\W", "_", name)  # a lambda is called <lambda>
         kernels: dict[tuple[int, bool], Function] = {}
-        as_written: set[tuple[int, bool]] = set()
+        untraceable: set[tuple[int, bool]] = set()
 
         def fused(*arrays: Array, xp: Namespace) -> Any:
-            narrow = arrays[0].dtype.itemsize == 2
-            key = len(arrays), narrow
-            if key in as_written:
+            widen = arrays[0].dtype.itemsize == 2
+            key = len(arrays), widen
+            if key in untraceable:
                 return formula(*arrays, xp=xp)
             if key not in kernels:
-                written = kernel_of(formula, cupy, inputs=len(arrays), narrow=narrow)
+                written = kernel_of(formula, cupy, inputs=len(arrays), widen=widen)
                 kernels[key] = cupy.fuse(kernel_name=f"dnn_xp_{in_c}")(written)
             shape = np.broadcast_shapes(*(array.shape for array in arrays))
             outs = [cupy.empty(shape[::-1], dtype=arrays[0].dtype) for _ in range(results)]
@@ -77,11 +76,11 @@ def fuser(cupy: Any) -> Fuse:
                 kernels[key](*(array.T for array in arrays), *outs)
             except MemoryError:
                 raise
-            except Exception as error:  # a formula of the user's may do what tracing cannot follow
-                as_written.add(key)
+            except Exception as error:  # a formula of the user's may not be traceable
+                untraceable.add(key)
                 warnings.warn(
-                    f"{name} runs as it is written, one kernel an operation, since CuPy cannot "
-                    f"fuse it: {error}",
+                    f"CuPy cannot fuse {name}, which runs as written, one kernel per operation: "
+                    f"{error}",
                     stacklevel=2,
                 )
                 return formula(*arrays, xp=xp)
@@ -93,7 +92,7 @@ def fuser(cupy: Any) -> Fuse:
 
 
 def _fused_activation(activation: Activation, fuse: Fuse) -> Activation:
-    # The identity gives back the very array that came in; a kernel would copy it.
+    # The identity returns its argument; a kernel would copy it.
     if not activation.elementwise or activation.forward is identity:
         return activation
     return activation._replace(

@@ -1,4 +1,4 @@
-"""How CuPy runs a layer: products by cublasLt where nvmath-python is there, elementwise formulas fused."""
+"""The steps of a layer in CuPy: products by cublasLt if nvmath-python is installed, elementwise formulas fused."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from dnn_xp.formulas.types import Array
 
 
 class CudaLayers(NamedTuple):
-    """What one device runs layers with.
+    """The functions that run layers on one device.
 
     Attributes
     ----------
     matmul : product of two matrices, in Fortran order.
     lower : the backend's function of that name.
     by_cublaslt : whether products are cublasLt's.
-    note : in words, for the record.
+    note : the same in words, for the model's record.
     """
 
     matmul: Callable[[Array, Array], Array]
@@ -36,8 +36,8 @@ class CudaLayers(NamedTuple):
     note: str
 
 
-def in_columns(cupy: Any) -> Callable[[Array, Array], Array]:
-    """CuPy's product with its result in Fortran order: (B^T A^T)^T, since CuPy's own are in C order."""
+def fortran_matmul(cupy: Any) -> Callable[[Array, Array], Array]:
+    """CuPy's product with its result in Fortran order, (B^T A^T)^T: CuPy's own is in C order."""
 
     def matmul(A: Array, B: Array) -> Array:
         return cupy.matmul(B.T, A.T).T
@@ -46,8 +46,8 @@ def in_columns(cupy: Any) -> Callable[[Array, Array], Array]:
 
 
 def layers_on(cupy: Any, products: Products | None, problem: str) -> CudaLayers:
-    """The layers of a device with products that were made for it, or without and why."""
-    plain, fuse = in_columns(cupy), fuser(cupy)
+    """The layers of a device with its products by cublasLt, or without them because of `problem`."""
+    plain, fuse = fortran_matmul(cupy), fuser(cupy)
     if products is None:
         note = f"layers by CuPy alone, since {problem}"
         return CudaLayers(plain, partial(fused, fuse=fuse), False, note)
@@ -71,7 +71,7 @@ def layers_on(cupy: Any, products: Products | None, problem: str) -> CudaLayers:
 
 @lru_cache
 def cuda_layers(index: int) -> CudaLayers:
-    """The layers of device `index`, which is the current one; found out once."""
+    """The layers of device `index`, which must be current; cached."""
     import cupy
 
     products, problem = None, ""
@@ -79,13 +79,13 @@ def cuda_layers(index: int) -> CudaLayers:
         products = Products(_runtime(cupy))
     except ImportError:
         problem = "nvmath-python is not installed (pip install nvmath-python)"
-    except Exception as error:  # such as a cublasLt that is not found or too old
+    except Exception as error:  # such as a missing or old cublasLt
         problem = f"nvmath-python cannot use cublasLt: {error}"
     return layers_on(cupy, products, problem)
 
 
 def _runtime(cupy: Any) -> Runtime:
-    from cupy._core import _routines_linalg as linalg  # CuPy's own switch of TF32
+    from cupy._core import _routines_linalg as linalg  # CuPy's switch for TF32
 
     float32 = np.dtype("float32")
     return Runtime(

@@ -1,12 +1,12 @@
-"""The steps of a layer by cublasLt's epilogues, where the pair of product and activation has one.
+"""The steps of a layer by epilogues of cublasLt, where there is one for the product and activation.
 
     Z = W A_prev + b                          BIAS
-    A = relu(W A_prev + b)                    RELU_AUX_BIAS, with A and its sign in the place of Z
+    A = relu(W A_prev + b)                    RELU_AUX_BIAS; the cache holds A and its mask for Z
     m dW = dZ A_prev^T, m db = sum(dZ)        BGRADA
     dZ_prev = (W^T dZ) * relu'(Z_prev)        DRELU
 
-Everything else runs as `fusing` has it: a product, then one kernel for what is elementwise. These
-are ways to run the formulas of `formulas.layers`; tests hold them against those.
+Other steps run as in `fusing`: a product, then one kernel for the elementwise operations. Tests
+compare these functions with the formulas in `formulas.layers`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dnn_xp.formulas.types import Array, Namespace
 
 
 class Rectified(NamedTuple):
-    """What stands for Z after relu: A, which is above 0 where Z is, and one bit an element of it."""
+    """What the cache of relu holds for Z: A, which is above 0 where Z is, and one bit per element."""
 
     A: Array
     mask: Array
@@ -40,25 +40,25 @@ def outer_derivative(
 def lowered(
     network: Network, fuse: Fuse, products: Products, epilogues: Collection[str]
 ) -> tuple[Network, Layers]:
-    """The same network, fused, and its layers' steps by the given epilogues."""
-    as_written = network.activations
+    """The same network, fused, and the steps of its layers by the given epilogues."""
+    written = network.activations
     network, plain = fused(network, fuse)
-    # Dropout stands between a product and its activation on the way back, and wants Z itself.
+    # With dropout the backward pass multiplies by its mask between W^T dZ and g', and needs Z.
     drops_out = any(keep_prob < 1.0 for keep_prob in network.keep_probs)
-    # By what they compute, before they were fused: a name may be given to something else.
+    # Compare functions before fusing, not names: a user may give the name relu to another activation.
     by_bits = {
         each.name
-        for each in as_written
+        for each in written
         if each.forward is relu and "RELU_AUX_BIAS" in epilogues and not drops_out
     }
     outer = {
         activation.name: fuse(partial(outer_derivative, activation=activation), 1)
-        for activation in dict.fromkeys(as_written[:-1])
+        for activation in dict.fromkeys(written[:-1])
         if activation.elementwise
     }
 
     def product(A: Array, B: Array, epilogue: str, **how: Any) -> Array | None:
-        """None where there is no such epilogue, for these shapes or at all."""
+        """The product, or None if there is no such epilogue, for these shapes or at all."""
         if epilogue not in epilogues:
             return None
         try:
@@ -88,7 +88,7 @@ def lowered(
         return plain.linear_activation_forward(A_prev, W, b, activation, xp=xp)
 
     def linear_gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Array, Array]:
-        # Sums over many examples are worth float32 even where layers are in bfloat16.
+        # Sums over examples are in float32 even if layers are in bfloat16.
         dtype = xp.float32 if dZ.dtype.itemsize == 2 else dZ.dtype
         sums = xp.empty((dZ.shape[0], 1), dtype=dtype)
         dW = product(dZ, A_prev.T, "BGRADA", bias=sums, dtype=dtype)

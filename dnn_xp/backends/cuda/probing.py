@@ -1,4 +1,4 @@
-"""Which epilogues of cublasLt give the right numbers here: one small product of each decides."""
+"""Checks each epilogue of cublasLt on this device by a small product."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from dnn_xp.backends.cuda.cublaslt import Products
 from dnn_xp.formulas.types import Array
 
-# A wrong bias, sign or sum is off by as much as the numbers themselves; TF32, should the user have
-# switched it on for all of CuPy, by some thousandths.
+# A wrong bias, sign or sum has an error of the size of the values; TF32, which the user may have
+# switched on for all of CuPy, one of a few thousandths.
 _TOLERANCE = 1e-2
 
 
@@ -19,12 +19,12 @@ def epilogues_that_fail(
     from_host: Callable[[np.ndarray], Array],
     to_host: Callable[[Array], np.ndarray],
 ) -> dict[str, str]:
-    """Each epilogue that cannot be trusted on this device, and why."""
+    """The epilogues that fail or give wrong values on this device, and why."""
     rng = np.random.default_rng(0)
     shapes = ((48, 32), (32, 80), (48, 1), (48, 80))
     W, A_prev, b, dZ = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
     Z = W @ A_prev + b
-    # In the order that layers have them: examples side by side.
+    # In Fortran order, as in layers.
     on_device = [from_host(W), *(from_host(array.T.copy()).T for array in (A_prev, b, dZ))]
     mask, sums = products.empty_mask(48, 80), from_host(np.zeros((48, 1), np.float32))
 
@@ -37,7 +37,7 @@ def epilogues_that_fail(
         return [products.matmul(W, A_prev, epilogue="RELU_AUX_BIAS", bias=b, mask=mask)]
 
     def relu_back() -> list[Array]:
-        # Of the bits that the forward has just written.
+        # With the mask that relu() wrote.
         W, A_prev, _, _ = on_device
         return [products.matmul(W, A_prev, epilogue="DRELU", mask=mask)]
 
@@ -55,7 +55,7 @@ def epilogues_that_fail(
     for name, (run, expected) in cases.items():
         try:
             found = [to_host(array) for array in run()]
-        except Exception as error:  # whatever it is, the written formulas take over
+        except Exception as error:  # after any error the fused formulas are used
             failing[name] = str(error)
             continue
         wrong = max(

@@ -1,4 +1,4 @@
-"""CuPy's part of :mod:`dnn_xp.backends.staging`: pinned memory, a copy stream and events."""
+"""The functions of CuPy for :mod:`dnn_xp.backends.staging`: pinned memory, a copy stream and events."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from dnn_xp.backends.staging import Bytes, Event, Transfers
 from dnn_xp.formulas.types import Array
 
-# cudaErrorMemoryAllocation; CuPy gives it no name in Python.
+# cudaErrorMemoryAllocation, which CuPy does not name in Python.
 _NO_MEMORY = 2
 
 
 def transfers(index: int) -> Transfers:
-    """Copies to one device beside what is computed on the stream that is current now, in this thread."""
+    """Copies to one device while the calling thread's current stream computes."""
     import cupy
 
     device = cupy.cuda.Device
     with device(index):
-        compute = cupy.cuda.get_current_stream()
-        # Without non_blocking it would wait for all work of the default stream, and that for it.
-        copying = cupy.cuda.Stream(non_blocking=True)
+        compute_stream = cupy.cuda.get_current_stream()
+        # Without non_blocking this stream and the default stream would wait for each other.
+        copy_stream = cupy.cuda.Stream(non_blocking=True)
 
     def pinned(nbytes: int) -> Bytes:
         try:
@@ -34,21 +34,21 @@ def transfers(index: int) -> Transfers:
         return np.frombuffer(memory, np.uint8, nbytes)
 
     def empty(nbytes: int) -> Array:
-        # The pool keeps freed memory by stream, and this runs in the thread that reads.
-        with device(index), compute:
+        # Pooled memory belongs to a stream, and the reading thread has another current one.
+        with device(index), compute_stream:
             return cupy.empty(nbytes, dtype=cupy.uint8)
 
     def copy(to: Array, of: Bytes) -> None:
-        to.set(of, stream=copying)
+        to.set(of, stream=copy_stream)
 
     def record(stream: Any) -> Event:
         with device(index):
-            # A host that waits sleeps: the other threads have work.
+            # A waiting host thread blocks instead of spinning: other threads compute.
             event = cupy.cuda.Event(block=True, disable_timing=True)
             event.record(stream)
         return event
 
-    def hold_back(stream: Any, event: Event) -> None:
+    def make_wait(stream: Any, event: Event) -> None:
         with device(index):
             stream.wait_event(event)
 
@@ -56,9 +56,9 @@ def transfers(index: int) -> Transfers:
         pinned=pinned,
         empty=empty,
         copy=copy,
-        record_copy=lambda: record(copying),
-        record_compute=lambda: record(compute),
-        copy_waits_for=lambda event: hold_back(copying, event),
-        compute_waits_for=lambda event: hold_back(compute, event),
+        record_copy=lambda: record(copy_stream),
+        record_compute=lambda: record(compute_stream),
+        copy_waits_for=lambda event: make_wait(copy_stream, event),
+        compute_waits_for=lambda event: make_wait(compute_stream, event),
         host_waits_for=lambda event: event.synchronize(),
     )

@@ -1,4 +1,4 @@
-"""NumPy: matrix products, layers and the record of the CPU.
+"""NumPy: matrix products, layers, and the record of the CPU.
 
 May import dnn_xp.backends.record, formulas and common.
 """

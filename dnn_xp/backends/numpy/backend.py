@@ -1,4 +1,4 @@
-"""NumPy: the CPU, blocks on Python threads, formulas as they are written."""
+"""NumPy on the CPU: blocks on Python threads, formulas as written."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ from dnn_xp.formulas.types import Array, Namespace
 
 
 def memory_available() -> int | None:
-    """Bytes of free physical memory, None where the system does not say."""
+    """Bytes of free physical memory; None where the system does not report them."""
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on macOS, not on Windows
         return None
 
 
-# Smaller arrays are through before another operand has been found.
-_WORTH_SPREADING = 512
-# A number is spread over a whole array up to so many bytes, over one row of a larger one.
-_SPREAD_BYTES = 1 << 18
+# Up to this size the lookup costs more than it saves.
+_LARGEST_UNFILLED = 512
+# Up to so many bytes a scalar becomes an array of the full shape, above that one row.
+_FILLED_BYTES = 1 << 18
 
 
 @lru_cache(maxsize=32)
-def _spread(value: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array of one value, kept: a training asks for a few shapes again and again."""
+def _filled(value: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array of one value, cached: a training uses a few shapes again and again."""
     return np.full(shape, value, dtype=dtype)
 
 
-def _with_numbers_spread(function: Callable[..., Array]) -> Callable[..., Array]:
-    """The same function, a Python number spread to an array before it meets a matrix.
+def _with_scalar_filled(function: Callable[..., Array]) -> Callable[..., Array]:
+    """The same function, with a Python scalar replaced by an array where the other operand is a matrix.
 
-    NumPy's maximum and minimum use the vector units only where both operands lie side by side in
-    memory: against a number they take 5.7 us for a (64, 256) float32 array, against a row 2.7 us,
-    against an array 1.4 us; from 256 KiB on a row is better, since it stays in the caches.
+    NumPy's maximum and minimum use SIMD only if both operands are contiguous: for a (64, 256)
+    float32 array they take 5.7 us against a scalar, 2.7 us against a row, 1.4 us against an array.
+    From 256 KiB on a row is faster, since it stays in the caches.
     """
 
     def of_matrix(x1: Array, x2: Array, *, out: Array | None = None) -> Array:
-        if type(x2) is float and x1.size > _WORTH_SPREADING and x1.ndim == 2:
-            shape = x1.shape if x1.nbytes <= _SPREAD_BYTES else (1, x1.shape[1])
-            x2 = _spread(x2, shape, x1.dtype)
+        if type(x2) is float and x1.size > _LARGEST_UNFILLED and x1.ndim == 2:
+            shape = x1.shape if x1.nbytes <= _FILLED_BYTES else (1, x1.shape[1])
+            x2 = _filled(x2, shape, x1.dtype)
         return function(x1, x2, out=out)
 
     return of_matrix
 
 
-# NumPy's stubs tell keepdims=True from False by overloads; here it is a variable.
+# NumPy's stubs have one overload for keepdims=True and one for False, none for a variable.
 _add_reduce: Any = np.add.reduce
 _maximum_reduce: Any = np.maximum.reduce
 
 
-# Smaller sums are through before BLAS has been asked.
-_WORTH_BLAS = 8192
+# Up to this size the call of BLAS costs more than it saves.
+_LARGEST_BY_REDUCTION = 8192
 
 
 def _sum(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
-    # Over the examples of a block, BLAS adds three times as fast as NumPy's reduction.
-    if axis == 1 and keepdims and x.size > _WORTH_BLAS and x.dtype.kind == "f":
-        return np.dot(x, _spread(1.0, (x.shape[1], 1), x.dtype))
+    # BLAS adds over the examples of a block three times as fast as NumPy's reduction.
+    if axis == 1 and keepdims and x.size > _LARGEST_BY_REDUCTION and x.dtype.kind == "f":
+        return np.dot(x, _filled(1.0, (x.shape[1], 1), x.dtype))
     return _add_reduce(x, axis=axis, keepdims=keepdims)
 
 
@@ -86,16 +86,16 @@ def _astype(x: Array, dtype: Any, *, copy: bool = True) -> Array:
 
 
 def _tuned_namespace(matmul: Callable[..., Array]) -> Namespace:
-    """array-api-compat's NumPy with the same values, some of them sooner.
+    """array-api-compat's NumPy, with faster functions of the same values.
 
-    Its functions of Python around the ufuncs cost 2 us a call, as much as the arithmetic of a small
-    network; what the formulas call most goes to the ufuncs and methods straight away.
+    Its Python wrappers of the ufuncs cost 2 us a call, as much as the arithmetic of a small network,
+    so the functions that formulas call most go to the ufuncs and methods directly.
     """
     tuned = ModuleType("array_api_compat.numpy")
     tuned.__dict__.update(vars(array_api_compat.numpy))
     tuned.__dict__.update(
-        maximum=_with_numbers_spread(np.maximum),
-        minimum=_with_numbers_spread(np.minimum),
+        maximum=_with_scalar_filled(np.maximum),
+        minimum=_with_scalar_filled(np.minimum),
         matmul=matmul,
         concat=np.concatenate,
         sum=_sum,
@@ -110,12 +110,12 @@ xp = _tuned_namespace(matmul)
 
 
 def canonical(block: Array, *, orientation: str | None) -> Array:
-    """The block (n, k) in one of two layouts: examples as "columns" or as "rows"; None is as they lie.
+    """The block (n, k) in C order ("columns") or Fortran order ("rows"); None keeps which of them it has.
 
-    The last bits of a BLAS product depend on the strides of its operands with some kernels
-    (OpenBLAS's SkylakeX). With strides that follow from n and k alone they depend on neither the
-    array that a block is a view of nor on where it was read from. A block that lies so already is
-    returned as it is.
+    With some kernels (OpenBLAS's SkylakeX) the last bits of a product depend on the strides of its
+    operands. Here the strides follow from n and k alone, so these bits depend neither on the array
+    that a block is a view of nor on where it was read from. A block that has these strides is
+    returned without a copy.
     """
     n, k = block.shape
     row, column = block.strides
@@ -128,8 +128,8 @@ def canonical(block: Array, *, orientation: str | None) -> Array:
     return np.array(block, order="F" if as_rows else "C")
 
 
-def _core_cache() -> int:
-    """Bytes of the second cache of a core; 1 MiB where the system does not say."""
+def _l2_cache_bytes() -> int:
+    """Bytes of a core's L2 cache; 1 MiB where the system does not report them."""
     try:
         text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
         return int(text.removesuffix("K")) << 10
@@ -139,20 +139,20 @@ def _core_cache() -> int:
 
 @cache
 def _with_mkl(mkl: intel.Mkl) -> tuple[Callable[..., Array], Namespace]:
-    """The product that leaves wide operands to MKL, and the namespace that has it."""
+    """The product that uses MKL for wide operands, and the namespace with it."""
     product = partial(matmul, mkl=mkl)
     return product, _tuned_namespace(product)
 
 
 def numpy_backend(blas: str = "auto") -> Backend:
-    """The record of this library on one device.
+    """NumPy on the CPU.
 
     Parameters
     ----------
     blas : {"auto", "numpy", "mkl"}
-        What multiplies matrices: NumPy's own BLAS, or MKL where it suits. "auto" is MKL on Intel
-        CPUs where its package is installed: there it is faster, on AMD's it is not. What decides is
-        the machine, never a measurement, so that the same machine gives the same bits.
+        NumPy's own BLAS, or MKL for the products that it is faster at. "auto" is MKL on an Intel CPU
+        with the package mkl, otherwise NumPy's. The choice depends on the machine and on no
+        measurement, so that the same machine gives the same bits.
     """
     product, namespace, used = matmul, xp, ""
     if blas == "mkl" or (blas == "auto" and intel.made_by_intel()):
@@ -174,8 +174,8 @@ def numpy_backend(blas: str = "auto") -> Backend:
         lower=lowering(product),
         canonical=canonical,
         python_threads=True,
-        # More than 2 MiB gains nothing, and less than 1 MiB costs calls.
-        block_bytes=min(max(_core_cache(), 1 << 20), 2 << 20),
+        # Above 2 MiB nothing is gained; below 1 MiB calls cost too much.
+        block_bytes=min(max(_l2_cache_bytes(), 1 << 20), 2 << 20),
         blas=used,
         active=numpy_settings,
     )

@@ -1,7 +1,7 @@
-"""Matrix products cut into pieces, all of them views: side by side, summed, or in tiles.
+"""Matrix products computed in blocks: of columns of x2, of terms of the sums, or of both (tiles).
 
-x1 is (n, k), x2 is (k, p). Splitting one axis of a strided array into two is a view, never a copy,
-and `numpy.matmul` runs through a stack of pieces without coming back to Python.
+x1 is (n, k), x2 is (k, p). Splitting one axis of a strided array in two gives a view, never a copy,
+and one call of `numpy.matmul` multiplies a stack of blocks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from dnn_xp.formulas.types import Array
 
 
-def side_by_side(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
+def multiply_column_blocks(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
     """x1 x2, `step` columns of x2 at a time."""
     (n, k), p = x1.shape, x2.shape[1]
     pieces, rest = divmod(p, step)
@@ -24,8 +24,8 @@ def side_by_side(x1: Array, x2: Array, *, step: int, out: Array | None = None) -
     return result
 
 
-def summed(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
-    """x1 x2, the sum of the products over `step` entries of k each."""
+def multiply_term_blocks(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Array:
+    """x1 x2, as a sum of products over `step` of the k terms each."""
     (n, k), p = x1.shape, x2.shape[1]
     pieces, rest = divmod(k, step)
     cut = k - rest
@@ -34,8 +34,10 @@ def summed(x1: Array, x2: Array, *, step: int, out: Array | None = None) -> Arra
     return np.add(total, np.matmul(x1[:, cut:], x2[cut:]), out=out) if rest else total
 
 
-def tiled(x1: Array, x2: Array, *, width: int, pieces: int, out: Array | None = None) -> Array:
-    """x1 x2, `width` columns of x2 at a time, the sum over `pieces` equal parts of k."""
+def multiply_tiles(
+    x1: Array, x2: Array, *, width: int, pieces: int, out: Array | None = None
+) -> Array:
+    """x1 x2, `width` columns of x2 at a time, as a sum over `pieces` equal parts of the k terms."""
     (n, k), p = x1.shape, x2.shape[1]
     step, tiles = k // pieces, p // width
     cut, wide = step * pieces, width * tiles

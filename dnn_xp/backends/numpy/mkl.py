@@ -1,7 +1,7 @@
-"""Matrix products by Intel's MKL, where its package is installed: one thread, and the same bits for any alignment.
+"""Matrix products by Intel's MKL: on the calling thread, and the same bits for any alignment.
 
-MKL's rows, one core of an Intel Xeon (AVX-512, 2.6 GHz), float32, GFLOP/s of our products by
-OpenBLAS and by MKL in its strict mode:
+On one core of an Intel Xeon (AVX-512, 2.6 GHz), float32, GFLOP/s of `products` with OpenBLAS and of
+MKL in its strict mode:
 
     forward W (n1, n0) A (n0, k)       OpenBLAS   MKL        dW = dZ A^T     OpenBLAS   MKL
     n1 = n0 = 300, k = 864                  148   164                             131   143
@@ -10,8 +10,8 @@ OpenBLAS and by MKL in its strict mode:
     n1 = n0 = 32, k = 16144                 104    94                              74    91
     n1 = 64, n0 = 28, k = 4096               83   133                              76    64
 
-So it takes the products whose sides are all at least `_NARROWEST`. On AMD CPUs OpenBLAS is the
-faster one: there MKL serves only when it is asked for.
+So MKL computes the products whose sides are all at least `_NARROWEST`. On AMD CPUs OpenBLAS is
+faster, and MKL is used only when asked for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NARROWEST = 48
 # Below so many multiplications the call by ctypes costs more than MKL saves.
 WORTH_CALLING = 2_000_000
 
-_ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112
+_ROW_MAJOR, _NOT_TRANSPOSED, _TRANSPOSED = 101, 111, 112
 _SEQUENTIAL = 1
 _STRICT = 0x10000
 
@@ -49,7 +49,7 @@ class Mkl:
 
 @cache
 def load() -> Mkl | str:
-    """MKL ready for use, or why it cannot be used."""
+    """MKL, or why it cannot be used."""
     try:
         found = [
             Path(str(each.locate()))
@@ -62,7 +62,7 @@ def load() -> Mkl | str:
     try:
         library = ctypes.CDLL(str(found[0].resolve()))
         library.MKL_Set_Threading_Layer(_SEQUENTIAL)
-        # Without the strict mode the last bits depend on where an array begins in memory.
+        # Without the strict mode the last bits depend on the alignment of an array.
         branch = library.MKL_CBWR_Get_Auto_Branch()
         if library.MKL_CBWR_Set(branch | _STRICT) != 0:
             return f"MKL {release} has no strict reproducibility on this CPU"
@@ -80,7 +80,7 @@ def load() -> Mkl | str:
 
 @cache
 def made_by_intel() -> bool:
-    """Whether this computer's CPU is Intel's."""
+    """Whether the CPU is Intel's."""
     try:
         return "GenuineIntel" in Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -116,8 +116,8 @@ def multiply(x1: Array, x2: Array, out: Array | None = None, *, mkl: Mkl) -> Arr
 
 
 def _stored(x: Array) -> tuple[int, int]:
-    """How BLAS is told that x lies in memory: as rows or as columns, and values from one to the next."""
+    """CBLAS's transpose flag of x, and its leading dimension."""
     row, column = x.strides
     if column == x.itemsize:
-        return _AS_IT_IS, row // x.itemsize
+        return _NOT_TRANSPOSED, row // x.itemsize
     return _TRANSPOSED, column // x.itemsize

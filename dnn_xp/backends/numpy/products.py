@@ -1,11 +1,11 @@
-"""Matrix products of layers, put to NumPy's BLAS in the form that it runs fastest.
+"""Matrix products of layers, computed in blocks that BLAS multiplies without packing, where that is faster.
 
-BLAS treats the long thin products of a layer of a few dozen units over thousands of examples, or of
-a few units over thousands of features, like large square ones: it packs both operands first, which
-takes longer than the arithmetic. OpenBLAS has kernels that do not pack, for products of up to 10^6
-multiplications; and where x2 is the transpose of an array in rows, as in dW = dZ A^T, only for
-results of up to 1200 entries. So products are cut into such pieces where that pays. On one core of
-a Zen 5, float32, x2 another one than in the call before, GFLOP/s of numpy.matmul and of these:
+The products of a layer of a few dozen units over thousands of examples, or of a few units over
+thousands of features, are long and thin. BLAS packs both operands first, as for large square ones,
+which takes longer than the arithmetic. OpenBLAS has kernels that do not pack, for products of up to
+10^6 multiplications; if x2 is in Fortran order, as in dW = dZ A^T, only for results of up to 1200
+entries. So products are cut into such blocks where that is faster. On one core of a Zen 5, float32,
+with x2 not in the caches, GFLOP/s of numpy.matmul and of `matmul`:
 
     W (32, 32) A (32, 8080)          153   196
     W (100, 100) A (100, 2000)       205   221
@@ -15,10 +15,10 @@ a Zen 5, float32, x2 another one than in the call before, GFLOP/s of numpy.matmu
     dZ (10, 944) A^T (944, 512)       39   127
     dZ (20, 209) X^T (209, 3072)      72   129
 
-The limits below were found by timing some 8000 shapes there, of blocks and of mini-batches, in float32
-and float64; `benchmarks/test_products.py` measures the lines above.
+The limits below come from timing 8000 shapes of blocks and mini-batches there, in float32 and
+float64; `benchmarks/test_products.py` measures the table.
 
-With OpenBLAS's kernels for older processors cutting costs 5 to 30%, so they get a product whole.
+With OpenBLAS's kernels for older CPUs cutting costs 5 to 30%, so these products are not cut.
 """
 
 from __future__ import annotations
@@ -31,58 +31,62 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from dnn_xp.backends.numpy import mkl as intel
-from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
+from dnn_xp.backends.numpy.cutting import (
+    multiply_column_blocks,
+    multiply_term_blocks,
+    multiply_tiles,
+)
 from dnn_xp.backends.numpy.parts import WORTH_PARTS, in_parts
 from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.formulas.types import Array
 
-# Processors, as OpenBLAS names them, for which it has kernels that do not pack.
-_WITHOUT_PACKING = ("SkylakeX", "Cooperlake", "SapphireRapids")
-# What those take: so many multiplications, and entries of a result where x2 lies across.
-_UNPACKED = 1_000_000
-_UNPACKED_ACROSS = 1200
-# Up to as many multiplications BLAS is quick to multiply by a single unit, too.
+# CPUs, as OpenBLAS names them, for which it has kernels that do not pack.
+_CPUS_WITHOUT_PACKING = ("SkylakeX", "Cooperlake", "SapphireRapids")
+# The limits of those kernels: multiplications, and entries of the result if x2 is in Fortran order.
+_UNPACKED_MULTIPLICATIONS = 1_000_000
+_UNPACKED_ENTRIES = 1200
+# Up to this many multiplications BLAS is as fast for k = 1.
 _WORTH_MULTIPLYING = 1 << 14
-# Below as many multiplications cutting does not pay for the calls it takes; below the second number
-# not even where the result is thin.
+# Below this many multiplications the calls for blocks cost more than they save; the second number is
+# for thin results.
 _WORTH_CUTTING = 4_000_000
 _WORTH_CUTTING_THIN = 250_000
-# Sides below this are thin: BLAS packs in vain for them. And sides up to which it does for others.
+# Packing costs more than it saves for sides below _THIN, and for some others up to _SMALL terms.
 _THIN = 32
 _SMALL = 128
-# Narrower than this, a vector register is hardly filled and packing hardly costs.
+# Below this side a vector register is hardly filled, and packing costs little.
 _NARROWEST = 4
-# The fewest terms of a tile's sums and the fewest multiplications in all that are worth tiles, by
-# the shorter side of the result: the wider it is, the less badly BLAS packs.
+# Fewest terms and fewest multiplications for which tiles are faster, by the shorter side of the
+# result: the longer it is, the less packing costs.
 _WORTH_TILES = ((16, 32, _WORTH_CUTTING_THIN), (48, 96, 600_000), (math.inf, 192, _WORTH_CUTTING))
-# Bytes of the longest sums, such that what they are taken over stays in the caches.
+# Bytes of a row of x1 in a tile: its operands then stay in the caches.
 _SUM_BYTES = 3600
-# Rows so many bytes apart fall into the same few sets of a cache.
+# Rows a multiple of this apart map to the same few sets of a cache.
 _HALF_A_PAGE = 2048
 
 
-Way = Callable[..., Array]
+Algorithm = Callable[..., Array]
 
 
 def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | None = None) -> Array:
-    """x1 (n, k) times x2 (k, p), in C order unless any will do; other shapes as in NumPy.
+    """x1 (n, k) times x2 (k, p), in C order unless `any_order`; other shapes as in NumPy.
 
-    `mkl` multiplies in the place of NumPy's BLAS where the product suits it.
+    `mkl` computes the products that it is faster at (`mkl.suits`).
     """
     shape = (*x1.shape, *x2.shape)
     if len(shape) != 4 or x2.ndim != 2 or shape[1] != shape[2]:
-        # An activation or optimizer of the user's may multiply what it likes.
+        # For activations and optimizers of the user's.
         return np.matmul(x1, x2)
     n, k, _, p = shape
     multiplications = n * k * p
     if k == 1 and multiplications > _WORTH_MULTIPLYING:
-        # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
+        # An outer product: elementwise multiplication takes a fifth of BLAS's time.
         return x1 * x2
     whole = _whole
     if mkl is not None and multiplications >= intel.WORTH_CALLING and intel.suits(x1, x2):
         whole = partial(intel.multiply, mkl=mkl)
     elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
-        # The same call of BLAS as by matmul, found sooner.
+        # The same call of BLAS as numpy.matmul, with less overhead.
         return np.dot(x1, x2)
     if multiplications >= WORTH_PARTS and (on_threads := parallel_for.get()) is not None:
         return in_parts(whole, x1, x2, on_threads)
@@ -91,89 +95,99 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
 
 
 def _whole(x1: Array, x2: Array, out: Array | None = None) -> Array:
-    """The same on this thread, in any order."""
+    """x1 x2 on this thread, in C or Fortran order."""
     (n, k), p = x1.shape, x2.shape[1]
     row, column = x2.strides
-    # The transpose of an array that lies in rows lies across.
-    way = _way(n, k, p, x2.itemsize, row < column, row % _HALF_A_PAGE == 0)
-    return way(x1, x2, out=out)
+    algorithm = _algorithm_for(n, k, p, x2.itemsize, row < column, row % _HALF_A_PAGE == 0)
+    return algorithm(x1, x2, out=out)
 
 
 @cache
-def _runs_without_packing() -> bool:
-    return any(library.get("architecture") in _WITHOUT_PACKING for library in threadpool_info())
+def _has_kernels_without_packing() -> bool:
+    return any(
+        library.get("architecture") in _CPUS_WITHOUT_PACKING for library in threadpool_info()
+    )
 
 
 @lru_cache(maxsize=256)
-def _way(n: int, k: int, p: int, itemsize: int, across: bool, aligned: bool) -> Way:
-    """How a product of this shape is computed; `aligned` where rows of x2 lie half pages apart."""
-    if not _runs_without_packing():
+def _algorithm_for(
+    n: int, k: int, p: int, itemsize: int, transposed: bool, aligned: bool
+) -> Algorithm:
+    """How a product of this shape is computed.
+
+    `transposed`: x2 is in Fortran order. `aligned`: its rows are a multiple of half a page apart.
+    """
+    if not _has_kernels_without_packing():
         return np.matmul
-    if across:
-        return _way_across(n, k, p, _SUM_BYTES // itemsize)
-    if n * k * p <= _UNPACKED or min(n, p) < _NARROWEST:
+    if transposed:
+        return _algorithm_for_transposed(n, k, p, _SUM_BYTES // itemsize)
+    if n * k * p <= _UNPACKED_MULTIPLICATIONS or min(n, p) < _NARROWEST:
         return np.matmul
-    terms = _terms(n * p)
+    terms = _terms_per_block(n * p)
     if terms and k >= 6 * terms:
-        return partial(summed, step=terms)
+        return partial(multiply_term_blocks, step=terms)
     if aligned and n * k * p < _WORTH_CUTTING:
         return np.matmul
-    columns = _columns(n * k, aligned)
+    columns = _columns_per_block(n * k, aligned)
     fewest = 2 if min(n, k) < _THIN else 4
     if columns and p >= fewest * columns and (n < _THIN or k <= _SMALL):
-        return partial(side_by_side, step=columns)
+        return partial(multiply_column_blocks, step=columns)
     return np.matmul
 
 
-def _columns(each: int, aligned: bool) -> int:
-    """Columns of a piece, of `each` multiplications a column; 0 where too few could be taken."""
-    most = _UNPACKED // each
+def _columns_per_block(each: int, aligned: bool) -> int:
+    """Columns of a block, of `each` multiplications a column; 0 where that would be too few."""
+    most = _UNPACKED_MULTIPLICATIONS // each
     if aligned:
         return most // 16 * 16 if most >= 240 else 0
     most = min(960, most)
     return most // 64 * 64 or most // 32 * 32
 
 
-def _terms(each: int) -> int:
-    """Terms of a piece's sums, likewise: fewer, and what is to be added outgrows the caches."""
-    most = min(128, _UNPACKED // each // 32 * 32)
+def _terms_per_block(each: int) -> int:
+    """Terms of a block, of `each` multiplications a term; 0 where the results to add would outgrow the caches."""
+    most = min(128, _UNPACKED_MULTIPLICATIONS // each // 32 * 32)
     return most if most >= 96 else 0
 
 
-def _way_across(n: int, k: int, p: int, longest_sum: int) -> Way:
-    if n * p <= _UNPACKED_ACROSS and min(n, p) >= _NARROWEST:
-        longest = _UNPACKED // (n * p) // 16 * 16
-        return partial(summed, step=longest) if k > longest else np.matmul
-    if n * _NARROWEST > _UNPACKED_ACROSS and p < _THIN:
-        way = _tiles(p, k, n, longest_sum)
-        return partial(_transposed, way=way) if way else np.matmul
+def _algorithm_for_transposed(n: int, k: int, p: int, longest_sum: int) -> Algorithm:
+    if n * p <= _UNPACKED_ENTRIES and min(n, p) >= _NARROWEST:
+        longest = _UNPACKED_MULTIPLICATIONS // (n * p) // 16 * 16
+        return partial(multiply_term_blocks, step=longest) if k > longest else np.matmul
+    if n * _NARROWEST > _UNPACKED_ENTRIES and p < _THIN:
+        algorithm = _tiles_for(p, k, n, longest_sum)
+        return partial(_multiply_transposed, algorithm=algorithm) if algorithm else np.matmul
     packs_badly = min(n, p) < _THIN or max(n, p) <= 2 * _THIN or (n <= 48 and k <= _SMALL)
-    if packs_badly and (way := _tiles(n, k, p, longest_sum)):
-        return way
-    # BLAS packs the operand that lies across slowly; here it is the larger one.
+    if packs_badly and (algorithm := _tiles_for(n, k, p, longest_sum)):
+        return algorithm
+    # BLAS packs an operand in Fortran order slowly; here it is the larger one.
     if n < p and n <= 100 and k >= 4 * n and n * k * p >= _WORTH_CUTTING:
-        return partial(_transposed, way=np.matmul)
+        return partial(_multiply_transposed, algorithm=np.matmul)
     return np.matmul
 
 
-def _tiles(n: int, k: int, p: int, longest_sum: int) -> Way | None:
-    """Tiles that need no packing: as wide as they may be, with sums short enough to stay in the caches."""
+def _tiles_for(n: int, k: int, p: int, longest_sum: int) -> Algorithm | None:
+    """Tiles that need no packing, as wide as possible, whose operands stay in the caches; None if slower."""
     shortest, smallest = next(limits for side, *limits in _WORTH_TILES if min(n, p) < side)
     too_small = k < shortest or n * k * p < smallest or min(n, p) < _NARROWEST
-    if too_small or n * _NARROWEST > _UNPACKED_ACROSS:
+    if too_small or n * _NARROWEST > _UNPACKED_ENTRIES:
         return None
-    # A few more terms are better than two parts.
+    # One sum with a few terms more is faster than two.
     length = k if k <= 1.2 * longest_sum else longest_sum
     widths = [
         width
         for width in (p, 32, 16, 12, 8)
-        if p % width == 0 and n * width <= _UNPACKED_ACROSS and n * width * length <= _UNPACKED
+        if p % width == 0
+        and n * width <= _UNPACKED_ENTRIES
+        and n * width * length <= _UNPACKED_MULTIPLICATIONS
     ]
     width = widths[0] if widths else _NARROWEST
-    fewest = max(-(-k // length), -(-n * width * k // _UNPACKED))
+    fewest = max(-(-k // length), -(-n * width * k // _UNPACKED_MULTIPLICATIONS))
     pieces = next((c for c in range(fewest, 2 * fewest) if k % c == 0), fewest)
-    return partial(tiled, width=width, pieces=pieces)
+    return partial(multiply_tiles, width=width, pieces=pieces)
 
 
-def _transposed(x1: Array, x2: Array, *, way: Way, out: Array | None = None) -> Array:
-    return way(x2.T, x1.T, out=None if out is None else out.T).T
+def _multiply_transposed(
+    x1: Array, x2: Array, *, algorithm: Algorithm, out: Array | None = None
+) -> Array:
+    return algorithm(x2.T, x1.T, out=None if out is None else out.T).T

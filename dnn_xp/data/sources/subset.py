@@ -38,8 +38,8 @@ def subset(source: Source, indices: npt.NDArray[np.int64]) -> Source:
     return ArraySource(source.gather(indices), rows=False)
 
 
-def side_by_side(source: Source) -> Source:
-    """The same examples, each contiguous in memory: copied unless they are so already.
+def with_contiguous_examples(source: Source) -> Source:
+    """The same examples, each contiguous in memory; copied if they are not.
 
     A shuffled batch is then one gather of whole rows.
     """
