@@ -9,7 +9,8 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from dnn_xp.common.messages import check_examples, describe
+from dnn_xp.common.checks import check_examples
+from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, library, numpy_dtype
 from dnn_xp.data.readers.files import open_file
 from dnn_xp.data.readers.parquet import ParquetSource

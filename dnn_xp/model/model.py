@@ -17,7 +17,8 @@ from dnn_xp.backends import (
     choose_backend,
     with_precision,
 )
-from dnn_xp.common.messages import check_examples, optional_package, unknown_name
+from dnn_xp.common.checks import check_examples
+from dnn_xp.common.messages import optional_package, unknown_name
 from dnn_xp.data import (
     Source,
     as_source,

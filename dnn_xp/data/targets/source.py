@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.common.messages import check_examples, describe
+from dnn_xp.common.checks import check_examples
+from dnn_xp.common.messages import describe
 from dnn_xp.data.features import as_values, check_kind
 from dnn_xp.data.host import is_array
 from dnn_xp.data.readers.files import open_file
