@@ -92,8 +92,7 @@ def _polars_column(series: Any) -> Column:
     if dtype.is_numeric() or dtype == polars.Boolean or dtype == polars.Null:
         name = "bool" if dtype == polars.Boolean else "number"
         if (
-            series.null_count()
-            and (whole or name == "bool")
+            (series.null_count() and (whole or name == "bool"))
             or dtype.is_decimal()
             or dtype == polars.Null
         ):

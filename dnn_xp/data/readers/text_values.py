@@ -73,7 +73,7 @@ def _found(text: str, decimal: str) -> _Found | None:
     match = _PATTERNS[decimal].fullmatch(text)
     if match is None:
         return None
-    if match["sign"] and match["sign2"] or match["before"] and match["after"]:
+    if (match["sign"] and match["sign2"]) or (match["before"] and match["after"]):
         return None
     body, mark = match["body"], match["mark"] or ""
     if not mark and _LEADING_ZERO.match(body):

@@ -1,0 +1,326 @@
+"""Encoding of tables: named columns of numbers, bool, dates and text become rows of numbers.
+
+A column of numbers, bool or dates is one feature. A column of text is one-hot: one feature for each
+frequent category, one for all rare ones together, one for missing entries. In front of a dense
+layer that is an embedding of n_1 dimensions, learned by the network: W[1] times a one-hot column is
+a column of W[1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.common.errors import ArgumentValueError, Pass
+from dnn_xp.common.messages import listing
+from dnn_xp.data.columns import Column, ColumnTable, label_text
+from dnn_xp.data.readers.text_values import read_dates, read_numbers, spread
+
+OTHER, MISSING = "(other)", "(missing)"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCode:
+    """How a column of numbers, bool or dates is encoded: as it is, with missing ones replaced.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "bool", "date"}
+    mean : float
+        Of the values present in the training; it stands for missing ones.
+    missing : int
+        How many were missing in the training; above 0 the column has a second feature, the
+        indicator, 1 where the value is missing.
+    decimal : str
+        The decimal mark of text that holds the numbers.
+    """
+
+    name: str
+    kind: str
+    mean: float
+    missing: int = 0
+    decimal: str = "."
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features made of the column."""
+        return (self.name, f"{self.name}={MISSING}") if self.missing else (self.name,)
+
+    @property
+    def one_hot(self) -> tuple[bool, ...]:
+        """Which of the features are 0 or 1 by construction."""
+        return (False, True)[: len(self.features)]
+
+    def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
+        """Encode a column of m lines into out (m, number of features)."""
+        values = self._values(column, argument)
+        if values.dtype.kind != "f" or not (gaps := np.isnan(values)).any():
+            out[:, 0] = values
+            if self.missing:
+                out[:, 1] = 0
+            return
+        out[:, 0] = np.where(gaps, self.mean, values)
+        if self.missing:
+            out[:, 1] = gaps
+
+    def _values(self, column: Column, argument: str) -> npt.NDArray[Any]:
+        numbers = ("number", "bool")
+        if column.kind == self.kind or (column.kind in numbers and self.kind in numbers):
+            return column.values
+        if not np.isfinite(column.values).any() and column.kind != "text":
+            return np.full(len(column.values), np.nan)  # nothing but missing values
+        if column.kind == "text":
+            dates = read_dates(column.labels) if self.kind == "date" else None
+            of_labels = read_numbers(column.labels, self.decimal)[0] if dates is None else dates
+            if self.kind == "bool":
+                truths = {"true": 1.0, "false": 0.0}
+                of_labels = np.asarray(
+                    [truths.get(each.lower(), math.nan) for each in column.labels]
+                )
+            bad = np.isnan(of_labels)
+            if not bad.any():
+                return spread(column, of_labels, self.kind).values
+            place = int(np.argmax(np.append(bad, False)[column.values]))
+            found = f"the text {column.labels[column.values[place]]!r} in row {place}"
+        else:
+            found = {"number": "numbers", "bool": "bool", "date": "dates"}[column.kind]
+        wanted = {"number": "numbers", "bool": "bool", "date": "dates"}[self.kind]
+        raise ArgumentValueError(
+            argument, f"{found}", f"{wanted} in column {self.name!r}, as in the training"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCode:
+    """How a column of text is encoded: one-hot.
+
+    Attributes
+    ----------
+    name : str
+    categories : tuple of str
+        Those with a feature of their own, the most frequent first.
+    shares : tuple of float
+        The share of each feature in the training, rare and missing ones included. It stands for
+        what the training had none of: after standardization that is 0, the mean example.
+    rare, missing : int
+        How many entries of the training were of other categories, and missing; above 0 these have
+        a feature of their own each.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    shares: tuple[float, ...]
+    rare: int = 0
+    missing: int = 0
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features made of the column."""
+        extra = (OTHER,) * bool(self.rare) + (MISSING,) * bool(self.missing)
+        return tuple(f"{self.name}={each}" for each in (*self.categories, *extra))
+
+    @property
+    def one_hot(self) -> tuple[bool, ...]:
+        """Which of the features are 0 or 1 by construction: all."""
+        return (True,) * len(self.features)
+
+    def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
+        """Encode a column of m lines into out (m, number of features)."""
+        labels, codes = as_labels(column)
+        unseen = len(self.shares)
+        places = {label: j for j, label in enumerate(self.categories)}
+        other = len(self.categories) if self.rare else unseen
+        missing = len(self.categories) + bool(self.rare) if self.missing else unseen
+        found = np.asarray([*(places.get(each, other) for each in labels), missing])[codes]
+        # Row k of the table is the encoding of category k; the last one that of unseen ones.
+        rows = np.vstack([np.eye(unseen), np.asarray(self.shares)[None, :]]).astype(out.dtype)
+        np.take(rows, found, axis=0, out=out)
+
+
+@dataclass(frozen=True, slots=True)
+class TableEncoder:
+    """What was learned of the columns of a table, to encode others like it.
+
+    Attributes
+    ----------
+    codes : tuple of NumberCode and CategoryCode
+        One for each column, in the order of the training.
+    missing : {"error", "indicator"}
+        What missing numbers are: an error, or the mean and an indicator.
+    working : {"float32", "float64"}
+        The dtype that goes with the columns of the training.
+    named : bool
+        Whether columns have names to be found by; else they are taken in their order.
+    wide : bool
+        Whether float32 would round some column: dates, whole numbers above 2^24, float64.
+    """
+
+    codes: tuple[NumberCode | CategoryCode, ...]
+    missing: str = "error"
+    working: str = "float32"
+    named: bool = True
+    wide: bool = False
+
+    @property
+    def names_in(self) -> tuple[str, ...]:
+        """The columns that are wanted."""
+        return tuple(code.name for code in self.codes)
+
+    @property
+    def names_out(self) -> tuple[str, ...]:
+        """The features, as the network sees them: (n_x,)."""
+        return tuple(name for code in self.codes for name in code.features)
+
+    @property
+    def one_hot(self) -> npt.NDArray[np.bool_]:
+        """Which features are 0 or 1 by construction, and need no scale: (n_x,)."""
+        return np.asarray([each for code in self.codes for each in code.one_hot], dtype=bool)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of encoded rows: float64 where float32 would round a column."""
+        return np.dtype("float64" if self.wide else "float32")
+
+    @property
+    def plain(self) -> bool:
+        """Whether every column is one feature of numbers or bool, so that arrays can stand for tables."""
+        return all(
+            isinstance(code, NumberCode) and not code.missing and code.kind != "date"
+            for code in self.codes
+        )
+
+    def encode(self, table: ColumnTable, *, argument: str = "X") -> npt.NDArray[Any]:
+        """The lines of a table that has the columns `names_in`: (m, n_x), C-contiguous.
+
+        Raises
+        ------
+        ValueError
+            Where a number is missing and `missing` is "error"; where a column holds text and held
+            numbers in the training.
+        """
+        edges = [0, *accumulate(len(code.features) for code in self.codes)]
+        out = np.empty((table.m, edges[-1]), dtype=self.dtype)
+        if self.missing == "error":
+            refuse_missing(
+                table.select([each.name for each in self.codes if isinstance(each, NumberCode)]),
+                argument,
+            )
+        for j, code in enumerate(self.codes):
+            code.write(table.columns[code.name], out[:, edges[j] : edges[j + 1]], argument)
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain dicts, lists, strings and numbers, for JSON."""
+        return {
+            "columns": [asdict(code) for code in self.codes],
+            "missing": self.missing,
+            "working": self.working,
+            "named": self.named,
+            "wide": self.wide,
+        }
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> TableEncoder:
+        """The inverse of to_dict.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            For anything that to_dict does not make.
+        """
+        codes = tuple(_code(dict(each)) for each in given["columns"])
+        if given["missing"] not in ("error", "indicator") or given["working"] not in (
+            "float32",
+            "float64",
+        ):
+            raise ValueError("an encoder's missing or working dtype is unknown")
+        return cls(
+            codes, given["missing"], given["working"], bool(given["named"]), bool(given["wide"])
+        )
+
+
+def _code(given: dict[str, Any]) -> NumberCode | CategoryCode:
+    if "kind" in given:
+        code = NumberCode(**given)
+        if code.kind not in ("number", "bool", "date") or not math.isfinite(code.mean):
+            raise ValueError(f"column {code.name!r} has an unknown kind or mean")
+        return code
+    given["categories"], given["shares"] = tuple(given["categories"]), tuple(given["shares"])
+    category = CategoryCode(**given)
+    if len(category.shares) != len(category.features):
+        raise ValueError(f"column {category.name!r} has {len(category.shares)} shares")
+    return category
+
+
+def refuse_missing(table: ColumnTable, argument: str, first: int = 0) -> None:
+    """An error that names the columns of numbers in which values are missing."""
+    counts = {name: int(column.missing.sum()) for name, column in table.columns.items()}
+    bad = {name: count for name, count in counts.items() if count}
+    if not bad:
+        return
+    place = first + min(int(np.argmax(table.columns[name].missing)) for name in bad)
+    told = [f"{name!r} ({count})" for name, count in bad.items()]
+    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
+    raise ArgumentValueError(
+        argument,
+        f"missing values in {', '.join(told[:8])}{more}, the first in row {place} (counted from 0)",
+        "a table without missing numbers",
+        (
+            Pass("missing", "indicator"),
+            " to train with their mean and a feature that says which are missing, or drop them",
+        ),
+    )
+
+
+def refuse_problems(table: ColumnTable, argument: str) -> None:
+    """An error that names the columns that are neither numbers nor text."""
+    for name, column in table.columns.items():
+        if column.problem:
+            raise ArgumentValueError(
+                argument,
+                f"the column {name!r}, which {column.problem}",
+                "a table whose columns hold numbers, dates or text",
+                "correct these entries, or leave the column out",
+            )
+
+
+def as_labels(column: Column) -> tuple[Sequence[str], npt.NDArray[Any]]:
+    """The texts of a column and their codes, whatever its kind; -1 where missing."""
+    if column.kind == "text":
+        return column.labels, column.values
+    distinct, codes = np.unique(column.values, return_inverse=True)
+    codes = np.where(column.missing, -1, codes)
+    return [label_text(each) for each in distinct.tolist()], codes
+
+
+def describe_encoder(encoder: TableEncoder) -> str:
+    """One line on what the encoding does.
+
+    >>> describe_encoder(TableEncoder((NumberCode("age", "number", 3.0), CategoryCode("sex", ("f", "m"), (0.5, 0.5)))))
+    '2 columns give 3 features: 1 of numbers, 1 of text (sex: 2)'
+    """
+    text = [code for code in encoder.codes if isinstance(code, CategoryCode)]
+    dates = [
+        code.name for code in encoder.codes if isinstance(code, NumberCode) and code.kind == "date"
+    ]
+    gaps = [code.name for code in encoder.codes if isinstance(code, NumberCode) and code.missing]
+    numbers = len(encoder.codes) - len(text) - len(dates)
+    parts = [f"{numbers} of numbers"]
+    if dates:
+        parts.append(f"{len(dates)} of dates")
+    if text:
+        shown = ", ".join(f"{code.name}: {len(code.features)}" for code in text[:8])
+        more = f" and {len(text) - 8} more" if len(text) > 8 else ""
+        parts.append(f"{len(text)} of text ({shown}{more})")
+    if gaps:
+        parts.append(f"missing values in {listing(gaps, limit=5)} are the mean and an indicator")
+    return (
+        f"{len(encoder.codes)} columns give {len(encoder.names_out)} features: {', '.join(parts)}"
+    )
