@@ -59,12 +59,10 @@ class NumberCode:
         return (False, True)[: len(self.features)]
 
     def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
-        """Encode a column of m lines into out (m, number of features)."""
+        """Encode a column of m lines into out (m, number of features), which is 0."""
         values = self._values(column, argument)
         if values.dtype.kind != "f" or not (gaps := np.isnan(values)).any():
             out[:, 0] = values
-            if self.missing:
-                out[:, 1] = 0
             return
         out[:, 0] = np.where(gaps, self.mean, values)
         if self.missing:
@@ -132,16 +130,17 @@ class CategoryCode:
         return (True,) * len(self.features)
 
     def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
-        """Encode a column of m lines into out (m, number of features)."""
+        """Encode a column of m lines into out (m, number of features), which is 0."""
         labels, codes = as_labels(column)
         unseen = len(self.shares)
         places = {label: j for j, label in enumerate(self.categories)}
         other = len(self.categories) if self.rare else unseen
         missing = len(self.categories) + bool(self.rare) if self.missing else unseen
         found = np.asarray([*(places.get(each, other) for each in labels), missing])[codes]
-        # Row k of the table is the encoding of category k; the last one that of unseen ones.
-        rows = np.vstack([np.eye(unseen), np.asarray(self.shares)[None, :]]).astype(out.dtype)
-        np.take(rows, found, axis=0, out=out)
+        seen = found < unseen
+        out[np.flatnonzero(seen), found[seen]] = 1
+        if not seen.all():
+            out[~seen] = self.shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +195,12 @@ class TableEncoder:
             for code in self.codes
         )
 
-    def encode(self, table: ColumnTable, *, argument: str = "X") -> npt.NDArray[Any]:
+    def encode(
+        self, table: ColumnTable, *, argument: str = "X", first: int = 0
+    ) -> npt.NDArray[Any]:
         """The lines of a table that has the columns `names_in`: (m, n_x), C-contiguous.
+
+        In errors the first line has the number `first`.
 
         Raises
         ------
@@ -206,12 +209,10 @@ class TableEncoder:
             numbers in the training.
         """
         edges = [0, *accumulate(len(code.features) for code in self.codes)]
-        out = np.empty((table.m, edges[-1]), dtype=self.dtype)
+        out = np.zeros((table.m, edges[-1]), dtype=self.dtype)
         if self.missing == "error":
-            refuse_missing(
-                table.select([each.name for each in self.codes if isinstance(each, NumberCode)]),
-                argument,
-            )
+            numbers = [each.name for each in self.codes if isinstance(each, NumberCode)]
+            refuse_missing(table.select(numbers), argument, first)
         for j, code in enumerate(self.codes):
             code.write(table.columns[code.name], out[:, edges[j] : edges[j + 1]], argument)
         return out

@@ -39,9 +39,12 @@ class _Facts:
         self.present = self.missing = 0
         self.total = 0.0
         self.counts: Counter[str] = Counter()
+        self.first: Column | None = None
+        self.blocks = 0
 
     def add(self, column: Column) -> None:
         gaps = int(column.missing.sum())
+        self.first, self.blocks = self.first or column, self.blocks + 1
         self.missing += gaps
         self.present += len(column.values) - gaps
         if len(column.values) == gaps:
@@ -91,23 +94,26 @@ class _Facts:
 
     def _numbers_in_text(self, argument: str) -> tuple[NumberCode, str] | None:
         labels = tuple(self.counts)
-        weights = np.asarray(list(self.counts.values()), dtype=np.float64)
-        column = Column("text", np.arange(len(labels), dtype=np.int32), labels)
         decimal = "," if decimal_evidence(labels[:500]) == "," else "."
-        read, how = resolved(column, decimal=decimal)
+        counts = np.asarray(list(self.counts.values()))
+        if self.blocks == 1 and self.first is not None:
+            read, how = resolved(self.first, decimal=decimal)
+        else:
+            # Where in the table an entry was is not known any more.
+            codes = np.repeat(np.arange(len(labels), dtype=np.int32), counts)
+            read, how = resolved(
+                Column("text", codes, labels), decimal=decimal, number=lambda _: "for instance"
+            )
         if read.problem:
             refuse_problems(ColumnTable({self.name: read}, len(labels)), argument)
         if read.kind == "text":
             return None
+        note = ""
         if read.kind == "number":
             self.double = True
+            note = f"column {self.name!r} holds numbers as text, read with {how}"
         self.wide = read.kind != "bool"
-        mean = float(np.average(read.values, weights=weights))
-        note = (
-            f"column {self.name!r} holds numbers as text, read with {how}"
-            if read.kind == "number"
-            else ""
-        )
+        mean = float(np.nanmean(read.values, dtype=np.float64))
         return NumberCode(self.name, read.kind, mean, self.missing, decimal), note
 
     def _categories(self) -> tuple[CategoryCode | None, str]:

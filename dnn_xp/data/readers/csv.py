@@ -28,7 +28,7 @@ def read_csv_table(
     decimal: str | None = None,
     thousands: str | None = None,
 ) -> ColumnTable:
-    """A CSV file as typed columns; what was recognised is in the table's `notes`.
+    r"""A CSV file as typed columns; what was recognised is in the table's `notes`.
 
     Recognised are: UTF-8 and UTF-16; commas, semicolons, tabs and pipes as separators; names in
     the first line; quotes; decimal points and commas; thousands separators, percent and currency
@@ -62,7 +62,7 @@ def read_csv_table(
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "prices.csv")
-    ...     _ = path.write_text("name;price\\nA;1.200,50\\nB;?\\n")
+    ...     _ = path.write_text("name;price\nA;1.200,50\nB;?\n")
     ...     table = read_csv_table(path)
     >>> table.columns["price"].values.tolist()
     [1200.5, nan]
@@ -116,7 +116,7 @@ class _LineNumbers:
         self._lines: list[int] | None = None
 
     def of(self, example: int) -> str:
-        """ "line 17" for an example, counted as editors count lines: from 1."""
+        """Say "line 17" for an example, counted as editors count lines: from 1."""
         if self._lines is None:
             limit = csv.field_size_limit(2**31 - 1)
             try:

@@ -113,7 +113,7 @@ def read_numbers(
 
 
 def decimal_evidence(labels: Iterable[str]) -> str:
-    """ "." or "," where the texts are numbers with that decimal mark only; "both" or "none" otherwise.
+    """Give "." or "," where the texts are numbers with that decimal mark only; "both" or "none" otherwise.
 
     >>> decimal_evidence(["1.5"]), decimal_evidence(["1.234,5"]), decimal_evidence(["1,234"])
     ('.', ',', 'both')
@@ -192,7 +192,7 @@ def _any_leading_zero(labels: Iterable[str]) -> bool:
 
 
 def _few_texts(column: Column, bad: npt.NDArray[np.bool_], number: Callable[[int], str]) -> str:
-    """ "holds numbers, and text in 2 of 90 entries (line 17: "n.a.", line 20: "-")"."""
+    """Say "holds numbers, and text in 2 of 90 entries (line 17: "n.a.", line 20: "-")"."""
     places = np.flatnonzero(np.append(bad, False)[column.values])
     shown = ", ".join(f'{number(int(j))}: "{column.labels[column.values[j]]}"' for j in places[:3])
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
