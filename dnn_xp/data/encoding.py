@@ -22,6 +22,8 @@ from dnn_xp.common.messages import listing
 from dnn_xp.data.columns import Column, ColumnTable, label_text
 from dnn_xp.data.readers.text_values import read_dates, read_numbers, spread
 
+# Rows are filled while they are in the cache.
+_ROWS_AT_ONCE = 1024
 OTHER, MISSING = "(other)", "(missing)"
 
 
@@ -58,9 +60,8 @@ class NumberCode:
         """Which of the features are 0 or 1 by construction."""
         return (False, True)[: len(self.features)]
 
-    def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
-        """Encode a column of m lines into out (m, number of features), which is 0."""
-        values = self._values(column, argument)
+    def fill(self, values: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+        """Write values of `read` into out (m, number of features), which is 0."""
         if values.dtype.kind != "f" or not (gaps := np.isnan(values)).any():
             out[:, 0] = values
             return
@@ -68,7 +69,8 @@ class NumberCode:
         if self.missing:
             out[:, 1] = gaps
 
-    def _values(self, column: Column, argument: str) -> npt.NDArray[Any]:
+    def read(self, column: Column, argument: str) -> npt.NDArray[Any]:
+        """The numbers of a column of m lines, NaN where missing: (m,)."""
         numbers = ("number", "bool")
         if column.kind == self.kind or (column.kind in numbers and self.kind in numbers):
             return column.values
@@ -129,16 +131,18 @@ class CategoryCode:
         """Which of the features are 0 or 1 by construction: all."""
         return (True,) * len(self.features)
 
-    def write(self, column: Column, out: npt.NDArray[Any], argument: str) -> None:
-        """Encode a column of m lines into out (m, number of features), which is 0."""
+    def read(self, column: Column, argument: str) -> npt.NDArray[Any]:
+        """The feature that is 1 for each entry of a column of m lines, -1 for unseen ones: (m,)."""
         labels, codes = as_labels(column)
-        unseen = len(self.shares)
         places = {label: j for j, label in enumerate(self.categories)}
-        other = len(self.categories) if self.rare else unseen
-        missing = len(self.categories) + bool(self.rare) if self.missing else unseen
-        found = np.asarray([*(places.get(each, other) for each in labels), missing])[codes]
-        seen = found < unseen
-        out[np.flatnonzero(seen), found[seen]] = 1
+        other = len(self.categories) if self.rare else -1
+        missing = len(self.categories) + bool(self.rare) if self.missing else -1
+        return np.asarray([*(places.get(each, other) for each in labels), missing])[codes]
+
+    def fill(self, values: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+        """Write values of `read` into out (m, number of features), which is 0."""
+        seen = values >= 0
+        out[np.flatnonzero(seen), values[seen]] = 1
         if not seen.all():
             out[~seen] = self.shares
 
@@ -213,8 +217,11 @@ class TableEncoder:
         if self.missing == "error":
             numbers = [each.name for each in self.codes if isinstance(each, NumberCode)]
             refuse_missing(table.select(numbers), argument, first)
-        for j, code in enumerate(self.codes):
-            code.write(table.columns[code.name], out[:, edges[j] : edges[j + 1]], argument)
+        values = [code.read(table.columns[code.name], argument) for code in self.codes]
+        for start in range(0, table.m, _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            for j, code in enumerate(self.codes):
+                code.fill(values[j][rows], out[rows, edges[j] : edges[j + 1]])
         return out
 
     def to_dict(self) -> dict[str, Any]:
