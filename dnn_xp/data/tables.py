@@ -26,6 +26,7 @@ from dnn_xp.data.readers.tables import frame_matrix, is_frame
 from dnn_xp.data.readers.text_values import resolved
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.encoded import encoded_table
+from dnn_xp.data.sources.subset import RangeSource
 
 Table: TypeAlias = ColumnTable | ParquetTable
 
@@ -229,12 +230,15 @@ def _chosen(frame: Any, names: Sequence[str]) -> Any:
 
 
 def _parquet_source(table: ParquetTable, encoder: TableEncoder, argument: str) -> Source:
-    try:
-        plain = encoder.plain and ParquetSource(table.path, table.names)
-    except TypeError:  # text that holds numbers
-        plain = None
-    if plain:
-        return plain
+    source = _all_of_parquet(table, encoder, argument)
+    if (table.first, table.last) == (0, source.m):
+        return source
+    return RangeSource(source, table.first, table.last)
+
+
+def _all_of_parquet(table: ParquetTable, encoder: TableEncoder, argument: str) -> Source:
+    if encoder.plain and table.numbers:
+        return ParquetSource(table.path, table.names)
     encoding = Encoding(
         lambda block: encoder.encode(block, argument=argument),
         len(encoder.names_out),

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.data.columns import MISSING_MARKS, Column, ColumnTable, text_column
 from dnn_xp.data.readers.csv_dialect import SEPARATORS, Dialect, dialect
 from dnn_xp.data.readers.text_values import decimal_evidence, resolved
 
 _BLOCK_BYTES = 1 << 20
+_THOUSANDS = ("", ",", ".", "'", "’", " ", "\u00a0", "\u2009", "\u202f")
 # From this many columns on, all of them are tried as numbers at once before each by itself.
 _WIDE = 256
 
@@ -132,15 +134,20 @@ class _LineNumbers:
 
 def _check_marks(separator: str | None, decimal: str | None, thousands: str | None) -> None:
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
-        raise ValueError(
-            f"separator={separator!r}: one character is wanted, such as ',' or ';' or '\\t'"
-        )
+        raise ArgumentValueError("separator", repr(separator), "one character, such as ',' or ';'")
     if decimal not in (None, ".", ","):
-        raise ValueError(f"decimal={decimal!r}: '.' or ',' is wanted")
-    if thousands is not None and thousands not in ("", ",", ".", "'", "’", " ", "\u00a0", "\u202f"):
-        raise ValueError(f"thousands={thousands!r}: ',', '.', \"'\", a blank or '' is wanted")
-    if thousands and thousands == decimal:
-        raise ValueError(f"thousands and decimal are both {decimal!r}; they must differ")
+        raise ArgumentValueError("decimal", repr(decimal), "'.' or ','")
+    if thousands is not None and thousands not in _THOUSANDS:
+        raise ArgumentValueError(
+            "thousands", repr(thousands), "',', '.', an apostrophe, a blank or ''"
+        )
+    if thousands and thousands == (decimal or "."):
+        raise ArgumentValueError(
+            "thousands",
+            repr(thousands),
+            "another mark than the decimal mark",
+            (Pass("decimal", "," if thousands == "." else "."),),
+        )
 
 
 def _read_text(file: Path, found: Dialect, where: str) -> list[Any]:

@@ -6,15 +6,17 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dnn_xp.common.checks import check_examples
 from dnn_xp.common.messages import describe
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.features import as_values, check_kind
 from dnn_xp.data.host import is_array
 from dnn_xp.data.readers.files import open_file
-from dnn_xp.data.readers.tables import Table, is_frame, is_series, series_values, table_matrix
+from dnn_xp.data.readers.tables import is_frame, is_series, series_values, table_matrix
 from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
+from dnn_xp.data.tables import target_values
+from dnn_xp.data.targets.objects import objects_as_array
 
 
 def target_source(
@@ -52,7 +54,7 @@ def target_source(
             values = series_values(Y[Y.columns[0]], argument=argument)[:, None]
             values = values if rows else values.T
         wanted = f"an array with one entry for each of the {m} examples"
-        given = Y if values is None else values
+        given = _listed(Y) if values is None else values
         values = _with_text(as_values(given, argument=argument, wanted=wanted), argument)
         if len(values.shape) not in (1, 2):
             raise ValueError(
@@ -67,52 +69,41 @@ def target_source(
     return source
 
 
+def _listed(Y: Any) -> Any:
+    """Lists of labels as objects, since NumPy would make None and NaN among text text as well."""
+    if isinstance(Y, (list, tuple)) and Y and not any(isinstance(y, (list, tuple)) for y in Y):
+        plain = all(isinstance(y, (int, float, complex, np.number, np.bool_)) for y in Y)
+        if not plain and not any(hasattr(y, "shape") and y.shape for y in Y):
+            objects = np.empty(len(Y), dtype=object)
+            objects[:] = Y
+            return objects
+    return Y
+
+
 def _opened(path: str | os.PathLike[str], argument: str, rows: bool) -> Any:
     opened = open_file(path, argument=argument, labels=True)
-    if not isinstance(opened, Table):
+    if not isinstance(opened, ColumnTable):
         return opened
     if len(opened.columns) == 1:
-        return opened.columns[0]
+        (name,) = opened.names
+        where = f"column {name!r} of {opened.where}"
+        return target_values(opened.columns[name], where, argument)
     if not rows:
         raise ValueError(
             f"{argument}={os.fspath(path)!r} holds one example per line. Choose one column "
             f"('{os.fspath(path)}::name'), or pass examples=\"rows\"."
         )
-    return table_matrix(opened, argument=argument, where=repr(os.fspath(path)))
+    return table_matrix(opened, argument=argument)
 
 
 def _with_text(values: Any, argument: str) -> Any:
-    """The values, with text of every kind as NumPy strings; a TypeError for other objects."""
+    """The values, with objects as text, bytes or numbers; a TypeError for other ones."""
     kind = getattr(values.dtype, "kind", "f")
     if kind not in "OSTU" or str(values.dtype).endswith("bfloat16"):
         check_kind(values, argument=argument)
         return values
     array = np.asarray(values[...])
-    if kind == "U":
-        return array
-    if kind == "S":
-        return np.char.decode(array, "utf-8")
-    return _text_of_objects(array.astype(object), argument)
-
-
-def _text_of_objects(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
-    entries = array.ravel().tolist()
-    missing = [i for i, entry in enumerate(entries) if entry is None or entry != entry]
-    if missing:
-        raise ValueError(
-            f"{argument} has {len(missing)} missing labels; the first is at example {missing[0]} "
-            "(counted from 0). Drop these examples or give them a label of their own."
-        )
-    if all(isinstance(entry, bytes) for entry in entries):
-        entries = [entry.decode("utf-8") for entry in entries]
-    if not all(isinstance(entry, str) for entry in entries):
-        kinds = sorted({type(entry).__name__ for entry in entries})
-        raise TypeError(
-            f"{argument} is {describe(array)} holding {', '.join(kinds)}; labels that are all "
-            f"text, or numbers with a number's dtype, are wanted. Convert it, for instance "
-            f"{argument}.astype(int) or {argument}.astype(str)."
-        )
-    return np.asarray(entries, dtype=str).reshape(array.shape)
+    return array if kind in "SU" else objects_as_array(array.astype(object), argument)
 
 
 def _mismatch(source: Source, m: int, examples: str, argument: str, n_x: int | None) -> ValueError:

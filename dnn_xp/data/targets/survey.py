@@ -46,7 +46,7 @@ def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
     numbers, "zero_one" alone, or "none", not even integers.
     """
     kind = source.dtype.kind
-    text = kind == "U"
+    text = kind in "US"
     distinct: npt.NDArray[Any] | None = None
     if source.n == 1 and labels != "none":
         distinct = np.empty(0, source.dtype)
@@ -102,7 +102,10 @@ def encode_labels(
     """
     codes = np.empty(source.m, dtype=code_dtype(len(classes)))
     counts = np.zeros(len(classes), dtype=np.int64)
-    comparable = (source.dtype.kind == "U") == (classes.dtype.kind == "U")
+    kinds = [
+        dtype.kind if dtype.kind in "US" else "number" for dtype in (source.dtype, classes.dtype)
+    ]
+    comparable = kinds[0] == kinds[1]
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     unknown: npt.NDArray[Any] = np.empty(0, source.dtype)
