@@ -6,11 +6,12 @@ from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.objective import BlockSizeWarning
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.formulas.network import Network, backward, forward
-from dnn_xp.model.history import History
+from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
 from dnn_xp.training.gradient_check import GradientCheck, gradient_check
 from dnn_xp.training.plan import plan
 from dnn_xp.training.recorder import DivergenceError
+from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
 
 __version__ = "0.1.0"
@@ -26,6 +27,8 @@ __all__ = [
     "Model",
     "Network",
     "Plan",
+    "Specification",
+    "StopReason",
     "backward",
     "devices",
     "forward",

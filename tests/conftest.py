@@ -14,7 +14,7 @@ from hypothesis import settings
 from namespaces import LIBRARIES, Library, require
 
 from dnn_xp.execution.memory import Plan
-from dnn_xp.training.memory import plan_training
+from dnn_xp.training.memory import plan_memory
 
 # JAX reads this when it is imported; the tests in float64 need it.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
@@ -70,8 +70,8 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     made: list[Plan] = []
 
     def planned(*given: Any, **how: Any) -> Plan:
-        made.append(plan_training(*given, **how))
+        made.append(plan_memory(*given, **how))
         return made[-1]
 
-    monkeypatch.setattr("dnn_xp.training.train.plan_training", planned)
+    monkeypatch.setattr("dnn_xp.training.run.plan_memory", planned)
     return made

@@ -5,6 +5,7 @@ from dnn_xp.backends.choice import (
     DeviceRecord,
     backend_for_array,
     backend_named,
+    check_device,
     choose_backend,
     compiled,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceRecord",
     "backend_for_array",
     "backend_named",
+    "check_device",
     "choose_backend",
     "compiled",
     "with_precision",

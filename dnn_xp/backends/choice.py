@@ -161,19 +161,24 @@ def _level_of_user() -> int:
     return level
 
 
+def check_device(name: str, device: Any) -> str | None:
+    """The `device` argument, if it is one; whether the device can be used is another question."""
+    if device in (None, "auto", "cpu") or re.fullmatch(r"cuda(:\d+)?", str(device)):
+        return None if device is None else str(device)
+    meant = {"gpu": "cuda"}.get(str(device)) or "".join(
+        get_close_matches(str(device), ("auto", "cpu", "cuda"), n=1)
+    )
+    hint = f": did you mean {meant!r}?" if meant else "."
+    msg = (
+        f"{name}={device!r} is unknown{hint} "
+        "Choose one of None, 'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', ..."
+    )
+    raise ValueError(msg)
+
+
 def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
-    match = re.fullmatch(r"cuda(?::(\d+))?", str(device))
-    if match is None:
-        meant = {"gpu": "cuda"}.get(str(device)) or "".join(
-            get_close_matches(str(device), ("auto", "cpu", "cuda"), n=1)
-        )
-        hint = f": did you mean {meant!r}?" if meant else "."
-        msg = (
-            f"device={device!r} is unknown{hint} "
-            "Choose one of None, 'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', ..."
-        )
-        raise ValueError(msg)
-    index = int(match[1] or 0)
+    check_device("device", device)
+    index = int(str(device).partition(":")[2] or 0)
     problem = why_not_cuda(index)
     if problem is None:
         return cupy_backend(index), "as asked"

@@ -34,25 +34,13 @@ def force_option(parser: Any) -> None:
     parser.add_argument("--force", action="store_true", help="overwrite the output if it exists")
 
 
-def computing_options(parser: argparse.ArgumentParser) -> Any:
-    """Where to compute; the group, for more of the kind."""
-    group = parser.add_argument_group("computing")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    group.add_argument(
-        "--no-fallback",
-        dest="fallback",
-        action="store_false",
-        help="fail when CUDA cannot be used, instead of going on with the CPU",
-    )
-    group.add_argument("--threads", type=int, metavar="N", help="on the CPU (default: all)")
-    return group
-
-
-def names(option: str, allowed: Iterable[str]) -> Callable[[str], str | list[str]]:
+def names(
+    option: str, allowed: Iterable[str], *, several: bool = False
+) -> Callable[[str], str | list[str]]:
     """One name, or several with commas, each of which must be allowed."""
 
     def check(text: str) -> str | list[str]:
-        names = text.split(",") if option == "--activation" else [text]
+        names = text.split(",") if several else [text]
         for name in names:
             if name not in allowed:
                 raise argparse.ArgumentTypeError(str(unknown_name(option, name, allowed)))

@@ -11,12 +11,11 @@ from typing import NoReturn
 import dnn_xp
 from dnn_xp.cli.option_types import (
     DATA,
-    computing_options,
     force_option,
     key_options,
     output_path,
 )
-from dnn_xp.cli.train_options import NOTES, train_options
+from dnn_xp.cli.train_options import NOTES, computing_options, train_options
 from dnn_xp.cli.wording import did_you_mean
 from dnn_xp.cli.writing import WRITERS
 from dnn_xp.common.messages import unknown_name

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import Field, fields
+from typing import Any
 
-from dnn_xp.backends import PRECISIONS
 from dnn_xp.cli.option_types import (
     DATA,
     block_size,
-    computing_options,
     force_option,
     hidden_sizes,
     key_options,
     names,
     numbers,
 )
-from dnn_xp.formulas.activations import ACTIVATIONS
-from dnn_xp.formulas.costs import COSTS
-from dnn_xp.formulas.optimizers import OPTIMIZERS
+from dnn_xp.training.options import Option
+from dnn_xp.training.specification import Specification
+
+# The options of a training that have a flag, and those that go to train under their own names.
+OPTIONS = tuple(each for each in fields(Specification) if each.metadata["option"].flag)
+TRAIN_OPTIONS = tuple(each.name for each in OPTIONS if each.name != "seed")
+_PARSERS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "numbers": numbers,
+    "sizes": hidden_sizes,
+    "size": block_size,
+}
 
 NOTES = """\
 examples:
@@ -68,83 +79,43 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         help="share of the examples held out to test the model on (default: %(default)s; 0: none)",
     )
 
-    network = parser.add_argument_group("network")
-    network.add_argument(
-        "--hidden",
-        type=hidden_sizes,
-        default="auto",
-        metavar="N,...",
-        help="units of the hidden layers, such as 64,32 (the default); none: no hidden layer",
-    )
-    hidden = [name for name, each in ACTIVATIONS.items() if each.elementwise]
-    network.add_argument(
-        "--activation",
-        type=names("--activation", hidden),
-        default="relu",
-        metavar="NAME",
-        help=f"of the hidden layers, or one each: {', '.join(hidden)} (default: relu)",
-    )
-    network.add_argument(
-        "--cost",
-        type=names("--cost", COSTS),
-        metavar="NAME",
-        help=f"{', '.join(COSTS)} (default: after the target)",
-    )
-    network.add_argument("--initialization", default="auto", metavar="NAME", help="of the weights")
+    groups = {
+        name: parser.add_argument_group(name) for name in ("network", "training", "computing")
+    }
+    for each in OPTIONS:
+        _add(groups[each.metadata["option"].group], each)
+    # Raw tables need standardization; see the notes.
+    parser.set_defaults(standardize=True, device="auto")
 
-    steps = parser.add_argument_group("training")
-    optimizers = (*OPTIMIZERS, "lbfgs")
-    steps.add_argument(
-        "--optimizer",
-        type=names("--optimizer", optimizers),
-        default="adam",
-        metavar="NAME",
-        help=f"{', '.join(optimizers)} (default: adam)",
+
+def computing_options(parser: argparse.ArgumentParser) -> None:
+    """Where to compute."""
+    group = parser.add_argument_group("computing")
+    for each in OPTIONS:
+        if each.name in ("device", "fallback", "threads"):
+            _add(group, each)
+    parser.set_defaults(device="auto")
+
+
+def _add(group: Any, each: Field[Any]) -> None:
+    """The flag of one option of a training."""
+    option: Option = each.metadata["option"]
+    flag = "--" + each.name.replace("_", "-")
+    if isinstance(each.default, bool):
+        group.add_argument(
+            flag, action=argparse.BooleanOptionalAction, default=each.default, help=option.help
+        )
+        return
+    about = f"{option.help}: {', '.join(option.choices)}" if option.choices else option.help
+    if each.default is not None:
+        about += f" (default: {each.default})"
+    several = "sequence" in option.kind
+    check = names(flag, option.choices, several=several) if option.choices else None
+    metavar = {"int": "N", "float": "X", "numbers": "P", "sizes": "N,...", "size": "N"}
+    group.add_argument(
+        flag,
+        type=check or _PARSERS[option.text],
+        default=each.default,
+        metavar=metavar.get(option.text, "NAME"),
+        help=about,
     )
-    steps.add_argument("--learning-rate", type=float, metavar="RATE")
-    steps.add_argument("--iterations", type=int, metavar="N", help="full-batch updates")
-    steps.add_argument("--batch-size", type=int, metavar="N", help="mini-batches (default: all)")
-    steps.add_argument("--epochs", type=int, metavar="N", help="passes, with --batch-size")
-    steps.add_argument("--l2", type=float, default=0.0, metavar="X", help="penalty on W squared")
-    steps.add_argument("--l1", type=float, default=0.0, metavar="X", help="penalty on |W|")
-    steps.add_argument(
-        "--keep-prob",
-        type=numbers,
-        default=1.0,
-        metavar="P",
-        help="dropout: probability of keeping a hidden unit, or one for each hidden layer",
-    )
-    steps.add_argument("--clip-norm", type=float, metavar="X", help="largest norm of the gradient")
-    steps.add_argument(
-        "--validation",
-        type=float,
-        metavar="F",
-        help="share of the training examples to watch the cost on while training",
-    )
-    steps.add_argument(
-        "--patience",
-        type=int,
-        metavar="N",
-        help="stop after N reports without a lower validation cost, and keep the best",
-    )
-    steps.add_argument(
-        "--report-every", type=int, default=1, metavar="N", help="iterations or epochs (default: 1)"
-    )
-    steps.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random")
-    steps.add_argument(
-        "--no-standardize", dest="standardize", action="store_false", help="leave X as it is"
-    )
-    computing = computing_options(parser)
-    computing.add_argument(
-        "--dtype",
-        type=names("--dtype", ("float32", "float64")),
-        metavar="DTYPE",
-        help="float32, float64",
-    )
-    computing.add_argument(
-        "--precision",
-        type=names("--precision", PRECISIONS),
-        metavar="PRECISION",
-        help="of products: that of the dtype, or tf32 (CUDA)",
-    )
-    computing.add_argument("--block-size", type=block_size, default="auto", metavar="N")

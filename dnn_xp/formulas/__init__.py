@@ -57,6 +57,14 @@ from dnn_xp.formulas.layers import (
     linear_gradient_sums,
     linear_gradients,
 )
+from dnn_xp.formulas.lbfgs import (
+    LBFGSState,
+    LBFGSStop,
+    lbfgs_init,
+    lbfgs_step,
+    two_loop_recursion,
+)
+from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -91,12 +99,15 @@ __all__ = [
     "Activation",
     "Array",
     "Cost",
+    "LBFGSState",
+    "LBFGSStop",
     "LayerCache",
     "LinearCache",
     "Namespace",
     "Optimizer",
     "Schedule",
     "State",
+    "Trial",
     "adam",
     "adamw",
     "binary_cross_entropy",
@@ -104,6 +115,7 @@ __all__ = [
     "clip_by_global_norm",
     "constant",
     "cosine_decay",
+    "cubic_minimum",
     "dropout_backward",
     "dropout_forward",
     "dropout_mask",
@@ -125,6 +137,8 @@ __all__ = [
     "l1_penalty",
     "l2_gradient",
     "l2_penalty",
+    "lbfgs_init",
+    "lbfgs_step",
     "leaky_relu",
     "leaky_relu_backward",
     "linear_activation_backward",
@@ -153,8 +167,10 @@ __all__ = [
     "squared_error",
     "squared_error_derivative",
     "step_decay",
+    "strong_wolfe",
     "tanh",
     "tanh_backward",
+    "two_loop_recursion",
     "warm_up",
     "weighted_sum",
 ]

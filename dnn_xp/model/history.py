@@ -1,8 +1,23 @@
-"""What a training went through, as plain tuples."""
+"""What a training went through, as plain tuples, and why it ended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+
+
+class StopReason(Enum):
+    """Why a training ended."""
+
+    COMPLETED = "completed"  # all iterations or epochs were done
+    PATIENCE = "patience"  # the watched cost had not fallen for `patience` reports
+    CALLBACK = "callback"  # a callback asked for it
+    INTERRUPTED = "interrupted"  # Ctrl-C
+    # Of L-BFGS, under the names of `dnn_xp.formulas.lbfgs.LBFGSStop`, which says them in words
+    GRADIENT = "gradient"
+    DECREASE = "decrease"
+    NO_DECREASE = "no decrease"
+    NOT_FINITE = "not finite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from dnn_xp.data import (
     encode_targets,
     encode_weights,
 )
-from dnn_xp.execution.block_size import auto_block_size
+from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.execution.placement import convert, place
@@ -37,12 +38,12 @@ from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.network import Network, unflatten
 from dnn_xp.formulas.types import Array
-from dnn_xp.model.history import History
+from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.storage import load_model, save_model
 from dnn_xp.model.summary import model_html, model_repr, model_table
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False, eq=False)
 class Model:
     """A trained network. It does not change: training further gives a new one.
 
@@ -73,6 +74,8 @@ class Model:
         Where it was trained, what had been asked for, and why they differ when they do.
     settings : dict
         The other arguments of the training, defaults resolved.
+    stopped : StopReason or None
+        Why the training ended; None of a model that a callback gets, or that was put together.
 
     Examples
     --------
@@ -93,8 +96,7 @@ class Model:
     history: History = field(default_factory=History)
     record: DeviceRecord | None = None
     settings: dict[str, Any] = field(default_factory=dict)
-    # One compiled objective, made when it is first needed: jit compiles once, not once a call.
-    _objectives: dict[str, Objective] = field(default_factory=dict, init=False)
+    stopped: StopReason | None = None
 
     def __post_init__(self) -> None:
         # Read-only where the library can do that, so that nobody changes a model by accident.
@@ -134,7 +136,7 @@ class Model:
         """The dtype that the model computes in, "float32" or "float64"; X is turned into it block by block."""
         return str(self.theta.dtype).rpartition(".")[2]
 
-    def decision_values(
+    def decision_function(
         self, X: Any, *, examples: str = "columns", threads: int | None = None
     ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows"."""
@@ -274,14 +276,6 @@ class Model:
 
     @contextmanager
     def _at_work(self, threads: int | None) -> Iterator[Objective]:
-        if self.dtype not in self._objectives:
-            self._objectives[self.dtype] = Objective(
-                self.network,
-                self.backend,
-                dtype=self.dtype,
-                block_size=self._block_size,
-                standardization=self.standardization,
-            )
         precise = with_precision(self.backend, self.dtype)
         with (
             precise.active(),
@@ -289,16 +283,29 @@ class Model:
             # What overflows is no warning: it is refused when all is computed.
             np.errstate(over="ignore", invalid="ignore"),
         ):
-            yield self._objectives[self.dtype].using(engine)
-
-    def _block_size(self, m: int) -> int:
-        return auto_block_size(self.sizes, m, dtype=self.dtype, backend=self.backend)
+            yield _objective(self).using(engine)
 
     def _activate(self, Z: Array) -> Array:
         return self.network.activations[-1].forward(Z, xp=self.backend.xp)
 
     def _as_given(self, values: Array, X: Any, examples: str) -> Array:
         return convert(values.T if check_examples(examples) else values, self.backend, X)
+
+
+# Compiled objectives of models in use: jit compiles once, not once a call.
+_OBJECTIVES: WeakKeyDictionary[Model, Objective] = WeakKeyDictionary()
+
+
+def _objective(model: Model) -> Objective:
+    if model not in _OBJECTIVES:
+        _OBJECTIVES[model] = Objective(
+            model.network,
+            model.backend,
+            dtype=model.dtype,
+            block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
+            standardization=model.standardization,
+        )
+    return _OBJECTIVES[model]
 
 
 def _unpickled(given: dict[str, Any]) -> Model:

@@ -18,7 +18,7 @@ from dnn_xp.backends import DeviceRecord, backend_named
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
-from dnn_xp.model.history import History
+from dnn_xp.model.history import History, StopReason
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -58,6 +58,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "history": asdict(model.history),
         "record": None if model.record is None else model.record._asdict(),
         "settings": model.settings,
+        "stopped": None if model.stopped is None else model.stopped.value,
     }
     metadata = {"format": _FORMAT, "model": json.dumps(description)}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -135,6 +136,7 @@ def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict
     history = description["history"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes = description["classes"]
+    stopped = description.get("stopped")
     return {
         "theta": theta,
         "network": network,
@@ -150,4 +152,5 @@ def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict
         ),
         "record": DeviceRecord(**description["record"]) if description["record"] else None,
         "settings": description["settings"],
+        "stopped": StopReason(stopped) if stopped else None,
     }

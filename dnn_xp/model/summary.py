@@ -12,9 +12,10 @@ Row = tuple[str, str, str, str, str]
 _HEAD: Row = ("layer", "activation", "W", "b", "parameters")
 
 
-_SETTINGS = (
-    *("optimizer", "learning_rate", "iterations", "epochs", "batch_size", "shuffle"),
-    *("l2", "l1", "keep_prob", "clip_norm", "initialization", "stopped_because", "plan"),
+# Settings that have lines of their own, or none.
+_ELSEWHERE = (
+    *("seed", "cost_reason", "kept_iteration", "steps", "shuffle", "stopped_because", "plan"),
+    *("feature_names", "target_names"),
 )
 
 
@@ -55,7 +56,10 @@ def facts(model: Model) -> list[tuple[str, str]]:
     )
     lines += [
         (name.replace("_", " "), str(settings[name]))
-        for name in _SETTINGS
+        for name in (
+            *(each for each in settings if each not in _ELSEWHERE),
+            *("shuffle", "stopped_because", "plan"),
+        )
         if settings.get(name) not in (None, 0.0)
     ]
     if settings.get("seed") is not None:

@@ -76,14 +76,11 @@ class Batches:
         Where they come from, X with an example's features side by side where it matters.
     batch_size : int
         Examples of a batch; the last batch of an epoch may be smaller.
-    rng : numpy Generator
-        Draws the shuffles.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
+    def __init__(self, examples: Examples, batch_size: int) -> None:
         self._examples = examples
         self.batch_size = batch_size
-        self._rng = rng
         each = (examples.X.n + examples.Y.n) * examples.X.dtype.itemsize
         run = examples.m if examples.in_memory else _run_of_a_file(each, batch_size)
         self.shuffle_run = min(run, examples.m)
@@ -94,19 +91,21 @@ class Batches:
         full_runs, rest = divmod(self._examples.m, self.shuffle_run)
         return full_runs * -(-self.shuffle_run // self.batch_size) + -(-rest // self.batch_size)
 
-    def epoch(self) -> Iterator[Batch]:
-        """The batches of one epoch, every example once."""
-        return self._shuffled(self._examples) if self._examples.in_memory else self._from_file()
+    def epoch(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """The batches of one epoch, every example once, in an order that `rng` draws."""
+        if self._examples.in_memory:
+            return self._shuffled(self._examples, rng)
+        return self._from_file(rng)
 
-    def _shuffled(self, examples: Examples) -> Iterator[Batch]:
-        order = self._rng.permutation(examples.m)
+    def _shuffled(self, examples: Examples, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(examples.m)
         for start in range(0, examples.m, self.batch_size):
             yield Batch(examples, order[start : start + self.batch_size])
 
-    def _from_file(self) -> Iterator[Batch]:
+    def _from_file(self, rng: np.random.Generator) -> Iterator[Batch]:
         starts = np.arange(0, self._examples.m, self.shuffle_run)
         if len(starts) > 1:
-            starts = self._rng.permutation(starts)
+            starts = rng.permutation(starts)
         with ThreadPoolExecutor(1, thread_name_prefix="dnn_xp-reader") as reader:
             ahead = reader.submit(self._read, starts[0])
             for following in (*starts[1:], None):
@@ -119,7 +118,8 @@ class Batches:
                             side_by_side(ArraySource(X)),
                             ArraySource(Y),
                             None if weights is None else ArraySource(weights),
-                        )
+                        ),
+                        rng,
                     )
 
     def _read(self, start: int) -> tuple[Any, Any, Any]:

@@ -1,247 +1,179 @@
-"""The ways to go downhill: full batch, mini-batches, L-BFGS. Each moves theta and reports; none knows a formula."""
+"""advance: from a state to a later one, by full batches, mini-batches or L-BFGS. None knows a formula."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 import numpy as np
 
-from dnn_xp.backends.cuda.graphs import Arrays, Replay, Step
-from dnn_xp.execution.block_size import gradient_flops
-from dnn_xp.execution.objective import Examples, Objective
-from dnn_xp.formulas.optimizers import Optimizer, clip_by_global_norm
-from dnn_xp.formulas.types import Array, Namespace
-from dnn_xp.training.batches import Batch, Batches
+from dnn_xp.formulas.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
+from dnn_xp.formulas.types import Array
+from dnn_xp.model.history import StopReason
+from dnn_xp.training.placed import Placed, learning_rate, step_on
 from dnn_xp.training.recorder import Recorder
+from dnn_xp.training.run import Run
+from dnn_xp.training.state import State
 
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
-
-Schedule = Callable[[int], float]
-
-# Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
-_LARGE = 1e11
+# Stop L-BFGS when the cost falls by less than this times max(|J|, 1) in a step, SciPy's default.
+_DECREASE = 2.2e-9
 
 
-def pays_to_replay(sizes: Sequence[int], at_once: int, *, drops_out: bool, in_memory: bool) -> bool:
-    """Whether a step of so many examples is the same work every time, and little enough."""
-    return not drops_out and in_memory and gradient_flops(sizes, at_once) <= _LARGE
+def advance(run: Run, data: Placed, state: State, reports: int = 1) -> State:
+    """Go on from a state up to the next report, or up to the last of several.
 
-
-@dataclass(frozen=True, slots=True)
-class Descent:
-    """What all ways down share.
-
-    Attributes
+    Parameters
     ----------
-    objective : Objective
-        Cost and gradient.
-    examples : Examples
-        The training set.
-    recorder : Recorder
-        Where reports go, and who says stop.
-    rng : numpy Generator
-        Draws dropout seeds.
-    report_every : int
-        Iterations (full batch) or epochs (mini-batches) between reports.
-    replays : list of Replay
-        What was made of the steps that are issued at once.
+    run : Run
+        What was decided.
+    data : Placed
+        The examples, where the run computes.
+    state : State
+        Where to start; it stays as it is.
+    reports : int
+        Reports to take at most.
+
+    Returns
+    -------
+    State
+        After Ctrl-C the one after the last report, `stopped` there.
+
+    Raises
+    ------
+    DivergenceError
+        When the cost becomes NaN or infinite; ValueError when it is so before the first update.
+    KeyboardInterrupt
+        After Ctrl-C before the first report.
     """
-
-    objective: Objective
-    examples: Examples
-    recorder: Recorder
-    rng: np.random.Generator
-    report_every: int
-    replays: list[Replay] = field(default_factory=list)
-
-    @property
-    def drops_out(self) -> bool:
-        """Whether any hidden layer has dropout."""
-        return any(keep_prob < 1.0 for keep_prob in self.objective.network.keep_probs)
-
-    def seeds(self) -> tuple[int, ...]:
-        """One seed a hidden layer for the masks of this update; empty without dropout."""
-        if not self.drops_out:
-            return ()
-        count = len(self.objective.network.keep_probs)
-        return tuple(int(seed) for seed in self.rng.integers(-(2**31), 2**31, size=count))
-
-    def report(self, iteration: int, theta: Array, J: Array | None, learning_rate: float) -> bool:
-        """Report the exact cost at theta; J is that cost where it is known already."""
-        if J is None:
-            J = self.objective.cost(theta, self.examples)
-        return self.recorder.note(iteration, theta, J, learning_rate)
-
-    def repeated(self, step: Step, at_once: int) -> Step:
-        """The same step of `at_once` examples, issued at once where the backend can and it pays."""
-        backend, sizes = self.objective.backend, self.objective.network.sizes
-        in_memory = self.examples.in_memory
-        if backend.replay is None or not pays_to_replay(
-            sizes, at_once, drops_out=self.drops_out, in_memory=in_memory
-        ):
-            return step
-        replay = backend.replay(step)
-        self.replays.append(replay)
-        return replay
+    recorder = Recorder(run, data, state, reports)
+    try:
+        # An overflow is no news: the next report finds it in the cost and says what to do.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return recorder.state(_way(run)(run, data, state, recorder))
+    except KeyboardInterrupt:
+        interrupted = recorder.state(StopReason.INTERRUPTED)
+        if interrupted.last is None:
+            raise
+        return interrupted
 
 
-@dataclass(frozen=True, slots=True)
-class Updates:
-    """An optimizer with its learning rate and clipping: theta, gradient -> theta."""
-
-    optimizer: Optimizer
-    learning_rate: Schedule
-    clip_norm: float | None
-
-    def rate(self, iteration: int) -> float:
-        """The learning rate as a Python float: a NumPy scalar would turn float32 into float64."""
-        given = self.learning_rate(iteration)
-        try:
-            rate = float(given)
-        except (TypeError, ValueError):
-            rate = math.nan
-        if not 0.0 <= rate < math.inf:
-            msg = f"learning_rate({iteration}) gave {given!r}; a finite number >= 0 is wanted"
-            raise ValueError(msg)
-        return rate
-
-    def numbers(self, iteration: int) -> dict[str, float]:
-        """What the update with number `iteration`, counted from 0, takes besides arrays."""
-        return self.optimizer.numbers(learning_rate=self.rate(iteration), step=iteration + 1)
-
-    def move(
-        self,
-        theta: Array,
-        gradient: Array,
-        state: Arrays,
-        numbers: dict[str, Any],
-        *,
-        xp: Namespace,
-    ) -> Arrays:
-        """The new theta and, after it, the new state."""
-        if self.clip_norm is not None:
-            gradient = clip_by_global_norm(gradient, max_norm=self.clip_norm, xp=xp)
-        theta, state = self.optimizer.move(theta, gradient, state, **numbers, xp=xp)
-        return theta, *state
+def _way(run: Run) -> Callable[[Run, Placed, State, Recorder], StopReason | None]:
+    """The loop of a run; it returns None where it stopped for the recorder's sake."""
+    if run.optimizer is None:
+        return _lbfgs
+    return _full_batch if run.batch_size is None else _mini_batches
 
 
-def full_batch(descent: Descent, theta: Array, updates: Updates, iterations: int) -> Array:
-    """`iterations` exact full-batch updates."""
-    objective, examples = descent.objective, descent.examples
-    xp = objective.backend.xp
+def _numbers(run: Run, rate: float, iteration: int) -> dict[str, float]:
+    """What the update with number `iteration`, counted from 0, takes besides arrays."""
+    assert run.optimizer is not None
+    return run.optimizer.numbers(learning_rate=rate, step=iteration + 1)
 
-    def step(arrays: Arrays, numbers: dict[str, Any]) -> Arrays:
-        theta, *state = arrays
-        J, gradient = objective.cost_and_gradient(theta, examples, descent.seeds())
-        return J, *updates.move(theta, gradient, tuple(state), numbers, xp=xp)
 
-    advance = descent.repeated(step, examples.m)
-    state = updates.optimizer.init(theta, xp=xp)
-    for iteration in range(iterations):
-        J, moved, *rest = advance((theta, *state), updates.numbers(iteration))
-        if iteration % descent.report_every == 0:
+def _seeds(run: Run, recorder: Recorder) -> tuple[tuple[int, ...], ...]:
+    """The argument of a step that draws the masks of dropout, a seed a hidden layer; nothing without."""
+    if not run.drops_out:
+        return ()
+    count = len(run.network.keep_probs)
+    return (tuple(recorder.rng.integers(-(2**31), 2**31, size=count).tolist()),)
+
+
+def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+    objective, examples, step = data.objective, data.examples, data.step
+    theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
+    iterations = run.iterations or 0
+    for iteration in range(state.iteration, iterations):
+        rate = learning_rate(run, iteration)
+        numbers = _numbers(run, rate, iteration)
+        J, moved, *rest = step((theta, *optimizer), numbers, *_seeds(run, recorder))
+        after = tuple(rest)
+        if iteration % every == 0:
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
             # own.
-            exact = None if descent.drops_out else J
-            if descent.report(iteration, theta, exact, updates.rate(iteration)):
-                return theta
-        theta, state = moved, tuple(rest)
-    descent.report(iterations, theta, None, updates.rate(iterations))
-    return theta
+            exact = objective.cost(theta, examples) if run.drops_out else J
+            if recorder.note(iteration, theta, exact, rate, (moved, after, iteration + 1, 0)):
+                return None
+        theta, optimizer = moved, after
+    rate = learning_rate(run, iterations)
+    J = objective.cost(theta, examples)
+    recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0))
+    return StopReason.COMPLETED
 
 
-def mini_batches(
-    descent: Descent, theta: Array, updates: Updates, batches: Batches, epochs: int
-) -> Array:
-    """`epochs` passes over the examples, reshuffled before each, one update a batch."""
-    objective = descent.objective
-    xp = objective.backend.xp
+def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+    objective, batches = data.objective, data.batches
+    assert batches is not None
+    theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
+    epochs = run.epochs or 0
 
-    def step_on(examples: Examples) -> Step:
-        def step(arrays: Arrays, numbers: dict[str, Any]) -> Arrays:
-            chosen, theta, *state = arrays
-            gradient = objective.gradient(theta, Batch(examples, chosen), descent.seeds())
-            return updates.move(theta, gradient, tuple(state), numbers, xp=xp)
+    def report(epoch: int) -> bool:
+        J = objective.cost(theta, data.examples)
+        after = theta, optimizer, iteration, epoch
+        return recorder.note(iteration, theta, J, learning_rate(run, iteration), after)
 
-        return step
-
-    advance = descent.repeated(step_on(descent.examples), batches.batch_size)
-    state = updates.optimizer.init(theta, xp=xp)
-    iteration = 0
-    if descent.report(0, theta, None, updates.rate(0)):
-        return theta
-    for epoch in range(1, epochs + 1):
-        for examples, chosen in batches.epoch():
+    if state.reports is None and report(0):
+        return StopReason.COMPLETED if epochs == 0 else None
+    for epoch in range(state.epoch + 1, epochs + 1):
+        for examples, chosen in batches.epoch(recorder.rng):
             # Runs of a file are examples of their own.
-            step = advance if examples is descent.examples else step_on(examples)
-            theta, *rest = step((chosen, theta, *state), updates.numbers(iteration))
-            state = tuple(rest)
+            own = examples is data.examples
+            step = data.step if own else step_on(run, objective, examples)
+            numbers = _numbers(run, learning_rate(run, iteration), iteration)
+            theta, *rest = step((chosen, theta, *optimizer), numbers, *_seeds(run, recorder))
+            optimizer = tuple(rest)
             iteration += 1
-        due = epoch % descent.report_every == 0 or epoch == epochs
-        if due and descent.report(iteration, theta, None, updates.rate(iteration)):
-            break
-    return theta
+        due = epoch % run.asked.report_every == 0 or epoch == epochs
+        if due and report(epoch) and epoch < epochs:
+            return None
+    return StopReason.COMPLETED
 
 
-def lbfgs(
-    descent: Descent, theta: Array, iterations: int, *, memory: int = 10, max_line_search: int = 50
-) -> Array:
-    """L-BFGS with SciPy's strong Wolfe line search, in float64 on the host; gradients from the engine.
+def _lbfgs(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+    xp, every, iterations = run.backend.xp, run.asked.report_every, run.iterations or 0
 
-    Source: Byrd, Lu, Nocedal, Zhu (1995), A limited memory algorithm for bound constrained
-    optimization.
-    """
-    from scipy.optimize import minimize
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        return data.objective.cost_and_gradient(theta, data.examples)
 
-    objective, backend = descent.objective, descent.objective.backend
-    dtype = backend.to_host(theta).dtype
+    def report(at: LBFGSState) -> bool:
+        return recorder.note(at.iteration, at.theta, at.J, 0.0, _packed(at))
 
-    def evaluate(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        J, gradient = objective.cost_and_gradient(on_device(vector), descent.examples)
-        return float(J), backend.to_host(gradient).astype(np.float64)
+    if state.reports is None:
+        at = lbfgs_init(evaluate, state.theta)
+        if report(at):
+            return StopReason.COMPLETED if iterations == 0 else None
+    else:
+        at = _unpacked(state)
+    reported = at.iteration
+    while at.iteration < iterations:
+        at, stop = lbfgs_step(evaluate, at, decrease_tolerance=_DECREASE, xp=xp)
+        last = at.iteration == iterations
+        due = last or stop is not None or at.iteration % every == 0
+        if due and at.iteration > reported:
+            reported = at.iteration
+            if report(at) and not last and stop is None:
+                return None
+        if stop is not None and not last:
+            return StopReason[stop.name]
+    return StopReason.COMPLETED
 
-    def on_device(vector: np.ndarray) -> Array:
-        return backend.from_host(vector.astype(dtype))
 
-    start = backend.to_host(theta).astype(np.float64)
-    first = [evaluate(start)]
-    # SciPy takes one step even when none is allowed.
-    if descent.recorder.report(0, theta, first[0][0], 0.0) or iterations == 0:
-        return theta
-    reported = 0
+def _packed(at: LBFGSState) -> tuple[Array, tuple[Array, ...], int, int, tuple[float, ...]]:
+    """The state of L-BFGS as arrays and numbers: gradient, s, y; J, gamma, evaluations, rho."""
+    numbers = (at.J, at.gamma, float(at.evaluations), *at.rho)
+    return at.theta, (at.gradient, *at.s, *at.y), at.iteration, 0, numbers
 
-    def report(intermediate_result: OptimizeResult) -> None:
-        nonlocal reported
-        reported += 1
-        if reported % descent.report_every == 0 or reported == iterations:
-            at = on_device(intermediate_result.x)
-            if descent.recorder.report(reported, at, float(intermediate_result.fun), 0.0):
-                raise StopIteration
 
-    result = minimize(
-        # SciPy begins at `start`, where cost and gradient are known already.
-        lambda vector: first.pop() if first else evaluate(vector),
-        start,
-        method="L-BFGS-B",
-        jac=True,
-        callback=report,
-        options={
-            "maxiter": iterations,
-            "maxcor": memory,
-            "maxls": max_line_search,
-            "maxfun": 15 * iterations,
-            "gtol": 1e-6,
-        },
+def _unpacked(state: State) -> LBFGSState:
+    J, gamma, evaluations, *rho = state.numbers
+    gradient, *pairs = state.optimizer
+    s, y = pairs[: len(rho)], pairs[len(rho) :]
+    return LBFGSState(
+        state.theta,
+        J,
+        gradient,
+        tuple(s),
+        tuple(y),
+        tuple(rho),
+        gamma,
+        state.iteration,
+        int(evaluations),
     )
-    theta = on_device(result.x)
-    if result.nit < iterations and not descent.recorder.stopped_because:
-        descent.recorder.stopped_because = (
-            f"L-BFGS stopped after {result.nit} iterations: {result.message}"
-        )
-        if result.nit % descent.report_every:
-            descent.recorder.report(int(result.nit), theta, float(result.fun), 0.0)
-    return theta

@@ -1,28 +1,35 @@
 """Analytic gradients against central differences, for a whole network and by the path that train takes."""
 
+# ruff: noqa: RUF009 - option() is a field, which dataclasses take
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import choose_backend
-from dnn_xp.common.checks import check_float, check_int
-from dnn_xp.common.messages import describe
-from dnn_xp.data.host import is_array
-from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective, Penalties, weight_mask
-from dnn_xp.execution.threads import threads_used
+from dnn_xp.execution.objective import Examples, Objective, weight_mask
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.model import Model
+from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.initial import given_layers, initial_parameters
-from dnn_xp.training.inputs import finite_or_standardized, take_in
-from dnn_xp.training.options import build_network, keep_probabilities
+from dnn_xp.training.inputs import prepare
+from dnn_xp.training.options import (
+    about,
+    check_activation,
+    check_hidden,
+    decimal,
+    option,
+    optional,
+    whole,
+)
+from dnn_xp.training.placed import place_data
+from dnn_xp.training.run import decide
+from dnn_xp.training.specification import Problem, Specification
 
 # Small on purpose: every entry takes two costs.
 _HIDDEN = (5, 4)
@@ -119,31 +126,80 @@ class GradientCheck:
     __repr__ = __str__
 
 
-def gradient_check(
-    X: Any,
-    Y: Any,
-    *,
-    model: Model | None = None,
-    parameters: Sequence[tuple[Any, Any]] | None = None,
-    examples: str = "columns",
-    hidden: Sequence[int] | None = None,
-    activation: str | Sequence[str] = "tanh",
-    output_activation: str | None = None,
-    cost: str | None = None,
-    sample_weight: Any = None,
-    l2: float = 0.0,
-    l1: float = 0.0,
-    keep_prob: float | Sequence[float] = 1.0,
-    initialization: str = "auto",
-    seed: int = 0,
-    standardize: bool = False,
-    epsilon: float = _EPSILON,
-    max_entries: int = 1000,
-    device: str | None = None,
-    fallback: bool = True,
-    block_size: str | int = "auto",
-    threads: int | None = None,
-) -> GradientCheck:
+@dataclass(frozen=True, eq=False)
+class GradientCheckArguments(Problem):
+    """What `gradient_check` is called with."""
+
+    X: Any = field(
+        metadata=about("array", "examples as in :func:`dnn_xp.train`; a few dozen are enough")
+    )
+    Y: Any = field(metadata=about("array", "targets as in :func:`dnn_xp.train`"))
+    _: KW_ONLY
+    hidden: Any = option(
+        None,
+        optional(check_hidden),
+        "sequence of int, optional",
+        "units of each hidden layer; (5, 4) when left out, or those of `parameters`",
+    )
+    activation: str | Sequence[str] = option(
+        "tanh",
+        check_activation,
+        "str or sequence of str",
+        "of the hidden layers, one for all or one each; tanh has no kink",
+    )
+    model: Model | None = option(
+        None,
+        check_model,
+        "Model, optional",
+        "check this model's network at its parameters, in the place of one described here",
+    )
+    parameters: Sequence[tuple[Any, Any]] | None = option(
+        None,
+        optional(lambda name, value: given_layers(value, name)),
+        "list of (W, b), optional",
+        "where to check, W[l] (n_l, n_{l-1}) and b[l] (n_l, 1)",
+        "When left out, W is drawn by `initialization` and b with standard deviation 0.1.",
+    )
+    sample_weight: Any = option(
+        None, None, "array (m,), optional", "weights of the examples; only their ratios matter"
+    )
+    epsilon: float = option(
+        _EPSILON,
+        decimal(above=0.0),
+        "float",
+        "step of the differences",
+        "1e-5 balances truncation and rounding in float64.",
+    )
+    max_entries: int = option(
+        1000,
+        whole(1),
+        "int",
+        "entries to compare at most, about",
+        "Of a larger network that many are chosen at random from the seed, some of every W[l] and "
+        "b[l], and the result says how many.",
+    )
+
+    def __post_init__(self) -> None:
+        """Fill in the sizes of the hidden layers, and check everything."""
+        hidden = self.hidden
+        if check_model("model", self.model) is not None:
+            _refuse_both(self)
+            hidden = self.model.sizes[1:-1] if self.model else ()
+        elif hidden is None and self.parameters is not None:
+            layers = given_layers(self.parameters, "parameters")
+            hidden = tuple(W.shape[0] for W, _ in layers[:-1])
+        object.__setattr__(self, "hidden", _HIDDEN if hidden is None else hidden)
+        super().__post_init__()
+
+    @property
+    def specification(self) -> Specification:
+        """The options alone, of a training in float64."""
+        own = {each.name: getattr(self, each.name) for each in fields(Problem)}
+        return Specification(**own, dtype="float64")
+
+
+@takes(GradientCheckArguments)
+def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     """Compare the gradient that training uses with central differences of the cost that it reports.
 
     For each entry of the parameters ``g_num = (J(theta + epsilon) - J(theta - epsilon)) / (2 epsilon)``,
@@ -151,26 +207,7 @@ def gradient_check(
 
     Parameters
     ----------
-    X, Y : arrays
-        Examples and targets as in :func:`dnn_xp.train`; a few dozen examples are enough.
-    model : Model, optional
-        Check this model's network at its parameters, in the place of one described below.
-    parameters : list of (W, b), optional
-        Where to check, W[l] (n_l, n_{l-1}) and b[l] (n_l, 1); they give the hidden sizes too. When
-        left out, W is drawn by `initialization` and b with standard deviation 0.1.
-    examples : {"columns", "rows"}
-        Where the examples are.
-    hidden : sequence of int, optional
-        Units of each hidden layer; (5, 4) when left out.
-    activation, output_activation, cost, sample_weight, l2, l1, keep_prob, initialization, seed
-        As in :func:`dnn_xp.train`. The activation is tanh when left out, because it has no kink.
-    standardize, device, fallback, block_size, threads
-        As in :func:`dnn_xp.train`.
-    epsilon : float
-        Step of the differences. 1e-5 balances truncation and rounding in float64.
-    max_entries : int
-        Entries to compare at most, about; of a larger network that many are chosen at random from
-        the seed, some of every W[l] and b[l], and the result says how many.
+    {parameters}
 
     Returns
     -------
@@ -196,84 +233,44 @@ def gradient_check(
     >>> [each.name for each in check.parameters], check.checked
     (['W1', 'b1', 'W2', 'b2'], 21)
     """
-    if model is not None and not isinstance(model, Model):
-        msg = f"model must be a Model, as train and load return it; got {describe(model)}"
-        raise TypeError(msg)
-    if model is not None:
-        _refuse_both(parameters, hidden, activation, output_activation, cost)
-    epsilon = check_float("epsilon", epsilon, above=0.0)
-    max_entries = check_int("max_entries", max_entries, at_least=1)
-    rng = np.random.default_rng(check_int("seed", seed, at_least=0))
-    intake = take_in(
-        X,
-        Y,
-        examples=examples,
-        cost=cost if model is None else model.cost,
-        output_activation=output_activation if model is None else model.activations[-1],
-        classes=None if model is None else model.classes,
-        features=None if model is None else model.sizes[0],
-        sample_weight=sample_weight,
-        validation=None,
+    asked, model = arguments.specification, arguments.model
+    rng = np.random.default_rng(asked.seed)
+    prepared = prepare(
+        arguments.X,
+        arguments.Y,
+        asked,
         dtype="float64",
+        sample_weight=arguments.sample_weight,
+        model=model,
         rng=rng,
     )
-    targets = intake.targets
-    if model is not None:
-        network = model.network
-        keep_probs = keep_probabilities(keep_prob, len(network.sizes) - 2)
-        network = network._replace(keep_probs=keep_probs)
-        if targets.n_y != network.sizes[-1]:
-            msg = f"Y has {targets.n_y} outputs per example and the model has {network.sizes[-1]}"
-            raise ValueError(msg)
-        start = model.backend.to_host(model.theta)
-    else:
-        if parameters is not None and hidden is None:
-            hidden = [W.shape[0] for W, _ in given_layers(parameters, "parameters")[:-1]]
-        network = build_network(
-            intake.X.n,
-            targets.n_y,
-            _HIDDEN if hidden is None else hidden,
-            activation,
-            targets.output_activation,
-            targets.cost,
-            keep_prob,
-        )
-        if parameters is None:
-            start = initial_parameters(network, initialization, rng=rng)
-            # A training starts from b = 0, which puts relu on its kink wherever all units of the
-            # layer before are off.
-            biases = weight_mask(network.sizes, "float64") == 0.0
-            start[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
-        else:
-            start = initial_parameters(network, parameters, rng=rng, argument="parameters")
     # Where a full-batch training of this network would compute, since that is what is checked.
-    backend, _ = choose_backend(
-        device,
-        X if is_array(X) else None,
-        fallback=fallback,
-        step_operations=gradient_flops(network.sizes, intake.X.m),
-    )
-    threads = threads_used(threads, backend)
-    size_of = block_size_of(block_size, network.sizes, dtype="float64", backend=backend)
-    with Engine(threads) as engine:
-        standardization = None if model is None else model.standardization
-        found = finite_or_standardized(
-            intake.X, engine, standardize=standardize and standardization is None
+    run = decide(asked, prepared, model=model)
+    network = run.network
+    if model is not None:
+        theta = model.backend.to_host(model.theta).astype(np.float64)
+    elif arguments.parameters is not None:
+        theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
+    else:
+        theta = initial_parameters(
+            network, asked.initialization, rng=rng, scale=asked.initial_scale
         )
-        objective = Objective(
-            network,
-            backend,
-            dtype="float64",
-            block_size=size_of,
-            standardization=standardization or found,
-            penalties=Penalties(
-                check_float("l2", l2, at_least=0.0), check_float("l1", l1, at_least=0.0), intake.X.m
-            ),
-        ).using(engine)
-        placed, _ = intake.placed(backend, for_batches=False)
+        # A training starts from b = 0, which puts relu on its kink wherever all units of the
+        # layer before are off.
+        biases = weight_mask(network.sizes, "float64") == 0.0
+        theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
+    with Engine(run.threads) as engine:
+        standardization = None if model is None else model.standardization
+        data = place_data(run, prepared, engine, standardization=standardization)
         seeds = rng.integers(-(2**31), 2**31, size=len(network.keep_probs)).tolist()
         return _check(
-            objective, placed, start.astype(np.float64), tuple(seeds), rng, epsilon, max_entries
+            data.objective,
+            data.examples,
+            theta.astype(np.float64),
+            tuple(seeds),
+            rng,
+            arguments.epsilon,
+            arguments.max_entries,
         )
 
 
@@ -347,16 +344,9 @@ def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> lis
     return chosen
 
 
-def _refuse_both(
-    parameters: object, hidden: object, activation: object, output_activation: object, cost: object
-) -> None:
-    for name, given in (
-        ("parameters", parameters),
-        ("hidden", hidden),
-        ("activation", None if activation == "tanh" else activation),
-        ("output_activation", output_activation),
-        ("cost", cost),
-    ):
-        if given is not None:
+def _refuse_both(arguments: GradientCheckArguments) -> None:
+    for name in ("parameters", "hidden", "activation", "output_activation", "cost"):
+        given = getattr(arguments, name)
+        if given is not None and (name, given) != ("activation", "tanh"):
             msg = f"{name} and model were both given; the model brings its network and parameters"
             raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""Where a training starts: parameters drawn from the seed, given as arrays, or those of another model."""
+"""Where a training starts: parameters drawn from the seed, or given as arrays."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.common.checks import check_float
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize
 from dnn_xp.formulas.network import Network
-from dnn_xp.model.model import Model
-from dnn_xp.training.options import hidden_activations, hidden_sizes
 
 
 def initial_parameters(
@@ -28,7 +25,6 @@ def initial_parameters(
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b)."""
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
-        scale = check_float("initial_scale", scale, above=0.0)
         layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
     else:
         layers = given_layers(initialization, argument)
@@ -63,38 +59,3 @@ def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarra
             raise ValueError(msg)
         found.append((W, b.reshape(-1, 1) if b.ndim == 1 else b))
     return found
-
-
-def check_warm_start(
-    warm_start: object,
-    *,
-    hidden: str | Sequence[int],
-    activation: str | Sequence[str],
-    output_activation: str | None,
-    cost: str | None,
-    initialization: str | Sequence[tuple[Any, Any]],
-) -> None:
-    """Refuse arguments that say something else than the model to start from."""
-    if warm_start is None:
-        return
-    if not isinstance(warm_start, Model):
-        msg = f"warm_start must be a Model, as train and load return it; got {describe(warm_start)}"
-        raise TypeError(msg)
-    layers = len(warm_start.sizes) - 2
-    inner = tuple(each.name for each in hidden_activations(activation, layers))
-    sizes = None if isinstance(hidden, str) else hidden_sizes(hidden)
-    for name, given, left_out, brought in (
-        ("hidden", sizes, None, warm_start.sizes[1:-1]),
-        ("activation", inner, ("relu",) * layers, warm_start.activations[:-1]),
-        ("output_activation", output_activation, None, warm_start.activations[-1]),
-        ("cost", cost, None, warm_start.cost),
-    ):
-        if given not in (left_out, brought):
-            msg = (
-                f"{name}={given!r} differs from the warm_start model's {brought!r}; "
-                f"leave {name} out, the model brings its architecture"
-            )
-            raise ValueError(msg)
-    if not isinstance(initialization, str) or initialization != "auto":
-        msg = "initialization and warm_start were both given; the model brings its parameters"
-        raise ValueError(msg)

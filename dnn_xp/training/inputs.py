@@ -1,15 +1,13 @@
-"""From the arguments of train to checked, split and placed examples."""
+"""From what train is given to checked, split and placed examples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import PRECISIONS, Backend
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.backends import Backend
 from dnn_xp.data import (
     Source,
     Targets,
@@ -29,13 +27,15 @@ from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
+from dnn_xp.model.model import Model
+from dnn_xp.training.specification import Problem
 
 Standardization = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """Checked examples on the host, before they are placed.
+class Prepared:
+    """Checked examples where they were brought, before they are placed.
 
     Attributes
     ----------
@@ -51,6 +51,8 @@ class Intake:
         "float32" or "float64".
     copied_bytes : int
         What was copied to split off the validation examples.
+    flat_targets : bool
+        Whether Y was one-dimensional.
     """
 
     X: Source
@@ -59,6 +61,7 @@ class Intake:
     validation: tuple[Source, Source] | None
     dtype: str
     copied_bytes: int = 0
+    flat_targets: bool = True
 
     @property
     def held_bytes(self) -> int:
@@ -80,45 +83,48 @@ class Intake:
         return training, Examples(X, Y, None)
 
 
-def take_in(
+def prepare(
     X: Any,
     Y: Any,
+    asked: Problem,
     *,
-    examples: str,
-    cost: str | None,
-    output_activation: str | None,
-    classes: np.ndarray | None,
-    features: int | None,
-    sample_weight: Any,
-    validation: Any,
     dtype: str | None,
+    sample_weight: Any,
+    validation: Any = None,
+    model: Model | None = None,
     rng: np.random.Generator,
-) -> Intake:
-    """Check everything that was brought, and split off the validation examples; X is not read for NaN yet."""
+) -> Prepared:
+    """Check everything that was brought, and split off the validation examples; X is not read for NaN yet.
+
+    `validation` is a fraction or a pair (X, Y). `model` brings cost, classes and number of features.
+    """
+    examples = asked.examples
     source = as_source(X, examples=examples)
-    if features is not None:
-        check_features(source, features, examples=examples)
+    if model is not None:
+        check_features(source, model.sizes[0], examples=examples)
     check_same_library(X, Y)
-    dtype = working_dtype(source.dtype) if dtype is None else dtype_name(dtype)
+    dtype = dtype or working_dtype(source.dtype)
     common: dict[str, Any] = {
         "examples": examples,
-        "cost": cost,
-        "output_activation": output_activation,
+        "cost": asked.cost if model is None else model.cost,
+        "output_activation": asked.output_activation if model is None else model.activations[-1],
         "dtype": dtype,
     }
+    classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
     weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
-    intake = Intake(source, targets, weights, None, dtype)
+    flat = targets.n_y == 1 and _is_flat(Y)
+    prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat)
     if validation is None:
-        return intake
-    if isinstance(validation, Real):
-        return _split(intake, float(validation), rng)
-    held_out, Y_validation = validation_pair(validation, source.n, examples=examples)
+        return prepared
+    if isinstance(validation, float):
+        return _split(prepared, validation, rng)
+    held_out = validation_source(validation[0], source.n, examples=examples)
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
     others = encode_targets(
-        Y_validation,
+        validation[1],
         m=held_out.m,
         n_x=held_out.n,
         argument="validation Y",
@@ -128,55 +134,33 @@ def take_in(
     if others.n_y != targets.n_y:
         msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
         raise ValueError(msg)
-    return replace(intake, validation=(held_out, others.source))
+    return replace(prepared, validation=(held_out, others.source))
 
 
-def validation_pair(validation: Any, n: int, *, examples: str) -> tuple[Source, Any]:
-    """The X of a pair (X, Y) as a source of n features, and Y as it is."""
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-        msg = f"validation must be a fraction such as 0.1 or a pair (X, Y), got {describe(validation)}"
-        raise TypeError(msg)
-    X, Y = validation
+def validation_source(X: Any, n: int, *, examples: str) -> Source:
+    """The X of examples to validate on, as a source of n features."""
     held_out = as_source(X, argument="validation X", examples=examples)
     check_features(held_out, n, argument="validation X", examples=examples)
-    return held_out, Y
-
-
-def dtype_name(dtype: Any) -> str:
-    """Name of the working dtype, given as a name, a NumPy dtype or type, or that of a library."""
-    name = getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
-    if name not in ("float32", "float64"):
-        raise unknown_name("dtype", dtype, ("float32", "float64"))
-    return str(name)
-
-
-def dtype_of(precision: Any, dtype: Any) -> str | None:
-    """Name of the dtype that goes with a precision; that of `dtype`, or None, without one."""
-    if precision is None:
-        return None if dtype is None else dtype_name(dtype)
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
-    needed = "float64" if precision == "float64" else "float32"
-    if dtype is not None and dtype_name(dtype) != needed:
-        msg = (
-            f"precision={precision!r} goes with dtype={needed!r}, got dtype={dtype_name(dtype)!r}. "
-            "Leave one of them out"
-        )
-        raise ValueError(msg)
-    return needed
+    return held_out
 
 
 def examples_held_out(fraction: float, m: int) -> int:
     """How many of m examples a fraction sets aside."""
-    held_out = round(m * fraction) if 0.0 < fraction < 1.0 else 0
+    held_out = round(m * fraction)
     if not 0 < held_out < m:
         msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
         raise ValueError(msg)
     return held_out
 
 
-def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
-    X, Y, weights, m = intake.X, intake.targets.source, intake.weights, intake.X.m
+def _is_flat(Y: Any) -> bool:
+    if hasattr(Y, "shape"):
+        return len(Y.shape) == 1
+    return not (isinstance(Y, (list, tuple)) and len(Y) > 0 and np.ndim(Y[0]) > 0)
+
+
+def _split(prepared: Prepared, fraction: float, rng: np.random.Generator) -> Prepared:
+    X, Y, weights, m = prepared.X, prepared.targets.source, prepared.weights, prepared.X.m
     held_out = examples_held_out(fraction, m)
 
     def part(source: Source, chosen: np.ndarray | None, first: int, last: int) -> Source:
@@ -197,11 +181,11 @@ def _split(intake: Intake, fraction: float, rng: np.random.Generator) -> Intake:
     if weights is not None:
         # Scaled anew: a mean of 1 over all examples is not one over a part of them.
         weights = part(weights, training, 0, last)
-        weights = encode_weights(weights, m=last, dtype=intake.dtype)
+        weights = encode_weights(weights, m=last, dtype=prepared.dtype)
     return replace(
-        intake,
+        prepared,
         X=part(X, training, 0, last),
-        targets=replace(intake.targets, source=part(Y, training, 0, last)),
+        targets=replace(prepared.targets, source=part(Y, training, 0, last)),
         weights=weights,
         validation=(part(X, testing, last, m), part(Y, testing, last, m)),
         copied_bytes=copied,

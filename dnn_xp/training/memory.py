@@ -2,29 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import starmap
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.backends import Backend
+from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
+from dnn_xp.data.host import library
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.execution.memory import Pass, Plan, Values, make_plan
-from dnn_xp.execution.objective import Examples
-from dnn_xp.execution.placement import example_bytes_ahead, placed_bytes
-from dnn_xp.formulas.activations import Activation
+from dnn_xp.execution.placement import (
+    fits,
+    held_bytes,
+    label_bytes,
+    resides,
+    source_bytes,
+)
 from dnn_xp.formulas.network import Network
 from dnn_xp.training.batches import shuffle_bytes
-from dnn_xp.training.descent import pays_to_replay
-from dnn_xp.training.inputs import Intake
+from dnn_xp.training.inputs import Prepared
 
 # Bytes of the arrays of a pass for each of its values, and a little: of the moments of X (in float64,
 # less the mean, squared), and of a look at labels (positions among the classes, in int64).
 _BYTES_OF_MOMENTS = 26
 _BYTES_OF_LABELS = 28
+
+
+class Outline:
+    """A source of which only the shape is known, in memory.
+
+    Parameters
+    ----------
+    n, m, dtype
+        As of any source.
+    array : array, optional
+        One in whose library and on whose device the examples would be; NumPy when left out.
+    side_by_side : bool
+        Whether the features of an example would lie next to each other.
+    """
+
+    in_memory = True
+
+    def __init__(
+        self, n: int, m: int, dtype: npt.DTypeLike, *, array: Any = None, side_by_side: bool = False
+    ) -> None:
+        self.n, self.m, self.dtype = n, m, np.dtype(dtype)
+        self.side_by_side = side_by_side
+        if array is not None:
+            self.array = array
+
+    def block(self, start: int, stop: int) -> Any:
+        """There are no examples to give out."""
+        raise NotImplementedError("only the shape of these examples is known")
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> Any:
+        """There are no examples to give out."""
+        raise NotImplementedError("only the shape of these examples is known")
+
+
+class Placement(NamedTuple):
+    """Bytes that a source takes once where it is computed, and bytes of an example that comes block by block."""
+
+    held: int = 0
+    ahead: int = 0
+
+
+def placement(source: Source, backend: Backend, *, for_batches: bool = False) -> Placement:
+    """What `dnn_xp.execution.placement.place` will do with a source.
+
+    For mini-batches the host gathers from examples whose features lie side by side.
+    """
+    of_example = source.n * source.dtype.itemsize
+    here = backend.library == "numpy"
+    if isinstance(source, LabelSource):
+        columns = label_bytes(source.n, source.m, source.dtype.itemsize, elsewhere=False)
+        if not columns:
+            return Placement(0 if here else held_bytes(source))
+        return Placement(columns) if here or fits(columns, backend) else Placement(0, of_example)
+    if not source.in_memory:
+        return Placement(0, of_example)
+    if resides(source, backend):
+        return Placement(source_bytes(source) if for_batches and _lie_apart(source) else 0)
+    if here or fits(source_bytes(source), backend):
+        return Placement(source_bytes(source))
+    return Placement(0, of_example)
+
+
+def _lie_apart(source: Source) -> bool:
+    """Whether `side_by_side` copies the examples of a source."""
+    if isinstance(source, Outline):
+        return not source.side_by_side and source.n > 1
+    if not isinstance(source, ArraySource) or library(source.array) != "numpy":
+        return False
+    values = source.array if source.rows else source.array.T
+    return values.ndim == 2 and not values.flags.c_contiguous
 
 
 def checking_bytes(
@@ -49,100 +123,67 @@ def checking_bytes(
     return max(examples * n * of_value, min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS) + of_split
 
 
-def plan_training(
-    intake: Intake,
-    training: Examples,
-    held_out: Examples | None,
+def plan_memory(
+    data: Prepared,
     network: Network,
     backend: Backend,
-    **rest: Any,
-) -> Plan:
-    """The plan of a training whose examples are where they are computed; `rest` as in `plan_passes`."""
-    placed = [(training.X, intake.X), (training.Y, intake.targets.source)]
-    if training.weights is not None and intake.weights is not None:
-        placed.append((training.weights, intake.weights))
-    if held_out is not None and intake.validation is not None:
-        placed += [(held_out.X, intake.validation[0]), (held_out.Y, intake.validation[1])]
-    return plan_passes(
-        network.sizes,
-        network.activations[:-1],
-        backend,
-        m=training.m,
-        held_out=0 if held_out is None else held_out.m,
-        drops_out=bool(network.keep_probs),
-        given=intake.X.dtype,
-        working=intake.dtype,
-        bytes_ahead=0 if training.in_memory else example_bytes_ahead(training),
-        read=not intake.X.in_memory,
-        split=bool(intake.copied_bytes),
-        data_bytes=sum(starmap(placed_bytes, placed)),
-        held_bytes=intake.held_bytes,
-        **rest,
-    )
-
-
-def plan_passes(
-    sizes: Sequence[int],
-    activations: Sequence[Activation],
-    backend: Backend,
     *,
-    m: int,
-    held_out: int,
     batch_size: int | None,
-    drops_out: bool,
-    given: np.dtype[Any],
-    working: str,
-    standardized: bool,
-    moments_taken: bool,
-    bytes_ahead: int,
-    read: bool,
-    split: bool,
     block_size: Callable[[int], int],
     threads: int,
-    held_bytes: int,
-    **rest: Any,
+    optimizer_vectors: int,
+    standardized: bool,
+    moments_taken: bool,
+    replayed: bool,
 ) -> Plan:
-    """The checks and passes of a training, put together.
+    """The checks and passes of a training, put together, from the shapes of its examples.
 
-    `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for;
-    `read` whether X is a file, `split` whether examples are set aside at random; `bytes_ahead` are
-    those of an example in what is read ahead.
+    `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for,
+    `replayed` whether a step of examples in memory is replayed as a CUDA graph.
     """
+    m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
-    at_once, ahead, shuffled = m, bytes_ahead, (0, 0)
+    X = placement(data.X, backend, for_batches=batch_size is not None)
+    Y = placement(data.targets.source, backend)
+    placed = [X, Y] + ([] if data.weights is None else [placement(data.weights, backend)])
+    # What is read ahead is so whole: examples with their targets and weights.
+    ahead = sum(each.ahead for each in placed) if X.ahead or Y.ahead else 0
+    held_out = () if data.validation is None else data.validation
+    placed += [placement(each, backend) for each in held_out]
+    at_once, ahead_of_step, shuffled = m, ahead, (0, 0)
     if batch_size is not None:
         at_once = min(m, batch_size)
         # Runs of a file, from which batches are gathered, are counted as held.
-        each, ahead = given.itemsize * (sizes[0] + sizes[-1]), 0
-        shuffled = shuffle_bytes(m, each, at_once, in_memory=not bytes_ahead, on_device=on_device)
+        each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
+        shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
     # A block is a view in NumPy and PyTorch.
     copied = backend.library not in ("numpy", "torch")
-    step = Pass(at_once, block_size(at_once), ahead, gathered=copied or batch_size is not None)
+    gathered = copied or batch_size is not None
+    drops_out = bool(network.keep_probs)
     # A full-batch step gives the cost, too, unless units drop out.
     costs = [m] if drops_out or batch_size is not None else []
-    if held_out:
-        costs.append(held_out)
+    costs += [held_out[0].m] if held_out else []
     return make_plan(
-        sizes,
-        step,
-        *(Pass(each, block_size(each), bytes_ahead, gathered=copied) for each in costs),
-        X=Values(given, working, standardized),
+        network.sizes,
+        Pass(at_once, block_size(at_once), ahead_of_step, gathered=gathered),
+        *(Pass(each, block_size(each), ahead, gathered=copied) for each in costs),
+        X=Values(given, data.dtype, standardized),
         threads=threads,
-        elaborate=any(each.name not in ("relu", "identity") for each in activations),
+        elaborate=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         drops_out=drops_out,
-        step_stays=backend.replay is not None
-        and pays_to_replay(sizes, at_once, drops_out=drops_out, in_memory=not bytes_ahead),
+        optimizer_vectors=optimizer_vectors,
+        step_stays=replayed and not ahead,
         on_device=on_device,
-        held_bytes=held_bytes + shuffled[0],
+        data_bytes=sum(each.held for each in placed),
+        held_bytes=data.held_bytes + shuffled[0],
         held_on_device=shuffled[1],
         intake_bytes=checking_bytes(
-            sizes[0],
+            network.sizes[0],
             m,
             given=given,
             standardize=moments_taken,
             threads=threads,
-            read=read,
-            split=split,
+            read=not data.X.in_memory,
+            split=bool(data.copied_bytes),
         ),
-        **rest,
     )

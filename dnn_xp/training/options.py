@@ -1,230 +1,192 @@
-"""The choices of a training: every default is resolved here, and every wrong value is refused here."""
+"""The entries of a `Specification`: what an option is, and the checks of its value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import Field, field
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dnn_xp.common.checks import check_float, check_int
 from dnn_xp.common.messages import describe, unknown_name
-from dnn_xp.formulas.activations import ACTIVATIONS, Activation
-from dnn_xp.formulas.costs import COSTS, Cost
-from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
-from dnn_xp.formulas.schedules import constant
-from dnn_xp.training.descent import Schedule
+
+# The checked value of an option, from its name and what came; TypeError or ValueError.
+Check = Callable[[str, Any], Any]
 
 DEFAULT_HIDDEN = (64, 32)
-# Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
-# noisy.
-_FULL_BATCH_RATES = {"gradient_descent": 0.1, "momentum": 0.05, "nesterov": 0.05}
-_ADAPTIVE_FULL_BATCH_RATE = 0.01
-_ADAPTIVE_MINI_BATCH_RATE = 0.001
-# Vectors like theta that an optimizer keeps; L-BFGS keeps ten pairs of them in float64.
-_STATE_VECTORS = {
-    "gradient_descent": 0,
-    "momentum": 1,
-    "nesterov": 1,
-    "rmsprop": 1,
-    "adam": 2,
-    "adamw": 2,
-    "lbfgs": 76,
-}
-_DEFAULT_ITERATIONS = 300
-_DEFAULT_LBFGS_ITERATIONS = 200
-_DEFAULT_EPOCHS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How long and how fast: full batch counts iterations, mini-batches count epochs.
+class Option(NamedTuple):
+    """One option.
 
     Attributes
     ----------
-    optimizer : Optimizer or "lbfgs"
-    learning_rate : callable
-        iteration -> rate.
-    iterations, epochs, batch_size : int or None
-        Full batch: iterations. Mini-batches: epochs of batches of batch_size.
+    check : callable, optional
+        ``check(name, value)`` gives the value in its one form, or raises.
+    kind : str
+        What it takes, as numpydoc writes it.
+    help, more : str
+        A line for the command and the documentation, and what the documentation says besides.
+    flag : bool
+        Whether ``dnn-xp train`` takes it.
+    group, text, choices
+        Where its flag stands, how the flag's text is read ("int", "float", "str", "numbers",
+        "sizes" or "size"), and the names that it takes.
+    shown : bool
+        Whether a model's settings and summary show it.
     """
 
-    optimizer: Optimizer | str
-    learning_rate: Schedule
-    iterations: int | None
-    epochs: int | None
-    batch_size: int | None
-
-    @property
-    def is_lbfgs(self) -> bool:
-        """Whether SciPy takes the steps."""
-        return isinstance(self.optimizer, str)
-
-    def settings(self) -> dict[str, Any]:
-        """What the model's record says of it."""
-        name = self.optimizer if isinstance(self.optimizer, str) else self.optimizer.name
-        extra = {} if isinstance(self.optimizer, str) else self.optimizer.hyperparameters
-        shown = ", ".join(f"{key}={value:g}" for key, value in extra.items())
-        return {
-            "optimizer": f"{name}({shown})",
-            "learning_rate": None if self.is_lbfgs else repr(self.learning_rate),
-            "iterations": self.iterations,
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-        }
+    check: Check | None
+    kind: str
+    help: str
+    more: str = ""
+    flag: bool = True
+    group: str = "training"
+    text: str = "str"
+    choices: tuple[str, ...] = ()
+    shown: bool = False
 
 
-def steps(
-    optimizer: str | Optimizer,
-    learning_rate: float | Schedule | None,
-    iterations: int | None,
-    epochs: int | None,
-    batch_size: int | None,
-    m: int,
-) -> Steps:
-    """Resolve optimizer, rate and length; `m` bounds the batch size."""
-    if isinstance(optimizer, str):
-        if optimizer != "lbfgs" and optimizer not in OPTIMIZERS:
-            raise unknown_name("optimizer", optimizer, (*OPTIMIZERS, "lbfgs"))
-    elif not isinstance(optimizer, Optimizer):
-        msg = f"optimizer must be a name or an Optimizer from dnn_xp.formulas, got {describe(optimizer)}"
-        raise TypeError(msg)
-    name = optimizer if isinstance(optimizer, str) else optimizer.name
-    if batch_size is not None:
-        batch_size = check_int("batch_size", batch_size, at_least=1)
-        if batch_size > m:
-            msg = f"batch_size={batch_size} is more than the {m} training examples; leave it out for full batch"
-            raise ValueError(msg)
-        if name == "lbfgs":
-            msg = "optimizer='lbfgs' works on the full batch only; leave batch_size out, or choose optimizer='adam'"
-            raise ValueError(msg)
-    if iterations is not None and epochs is not None:
-        msg = f"iterations={iterations} and epochs={epochs} were both given; pass one of them"
-        raise ValueError(msg)
-    if batch_size is None:
-        # One full-batch iteration is one epoch.
-        count = epochs if iterations is None else iterations
-        default = _DEFAULT_LBFGS_ITERATIONS if name == "lbfgs" else _DEFAULT_ITERATIONS
-        named = "iterations" if epochs is None else "epochs"
-        length: tuple[int | None, int | None] = (
-            default if count is None else check_int(named, count, at_least=0),
-            None,
-        )
-    elif iterations is not None:
-        msg = f"iterations={iterations} counts full-batch updates; with batch_size pass epochs instead"
-        raise ValueError(msg)
-    else:
-        length = (
-            None,
-            _DEFAULT_EPOCHS if epochs is None else check_int("epochs", epochs, at_least=0),
-        )
-    if learning_rate is None:
-        adaptive = _ADAPTIVE_FULL_BATCH_RATE if batch_size is None else _ADAPTIVE_MINI_BATCH_RATE
-        learning_rate = _FULL_BATCH_RATES.get(name, adaptive)
-    if not callable(learning_rate):
-        learning_rate = constant(check_float("learning_rate", learning_rate, above=0.0))
-    chosen = (
-        OPTIMIZERS[optimizer]()
-        if isinstance(optimizer, str) and optimizer != "lbfgs"
-        else optimizer
-    )
-    return Steps(chosen, learning_rate, *length, batch_size)
+def option(
+    default: Any, check: Check | None, kind: str, line: str, more: str = "", **how: Any
+) -> Any:
+    """A field of a dataclass of options; `more` and `how` as in `Option`."""
+    found = Option(check, kind, line, more, **how)
+    if isinstance(default, float) and found.text == "str":
+        found = found._replace(text="float")
+    return field(default=default, metadata={"option": found})
 
 
-def optimizer_vectors(optimizer: str | Optimizer) -> int:
-    """Vectors like theta that the optimizer keeps between updates."""
-    name = optimizer if isinstance(optimizer, str) else optimizer.name
-    if isinstance(optimizer, str) and name not in _STATE_VECTORS:
-        raise unknown_name("optimizer", optimizer, _STATE_VECTORS)
-    return _STATE_VECTORS.get(name, 2)
+def about(kind: str, line: str, more: str = "") -> dict[str, Option]:
+    """The metadata of a field that has no default and is no option: an argument by position."""
+    return {"option": Option(None, kind, line, more, flag=False)}
 
 
-def yes_or_no(name: str, given: Any) -> bool:
+def option_of(each: Field[Any]) -> Option | None:
+    """The option that a field of a dataclass is."""
+    found: Option | None = each.metadata.get("option")
+    return found
+
+
+def decimal(**bounds: float) -> Check:
+    """A finite float within the bounds of `check_float`."""
+    return lambda name, value: check_float(name, value, **bounds)
+
+
+def whole(at_least: int) -> Check:
+    """A whole number from `at_least` on."""
+    return lambda name, value: check_int(name, value, at_least=at_least)
+
+
+def optional(check: Check) -> Check:
+    """None, or what the check lets pass."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def one_of(*allowed: str) -> Check:
+    """One of these names."""
+
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise unknown_name(name, value, allowed)
+        return value
+
+    return check
+
+
+def switch(name: str, value: Any) -> bool:
     """True or False, NumPy's among them; nothing else that happens to be true."""
-    if not isinstance(given, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {describe(given)}")
-    return bool(given)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {describe(value)}")
+    return bool(value)
+
+
+def check_hidden(name: str, value: Any) -> str | tuple[int, ...]:
+    """Sizes of hidden layers, or "auto"."""
+    if isinstance(value, str):
+        return str(one_of("auto")(name, value))
+    if not isinstance(value, Sequence) and not hasattr(value, "__iter__"):
+        way = f"; for one layer pass [{value}]" if isinstance(value, int) else ""
+        msg = f"{name} must be a list of layer sizes such as [64, 32], got {describe(value)}{way}"
+        raise TypeError(msg)
+    return tuple(check_int(f"{name}[{layer}]", n, at_least=1) for layer, n in enumerate(value))
 
 
 def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
     """Units of the hidden layers; () is logistic or linear regression."""
-    if isinstance(hidden, str):
-        if hidden != "auto":
-            raise unknown_name("hidden", hidden, ("auto",))
-        return DEFAULT_HIDDEN
-    if not isinstance(hidden, Sequence) and not hasattr(hidden, "__iter__"):
-        way = f"; for one layer pass [{hidden}]" if isinstance(hidden, int) else ""
-        msg = f"hidden must be a list of layer sizes such as [64, 32], got {describe(hidden)}{way}"
+    return DEFAULT_HIDDEN if isinstance(hidden, str) else tuple(hidden)
+
+
+def check_activation(name: str, value: Any) -> str | tuple[str, ...]:
+    """The name of an elementwise activation, or several."""
+    if not isinstance(value, (str, list, tuple)):
+        msg = f"{name} must be one name for all hidden layers or one each, got {describe(value)}"
         raise TypeError(msg)
-    return tuple(check_int(f"hidden[{layer}]", n, at_least=1) for layer, n in enumerate(hidden))
+    check = one_of(*(each for each, found in ACTIVATIONS.items() if found.elementwise))
+    return check(name, value) if isinstance(value, str) else tuple(check(name, n) for n in value)
 
 
-def hidden_activations(activation: str | Sequence[str], layers: int) -> tuple[Activation, ...]:
-    """One activation for each hidden layer, from one name or one name each."""
-    if not isinstance(activation, (str, list, tuple)):
+def check_keep_prob(name: str, value: Any) -> float | tuple[float, ...]:
+    """A probability above 0, or several."""
+    if not isinstance(value, (Real, list, tuple)):
+        msg = f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
+        raise TypeError(msg)
+    check = decimal(above=0.0, at_most=1.0)
+    return check(name, value) if isinstance(value, Real) else tuple(check(name, p) for p in value)
+
+
+def of_each_layer(name: str, value: Any, layers: int, plural: str, one: str) -> tuple[Any, ...]:
+    """One value for each hidden layer, from one for all or one each."""
+    if not isinstance(value, tuple):
+        return (value,) * layers
+    if len(value) != layers:
         msg = (
-            f"activation must be one name for all hidden layers or one each, got "
-            f"{describe(activation)}"
+            f"{name} has {len(value)} {plural} for {layers} hidden layers; pass {one} for all, or "
+            "one each"
         )
-        raise TypeError(msg)
-    names = (activation,) * layers if isinstance(activation, str) else tuple(activation)
-    if len(names) != layers:
-        msg = f"activation has {len(names)} names for {layers} hidden layers; pass one name for all, or one each"
         raise ValueError(msg)
-    allowed = [name for name, each in ACTIVATIONS.items() if each.elementwise]
-    for name in names:
-        if name not in allowed:
-            raise unknown_name("activation", name, allowed)
-    return tuple(ACTIVATIONS[name] for name in names)
+    return value
 
 
-def output_layer(output_activation: str, cost: str) -> tuple[Activation, Cost]:
-    """The output activation and the cost, when they go together."""
+def check_optimizer(name: str, value: Any) -> str | Optimizer:
+    """A name, or an Optimizer."""
+    if isinstance(value, Optimizer):
+        return value
+    if not isinstance(value, str):
+        msg = f"{name} must be a name or an Optimizer from dnn_xp.formulas, got {describe(value)}"
+        raise TypeError(msg)
+    return str(one_of(*OPTIMIZERS, "lbfgs")(name, value))
+
+
+def check_rate(name: str, value: Any) -> Any:
+    """None, a schedule, or a rate above 0."""
+    if value is None or callable(value):
+        return value
+    return check_float(name, value, above=0.0)
+
+
+def check_dtype(name: str, value: Any) -> str:
+    """Name of the working dtype, given as a name, a NumPy dtype or type, or that of a library."""
+    found = getattr(value, "__name__", None) or str(value).rpartition(".")[2]
+    if found not in ("float32", "float64"):
+        raise unknown_name(name, value, ("float32", "float64"))
+    return str(found)
+
+
+def check_fitting_cost(output_activation: str, cost: str) -> None:
+    """ValueError unless the output activation and the cost go together."""
     activation, chosen = ACTIVATIONS[output_activation], COSTS[cost]
-    if activation.name != chosen.activation and not (
-        chosen.any_activation and activation.elementwise
-    ):
-        fitting = [name for name, each in COSTS.items() if each.activation == output_activation]
-        way = f"cost={fitting[0]!r} or " if fitting else ""
-        msg = (
-            f"output_activation={output_activation!r} does not go with cost={cost!r}: pass "
-            f"{way}output_activation={chosen.activation!r}"
-        )
-        raise ValueError(msg)
-    return activation, chosen
-
-
-def keep_probabilities(keep_prob: float | Sequence[float], layers: int) -> tuple[float, ...]:
-    """Probability of keeping a unit, one for each hidden layer; () where nothing is ever dropped."""
-    values = (keep_prob,) * layers if isinstance(keep_prob, Real) else keep_prob
-    if not isinstance(values, (list, tuple)):
-        msg = f"keep_prob must be a number or a list of one each hidden layer, got {describe(keep_prob)}"
-        raise TypeError(msg)
-    if len(values) != layers:
-        msg = f"keep_prob has {len(values)} values for {layers} hidden layers; pass one number for all, or one each"
-        raise ValueError(msg)
-    checked = tuple(check_float("keep_prob", value, above=0.0, at_most=1.0) for value in values)
-    return checked if any(value < 1.0 for value in checked) else ()
-
-
-def build_network(
-    n_x: int,
-    n_y: int,
-    hidden: str | Sequence[int],
-    activation: str | Sequence[str],
-    output_activation: str,
-    cost: str,
-    keep_prob: float | Sequence[float],
-) -> Network:
-    """The network that the arguments of train describe."""
-    sizes = hidden_sizes(hidden)
-    output, chosen = output_layer(output_activation, cost)
-    return Network(
-        (n_x, *sizes, n_y),
-        (*hidden_activations(activation, len(sizes)), output),
-        chosen,
-        keep_probabilities(keep_prob, len(sizes)),
+    if activation.name == chosen.activation or (chosen.any_activation and activation.elementwise):
+        return
+    fitting = [name for name, each in COSTS.items() if each.activation == output_activation]
+    way = f"cost={fitting[0]!r} or " if fitting else ""
+    msg = (
+        f"output_activation={output_activation!r} does not go with cost={cost!r}: pass "
+        f"{way}output_activation={chosen.activation!r}"
     )
+    raise ValueError(msg)

@@ -1,68 +1,35 @@
-"""plan: what a training will take, before anything is allocated."""
+"""plan: what a training will take, decided as the training itself, before anything is read or allocated."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import choose_backend
 from dnn_xp.common.checks import check_int
-from dnn_xp.data import as_source, working_dtype
-from dnn_xp.data.host import is_array
+from dnn_xp.data import LabelSource, Source, Targets, as_source, working_dtype
 from dnn_xp.data.sources.labels import code_dtype
-from dnn_xp.execution.block_size import block_size_of, gradient_flops
+from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.memory import Plan
-from dnn_xp.execution.placement import fits, label_bytes, resides
-from dnn_xp.execution.threads import threads_used
-from dnn_xp.training.inputs import dtype_name, examples_held_out, validation_pair
-from dnn_xp.training.memory import plan_passes
-from dnn_xp.training.options import (
-    hidden_activations,
-    hidden_sizes,
-    keep_probabilities,
-    optimizer_vectors,
-    steps,
-    yes_or_no,
-)
+from dnn_xp.execution.placement import source_bytes, stored_bytes
+from dnn_xp.formulas.costs import COSTS
+from dnn_xp.training.arguments import PlanArguments, takes
+from dnn_xp.training.inputs import Prepared, examples_held_out, validation_source
+from dnn_xp.training.memory import Outline
+from dnn_xp.training.run import decide
 
 
-def plan(
-    X: Any,
-    *,
-    outputs: int = 1,
-    examples: str = "columns",
-    hidden: str | Sequence[int] = "auto",
-    activation: str | Sequence[str] = "relu",
-    optimizer: str = "adam",
-    batch_size: int | None = None,
-    keep_prob: float | Sequence[float] = 1.0,
-    sample_weight: Any = None,
-    validation: Any = None,
-    standardize: bool = False,
-    dtype: Any = None,
-    device: str | None = None,
-    fallback: bool = True,
-    block_size: str | int = "auto",
-    threads: int | None = None,
-) -> Plan:
+@takes(PlanArguments)
+def plan(arguments: PlanArguments) -> Plan:
     """Peak memory and blocks of a training, known from the shapes alone; nothing is read or allocated.
+
+    Takes what :func:`dnn_xp.train` takes, apart from Y, and refuses what it refuses. In the place
+    of X its shape (n_x, m) will do, and of `sample_weight` True. Of a pair (X, Y) to validate on, Y
+    is not looked at.
 
     Parameters
     ----------
-    X : array, dataset, path, or pair of int
-        What :func:`dnn_xp.train` would get, or just its shape (n_x, m).
-    outputs : int
-        Outputs of the network: 1 for two classes or one value, else the number of classes.
-    examples, hidden, activation, optimizer, batch_size, keep_prob, standardize, dtype, device, \
-fallback, block_size, threads
-        As in :func:`dnn_xp.train`.
-    sample_weight : array, optional
-        As in :func:`dnn_xp.train`; True will do as well.
-    validation : float or pair (X, Y), optional
-        As in :func:`dnn_xp.train`, of which Y is not looked at.
+    {parameters}
 
     Returns
     -------
@@ -83,74 +50,66 @@ fallback, block_size, threads
     >>> plan.threads, plan.host_peak_bytes < 100e6
     (2, True)
     """
-    if isinstance(X, tuple) and len(X) == 2 and all(isinstance(extent, int) for extent in X):
-        n_x, m = (
-            check_int(name, extent, at_least=1)
-            for name, extent in zip(("n_x", "m"), X, strict=True)
-        )
-        source = None
-    else:
-        source = as_source(X, examples=examples)
-        n_x, m = source.n, source.m
-    if dtype is not None:
-        dtype = dtype_name(dtype)
-    else:
-        dtype = "float32" if source is None else working_dtype(source.dtype)
-    sizes = (n_x, *hidden_sizes(hidden), check_int("outputs", outputs, at_least=1))
-    standardize = yes_or_no("standardize", standardize)
-    activations = hidden_activations(activation, len(sizes) - 2)
-    drops_out = bool(keep_probabilities(keep_prob, len(sizes) - 2))
-    fraction = isinstance(validation, Real)
-    held_out = 0
-    if fraction:
-        held_out = examples_held_out(float(validation), m)
-    elif validation is not None:
-        held_out = validation_pair(validation, n_x, examples=examples)[0].m
-    m = m - held_out if fraction else m
-    at_once = steps(optimizer, None, None, None, batch_size, m).batch_size or m
-    backend, _ = choose_backend(
-        device,
-        X if is_array(X) else None,
-        fallback=fallback,
-        step_operations=gradient_flops(sizes, at_once),
+    asked = arguments.specification
+    return decide(asked, outline(arguments), model=arguments.warm_start).plan
+
+
+def outline(arguments: PlanArguments) -> Prepared:
+    """The shapes of what `prepare` would make of the same arguments."""
+    asked = arguments.specification
+    X = _outlined(arguments.X, asked.examples)
+    dtype = asked.wanted_dtype or ("float32" if isinstance(X, Outline) else working_dtype(X.dtype))
+    if isinstance(X, Outline):
+        X = Outline(X.n, X.m, dtype, side_by_side=X.side_by_side)
+    held_out: Source | None = None
+    copied, m = 0, X.m
+    if arguments.validation_pair is not None:
+        held_out = validation_source(arguments.validation_pair[0], X.n, examples=asked.examples)
+    elif asked.validation is not None:
+        last = m - examples_held_out(asked.validation, m)
+        if X.in_memory:
+            copied = source_bytes(X) + stored_bytes(_labels(arguments.outputs, m, dtype))
+        X, held_out = _part(X, 0, last, asked.examples), _part(X, last, m, asked.examples)
+        m = last
+    labels = _labels(arguments.outputs, m, dtype)
+    weighted = arguments.sample_weight is not None
+    return Prepared(
+        X,
+        _targets(arguments, labels),
+        Outline(1, m, dtype) if weighted else None,
+        None if held_out is None else (held_out, _labels(arguments.outputs, held_out.m, dtype)),
+        dtype,
+        copied,
     )
-    given = np.dtype(dtype if source is None else source.dtype)
-    elsewhere = backend.library != "numpy"
-    is_there = not elsewhere if source is None else resides(source, backend)
-    was_in_memory = source is None or source.in_memory
-    X_bytes = n_x * given.itemsize
-    in_memory = was_in_memory and (is_there or not elsewhere or fits(X_bytes * m, backend))
-    split = fraction and was_in_memory
-    # Mini-batches are gathered from a copy with each example's features side by side.
-    across = batch_size is not None and (examples == "columns" or split)
-    placed: tuple[int, ...] = ()
-    if in_memory and elsewhere and not is_there:
-        placed = (m, held_out)
-    elif in_memory and not elsewhere and across:
-        placed = (m,)
-    itemsize = np.dtype(dtype).itemsize
-    weights = itemsize * m if sample_weight is not None else 0
-    labels = [label_bytes(sizes[-1], part, itemsize, elsewhere=elsewhere) for part in (m, held_out)]
-    return plan_passes(
-        sizes,
-        activations,
-        backend,
-        m=m,
-        held_out=held_out,
-        batch_size=batch_size,
-        drops_out=drops_out,
-        given=given,
-        working=dtype,
-        standardized=standardize,
-        moments_taken=standardize,
-        bytes_ahead=0 if in_memory else X_bytes,
-        read=not was_in_memory,
-        split=split,
-        block_size=block_size_of(block_size, sizes, dtype=dtype, backend=backend),
-        threads=threads_used(threads, backend),
-        optimizer_vectors=optimizer_vectors(optimizer),
-        data_bytes=sum(labels) + X_bytes * sum(placed) + (weights if elsewhere else 0),
-        held_bytes=code_dtype(sizes[-1]).itemsize * (m + held_out)
-        + weights
-        + (X_bytes * (m + held_out) if split else 0),
-    )
+
+
+def _outlined(X: Any, examples: str) -> Source:
+    if not (isinstance(X, tuple) and len(X) == 2 and all(isinstance(each, int) for each in X)):
+        return as_source(X, examples=examples)
+    n_x, m = (check_int(name, n, at_least=1) for name, n in zip(("n_x", "m"), X, strict=True))
+    return Outline(n_x, m, "float32", side_by_side=examples == "rows")
+
+
+def _part(source: Source, first: int, last: int, examples: str) -> Source:
+    """Examples that are set aside, or the others: a copy in memory, a range of a file."""
+    if not source.in_memory:
+        return RangeSource(source, first, last)
+    array = getattr(source, "array", None)
+    rows = examples == "rows"
+    return Outline(source.n, last - first, source.dtype, array=array, side_by_side=rows)
+
+
+def _labels(outputs: int, m: int, dtype: str) -> LabelSource:
+    """Class labels that take no memory: one code, m times."""
+    codes = np.broadcast_to(np.zeros((), dtype=code_dtype(outputs)), (m,))
+    return LabelSource(codes, outputs, dtype=dtype)
+
+
+def _targets(arguments: PlanArguments, labels: LabelSource) -> Targets:
+    cost, activation = arguments.cost, arguments.output_activation
+    if cost is None:
+        likely = "binary_cross_entropy" if arguments.outputs == 1 else "softmax_cross_entropy"
+        fitting = [name for name, each in COSTS.items() if each.activation == activation]
+        cost = likely if activation is None else (*fitting, "squared_error")[0]
+    activation = activation or COSTS[cost].activation
+    return Targets("", labels, None, arguments.outputs, activation, cost, None)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from dnn_xp.execution.scoring import Evaluation
+from dnn_xp.training.state import Report
 
 
 class Progress:
-    """Shows reports of a training that will take `total` of `unit`.
+    """Shows the reports of a training.
 
     Parameters
     ----------
@@ -18,11 +18,14 @@ class Progress:
         False prints nothing.
     total : int
         Updates that the training will do.
+    metric : str
+        What the score of a report is.
     """
 
     _LINES = 20
 
-    def __init__(self, *, verbose: bool, total: int) -> None:
+    def __init__(self, *, verbose: bool, total: int, metric: str) -> None:
+        self._metric = metric
         self._total = total
         self._verbose = verbose
         self._done = 0
@@ -36,14 +39,15 @@ class Progress:
                 return
             self._bar = tqdm(total=total, unit="update", leave=True)
 
-    def report(self, iteration: int, cost: float, validation: Evaluation | None) -> None:
-        """Show the figures after `iteration` updates."""
+    def show(self, report: Report) -> None:
+        """Show the figures of a report."""
         if not self._verbose:
             return
-        figures = {"cost": f"{cost:.6g}"}
-        if validation is not None:
-            figures["validation cost"] = f"{validation.cost:.6g}"
-            figures[validation.metric] = f"{validation.score:.4f}"
+        iteration = report.iteration
+        figures = {"cost": f"{report.cost:.6g}"}
+        if not math.isnan(report.score):
+            figures["validation cost"] = f"{report.validation_cost:.6g}"
+            figures[self._metric] = f"{report.score:.4f}"
         if self._bar is not None:
             self._bar.set_postfix(figures, refresh=False)
             self._bar.update(iteration - self._done)

@@ -1,25 +1,34 @@
-"""Watches a training: history, validation, early stopping, divergence, callbacks and what is printed."""
+"""Watches a training within `advance`: figures, validation, early stopping, divergence."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dnn_xp.model.history import History
-from dnn_xp.training.progress import Progress
+import numpy as np
+
+from dnn_xp.execution.scoring import score
+from dnn_xp.formulas.types import Array
+from dnn_xp.model.history import StopReason
+from dnn_xp.training.state import Report, State, as_json, generator
 
 if TYPE_CHECKING:
-    from dnn_xp.execution.scoring import Evaluation
-    from dnn_xp.formulas.types import Array
     from dnn_xp.model.model import Model
+    from dnn_xp.training.placed import Placed
+    from dnn_xp.training.run import Run
 
 # Costs fetched together, at most, and numbers that the parameters kept meanwhile may hold.
-_AT_ONCE = 32
+REPORTS_AT_ONCE = 32
 _HELD = 1 << 24
 
-Callback = Callable[[int, float, "Model"], Any]
+# Where a training goes on after a report: theta, the optimizer's arrays, iteration, epoch and, of
+# L-BFGS, numbers.
+After = (
+    tuple[Array, tuple[Array, ...], int, int]
+    | tuple[Array, tuple[Array, ...], int, int, tuple[float, ...]]
+)
 
 
 class DivergenceError(RuntimeError):
@@ -37,148 +46,142 @@ class DivergenceError(RuntimeError):
 
 
 class Recorder:
-    """Takes (iteration, theta, cost) at each report and says whether to stop.
+    """Takes (iteration, theta, cost) at each report of one `advance`, and says when to return.
+
+    Where the backend computes asynchronously and several reports may be taken, their costs are
+    fetched together, since each fetch waits for the device; costs that may stop the training are
+    fetched one by one.
 
     Parameters
     ----------
-    make_model : callable
-        theta -> Model, for callbacks and for the error of a divergence.
-    validate : callable, optional
-        theta -> Evaluation on the validation examples.
-    patience : int, optional
-        Stop after so many reports in a row without a lower validation cost (training cost without
-        validation).
-    callbacks : sequence of callable
-        Called with (iteration, cost, model); a true answer stops the training.
-    progress : Progress
-        What is printed meanwhile.
-    fetch : callable, optional
-        Costs on a device -> numbers. With it, the costs of several reports are fetched together,
-        since the device would be waited for each time; without it, and wherever a report may stop
-        the training or is looked at, they are fetched one by one.
+    run, data, state
+        As of `advance`.
+    reports : int
+        How many to take.
     """
 
-    def __init__(
-        self,
-        make_model: Callable[[Array, Recorder], Model],
-        *,
-        validate: Callable[[Array], Evaluation] | None,
-        patience: int | None,
-        callbacks: Sequence[Callback],
-        progress: Progress,
-        fetch: Callable[[list[Array]], list[float]] | None = None,
-    ) -> None:
-        self._make_model = make_model
-        watched = validate is not None or patience is not None or callbacks
-        self._fetch = None if watched else fetch
-        self._waiting: list[tuple[int, Array, Array, float, float]] = []
-        self._validate = validate
-        self._patience = patience
-        self._callbacks = callbacks
-        self._progress = progress
-        self._start = time.perf_counter()
-        self._iterations: list[int] = []
-        self._costs: list[float] = []
-        self._validation_costs: list[float] = []
-        self._metrics: dict[str, list[float]] = {}
-        self._learning_rates: list[float] = []
-        self._seconds: list[float] = []
-        self._reports_since_best = 0
-        self._best_cost = math.inf
-        self.best_theta: Array | None = None
-        self.best_iteration = 0
-        self.last_theta: Array | None = None
-        self.stopped_because = ""
+    def __init__(self, run: Run, data: Placed, state: State, reports: int) -> None:
+        self._run = run
+        self._data = data
+        self._left = reports
+        self._clock = time.perf_counter() - state.seconds
+        asked = run.asked
+        watched = data.held_out is not None or asked.patience is not None
+        self._fetch = data.fetch if reports > 1 and not watched else None
+        self._waiting: list[tuple[int, Array, Array | float, float, float]] = []
+        self._start = state
+        self._rng: np.random.Generator | None = None
+        self._random: Any = None
+        self._after: After = (
+            state.theta,
+            state.optimizer,
+            state.iteration,
+            state.epoch,
+            state.numbers,
+        )
+        self._reports = state.reports
+        self._last = state.last
+        self._best, self._best_cost = state.best, state.best_cost
+        self._best_iteration, self._since_best = state.best_iteration, state.since_best
+        self.stopped: StopReason | None = None
 
-    def note(self, iteration: int, theta: Array, J: Array, learning_rate: float) -> bool:
-        """`report` of a cost that is an array, now or with the next ones."""
+    @property
+    def rng(self) -> np.random.Generator:
+        """The generator of shuffles and dropout masks, where the state left it."""
+        if self._rng is None:
+            self._rng = generator(self._start.random)
+        return self._rng
+
+    def note(
+        self, iteration: int, theta: Array, J: Array | float, learning_rate: float, after: After
+    ) -> bool:
+        """Take a report, now or with the next ones; whether to return from `advance`.
+
+        `after` is where the training goes on.
+        """
+        self._after = after
+        if self._rng is not None:
+            self._random = self._rng.bit_generator.state
+        self._left -= 1
         if self._fetch is None:
-            return self.report(iteration, theta, float(J), learning_rate)
-        self._waiting.append((iteration, theta, J, learning_rate, self._elapsed()))
-        if len(self._waiting) * theta.shape[0] >= min(_HELD, _AT_ONCE * theta.shape[0]):
-            self.flush()
-        return False
+            self._report(iteration, theta, float(J), learning_rate, self._elapsed())
+        else:
+            self._waiting.append((iteration, theta, J, learning_rate, self._elapsed()))
+            if len(self._waiting) * theta.shape[0] >= min(_HELD, REPORTS_AT_ONCE * theta.shape[0]):
+                self._flush()
+        return self._left <= 0 or self.stopped is not None
 
-    def flush(self) -> None:
+    def state(self, stopped: StopReason | None = None) -> State:
+        """The state after the last report, of a training that `stopped` there if it has not before."""
+        self._flush()
+        theta, optimizer, iteration, epoch, *numbers = self._after
+        return State(
+            theta=theta,
+            optimizer=optimizer,
+            random=self._start.random if self._random is None else as_json(self._random),
+            iteration=iteration,
+            epoch=epoch,
+            numbers=numbers[0] if numbers else (),
+            seconds=self._elapsed(),
+            reports=self._reports,
+            last=self._last,
+            best=self._best,
+            best_cost=self._best_cost,
+            best_iteration=self._best_iteration,
+            since_best=self._since_best,
+            stopped=self.stopped or stopped,
+        )
+
+    def _flush(self) -> None:
         """Fetch and report the costs that wait."""
         waiting, self._waiting = self._waiting, []
         if self._fetch is None or not waiting:
             return
         costs = self._fetch([J for _, _, J, _, _ in waiting])
         for (iteration, theta, _, learning_rate, seconds), cost in zip(waiting, costs, strict=True):
-            self.report(iteration, theta, float(cost), learning_rate, seconds=seconds)
+            self._report(iteration, theta, cost, learning_rate, seconds)
 
-    def report(
-        self,
-        iteration: int,
-        theta: Array,
-        cost: float,
-        learning_rate: float,
-        *,
-        seconds: float | None = None,
-    ) -> bool:
-        """Note the figures at `theta`; True when the training should stop here."""
+    def _report(
+        self, iteration: int, theta: Array, cost: float, learning_rate: float, seconds: float
+    ) -> None:
         if not math.isfinite(cost):
             self._diverged(iteration, cost, learning_rate)
-        validation = None if self._validate is None else self._validate(theta)
-        self._iterations.append(iteration)
-        self._costs.append(cost)
-        self._learning_rates.append(learning_rate)
-        self._seconds.append(self._elapsed() if seconds is None else seconds)
-        watched = cost
-        if validation is not None:
-            watched = validation.cost
-            self._validation_costs.append(validation.cost)
-            self._metrics.setdefault(f"validation_{validation.metric}", []).append(validation.score)
-        self.last_theta = theta
-        self._progress.report(iteration, cost, validation)
-        stop = self._out_of_patience(iteration, watched, theta)
-        for callback in self._callbacks:
-            if callback(iteration, cost, self._make_model(theta, self)):
-                self.stopped_because = f"a callback asked to stop at iteration {iteration}"
-                stop = True
-        return stop
-
-    def history(self) -> History:
-        """What was noted so far."""
-        return History(
-            iterations=tuple(self._iterations),
-            costs=tuple(self._costs),
-            validation_costs=tuple(self._validation_costs),
-            metrics={name: tuple(values) for name, values in self._metrics.items()},
-            learning_rates=tuple(self._learning_rates),
-            seconds=tuple(self._seconds),
-        )
+        data = self._data
+        watched, validation_cost, validation_score = cost, math.nan, math.nan
+        if data.held_out is not None:
+            found = score(data.objective, theta, data.held_out, data.kind)
+            watched = validation_cost = found.cost
+            validation_score = found.score
+            seconds = self._elapsed()
+        report = Report(iteration, cost, learning_rate, seconds, validation_cost, validation_score)
+        self._reports, self._last = (report, self._reports), theta
+        patience = self._run.asked.patience
+        if patience is None:
+            return
+        if watched < self._best_cost:
+            self._best, self._best_cost = theta, watched
+            self._best_iteration, self._since_best = iteration, 0
+            return
+        self._since_best += 1
+        if self._since_best >= patience:
+            self.stopped = StopReason.PATIENCE
 
     def _elapsed(self) -> float:
-        return time.perf_counter() - self._start
-
-    def _out_of_patience(self, iteration: int, watched: float, theta: Array) -> bool:
-        if watched < self._best_cost:
-            self._best_cost, self.best_theta, self._reports_since_best = watched, theta, 0
-            self.best_iteration = iteration
-            return False
-        self._reports_since_best += 1
-        if self._patience is None or self._reports_since_best < self._patience:
-            return False
-        kind = "validation cost" if self._validate is not None else "cost"
-        self.stopped_because = (
-            f"the {kind} had not fallen for {self._patience} reports; "
-            f"the parameters of iteration {self.best_iteration}, with the lowest one, were kept"
-        )
-        return True
+        return time.perf_counter() - self._clock
 
     def _diverged(self, iteration: int, cost: float, learning_rate: float) -> None:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
-        if self.last_theta is None:
+        if self._reports is None:
             message = (
                 f"the cost is {cost} before the first update; the initial parameters or the scale of X are too "
                 "large: standardize=True, or a smaller initialization, mends this"
             )
             raise ValueError(message)
+        last = self._reports[0]
         message = (
             f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower learning_rate, "
             "standardize X (standardize=True) or clip gradients (clip_norm=1.0). "
-            f"The model after {self._iterations[-1]} updates (cost {self._costs[-1]:.6g}) is this error's .model"
+            f"The model after {last.iteration} updates (cost {last.cost:.6g}) is this error's .model"
         )
-        raise DivergenceError(message, self._make_model(self.last_theta, self))
+        kept = replace(self._start, reports=self._reports, last=self._last)
+        raise DivergenceError(message, self._data.model(self._run, kept))

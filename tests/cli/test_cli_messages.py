@@ -126,7 +126,7 @@ flowers.csv --target kind --test-fraction 1.5
 flowers.csv --target kind --test-fraction 0.001
     --test-fraction=0.001 of 90 examples leaves 0 to test on
 flowers.csv --target kind --validation 3
-    --validation=3 of 72 examples leaves 0 to validate on
+    --validation must be a finite number > 0 and < 1; got 3.0
 flowers.csv --target kind --seed -1
     --seed must be a whole number >= 0; got -1
 flowers.csv --target kind --iterations -1
@@ -146,7 +146,7 @@ flowers.csv --target kind --activation relu,tanh,relu
 flowers.csv --target kind --device gpu
     --device='gpu'
 flowers.csv --target kind --initialization xavir
-    --initialization must be one of auto, he,
+    --initialization='xavir' is unknown: did you mean 'xavier'?
 """  # noqa: E501 - a message is one line
 
 

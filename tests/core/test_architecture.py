@@ -138,7 +138,8 @@ def test_only_backends_import_array_libraries(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers"]
+    "module",
+    ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers", "lbfgs"],
 )
 def test_formulas_take_the_namespace_by_keyword(module):
     tree = ast.parse(FILES[f"dnn_xp.formulas.{module}"].read_text())
@@ -171,6 +172,8 @@ def test_the_public_names_are_these():
         "Model",
         "Network",
         "Plan",
+        "Specification",
+        "StopReason",
         "backward",
         "devices",
         "forward",

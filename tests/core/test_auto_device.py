@@ -13,7 +13,7 @@ import pytest
 from namespaces import require
 
 import dnn_xp
-from dnn_xp.backends import crossover
+from dnn_xp.backends.cuda import crossover
 from dnn_xp.backends.cuda.crossover import Crossover
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.execution.block_size import gradient_flops

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
-from dnn_xp.backends import backend_named, products
+from dnn_xp.backends import backend_named
+from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.backend import UFUNC_BUFFER
 from dnn_xp.data import ArraySource, as_source
 from dnn_xp.execution.block_queue import Blocks
@@ -672,7 +673,6 @@ print(hashlib.sha256(np.asarray(model.theta).tobytes()).hexdigest())
 
 
 def test_lbfgs_in_processes_with_other_blas_threads():
-    # SciPy brings a BLAS of its own, which is limited like NumPy's only if it is loaded before.
     def digest(threads):
         run = subprocess.run(
             [sys.executable, "-c", LBFGS],

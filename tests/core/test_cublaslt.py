@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cublaslt_emulator import Emulator, runtime
 
-from dnn_xp.backends import lowering
+from dnn_xp.backends.cuda import lowering
 from dnn_xp.backends.cuda.cublaslt import Products, UnsupportedError
 from dnn_xp.backends.cuda.cublaslt_plans import EPILOGUES
 from dnn_xp.backends.cuda.probing import epilogues_that_fail

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from namespaces import require
 
-from dnn_xp.backends import cublaslt_plans as numbers
+from dnn_xp.backends.cuda import cublaslt_plans as numbers
 from dnn_xp.backends.cuda.fusing import kernel_of
 from dnn_xp.backends.cuda.lowering import outer_derivative
 from dnn_xp.formulas import ACTIVATIONS, COSTS

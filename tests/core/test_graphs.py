@@ -214,7 +214,7 @@ def test_dropout_and_files_are_not_replayed(monkeypatch, data, tmp_path):
 
 
 def test_large_steps_are_not_replayed(monkeypatch, data):
-    monkeypatch.setattr("dnn_xp.training.descent._LARGE", 1e4)
+    monkeypatch.setattr("dnn_xp.training.run._LARGE", 1e4)
     device = Device()
     train(monkeypatch, device, data)
     assert device.captures == 0
@@ -228,13 +228,13 @@ class Counted:
 
     def __init__(self, monkeypatch):
         self.fetched = []
-        original = dnn_xp.training.train._fetching
+        original = dnn_xp.training.placed.fetching
 
         def fetching(backend):
             fetch = original(backend)
             return lambda costs: (self.fetched.append(len(costs)), fetch(costs))[1]
 
-        monkeypatch.setattr("dnn_xp.training.train._fetching", fetching)
+        monkeypatch.setattr("dnn_xp.training.placed.fetching", fetching)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_lbfgs_agrees_on_every_library(X, library):
 
 
 def all_results(model, X, Y, **how):
-    results = [model.decision_values(X, **how), model.predict(X, **how)]
+    results = [model.decision_function(X, **how), model.predict(X, **how)]
     return results if model.kind == "regression" else [*results, model.predict_proba(X, **how)]
 
 

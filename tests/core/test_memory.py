@@ -80,6 +80,12 @@ HOW = {
     "file of columns, batches": {"file": True, "examples": "columns"} | BATCHES,
     "lbfgs": {"optimizer": "lbfgs"},
     "lbfgs, many parameters": {"optimizer": "lbfgs", "hidden": [300, 300], "block_size": 100},
+    "lbfgs, all pairs": {
+        "optimizer": "lbfgs",
+        "hidden": [300, 300],
+        "block_size": 100,
+        "iterations": 14,
+    },
     "momentum": {"optimizer": "momentum", "hidden": [300, 300], "block_size": 100},
     "one thread": {"threads": 1},
     "small blocks": {"block_size": 100},

@@ -70,7 +70,7 @@ def test_answers_of_every_kind(kind, X):
     model = trained(kind, X)
     assert (model.kind, model.sizes[-1]) == KINDS[kind]
     Z = by_hand(model, X)
-    np.testing.assert_allclose(model.decision_values(X), Z, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(model.decision_function(X), Z, rtol=1e-12, atol=1e-12)
     labels = model.predict(X)
     if model.kind == "regression":
         assert labels.shape == Y.shape
@@ -102,7 +102,7 @@ def test_rows_are_columns_transposed(kind, X):
     columns = trained(kind, X)
     rows = dnn_xp.train(X.T, Y.T, examples="rows", hidden=[8], iterations=150)
     np.testing.assert_allclose(rows.theta, columns.theta, rtol=0, atol=1e-10)
-    for name in ("decision_values", "predict", "predict_proba"):
+    for name in ("decision_function", "predict", "predict_proba"):
         if name == "predict_proba" and columns.kind == "regression":
             continue
         down, across = (
@@ -468,7 +468,7 @@ def test_two_dimensional_targets_of_a_file_predict_all_outputs(X, tmp_path):
     assert model.predict(X).shape == (3, M)
 
 
-@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_values", "evaluate"])
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_function", "evaluate"])
 def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
     X = rng.standard_normal((3, 60))
     model = dnn_xp.train(X.astype("float32"), X[0] > 0, hidden=[4], iterations=3)
@@ -487,7 +487,7 @@ def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_values", "evaluate"])
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_function", "evaluate"])
 def test_examples_for_which_a_model_overflows_are_refused(rng, ask, dtype):
     X = (1e-3 * rng.standard_normal((3, 60))).astype(dtype)
     model = dnn_xp.train(X, X[0] > 0, hidden=[4], iterations=3, standardize=True, dtype=dtype)
@@ -515,7 +515,7 @@ def test_outputs_of_which_only_the_sum_overflows_are_given():
     small = X / 1e37
     how = {"hidden": [], "iterations": 0, "initialization": start, "cost": "squared_error"}
     model = dnn_xp.train(small, small[0], **how)
-    assert model.decision_values(X).tolist() == [[np.float32(3e37)] * 60]
+    assert model.decision_function(X).tolist() == [[np.float32(3e37)] * 60]
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(1e39, 1e38), (0.0, 1e-60), (0.0, 1e-40), (3.0, 2.0)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnn_xp.backends import products
+from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.numpy.cutting import side_by_side, summed, tiled
 from dnn_xp.backends.numpy.parts import lent, part_count

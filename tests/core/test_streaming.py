@@ -210,7 +210,7 @@ def test_a_run_stays_until_the_arithmetic_on_it_is_over(order, eager, monkeypatc
     X = np.asarray(np.concatenate([Y, -Y]), order=order)
     examples = Examples(*(StreamedSource(ArraySource(each), backend) for each in (X, Y)), None)
     seen = []
-    for batch in Batches(examples, 20, np.random.default_rng(0)).epoch():
+    for batch in Batches(examples, 20).epoch(np.random.default_rng(0)):
         X_of, Y_of, _ = batch.block(0, batch.m)
         seen.append(device.launch(lambda X, Y: np.concatenate([X, Y]), X_of, Y_of))
     # Nothing was asked for until now: the device is as far behind as it can be.

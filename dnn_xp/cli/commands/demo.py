@@ -6,10 +6,11 @@ from argparse import Namespace
 
 import numpy as np
 
-from dnn_xp.cli.commands.train import TRAIN_OPTIONS, learn, report
+from dnn_xp.cli.commands.train import learn, report
 from dnn_xp.cli.inputs.bundled import bundled
 from dnn_xp.cli.inputs.reading import Examples
 from dnn_xp.cli.parser import parse
+from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.data import ArraySource
 
 _SPIRALS = 2000

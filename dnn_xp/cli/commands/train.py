@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.inputs.reading import Examples, read_examples
+from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
@@ -20,36 +21,11 @@ from dnn_xp.data import Source
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.execution.scoring import Evaluation
+from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.model.summary import model_table
-from dnn_xp.training.train import INTERRUPTED, train
-
-# Options that go to train under their own names.
-TRAIN_OPTIONS = (
-    "hidden",
-    "activation",
-    "cost",
-    "initialization",
-    "optimizer",
-    "learning_rate",
-    "iterations",
-    "batch_size",
-    "epochs",
-    "l2",
-    "l1",
-    "keep_prob",
-    "clip_norm",
-    "validation",
-    "patience",
-    "report_every",
-    "standardize",
-    "device",
-    "fallback",
-    "dtype",
-    "precision",
-    "block_size",
-    "threads",
-)
+from dnn_xp.training.specification import Specification
+from dnn_xp.training.train import train
 
 # Whole numbers with up to so many different values look like classes, with more like values.
 _MANY_CLASSES = 20
@@ -67,7 +43,7 @@ class Outcome:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C cut the training short."""
-        return self.model.settings.get("stopped_because") == INTERRUPTED
+        return self.model.stopped is StopReason.INTERRUPTED
 
 
 def run(args: Namespace) -> int:
@@ -78,9 +54,10 @@ def run(args: Namespace) -> int:
     if output.exists() and file.exists() and output.samefile(file):
         raise ValueError(f"MODEL={args.output!r} is DATA itself; choose another with -o")
     check_output("MODEL", output, force=args.force)
+    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    Specification(**options, seed=args.seed)  # before anything is read
     examples = read_examples(args)
     _note_kind(examples.Y, args.cost)
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     outcome = learn(
         examples, options, test_fraction=args.test_fraction, seed=args.seed, verbose=not args.quiet
     )

@@ -1,0 +1,219 @@
+"""What `train` and `plan` are called with: a specification, data and callbacks, listed once."""
+
+# ruff: noqa: RUF009 - option() is a field, which dataclasses take
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import wraps
+from numbers import Real
+from typing import Any, ParamSpec, TypeVar
+
+from dnn_xp.common.messages import describe
+from dnn_xp.model.model import Model
+from dnn_xp.training.initial import given_layers
+from dnn_xp.training.options import (
+    about,
+    check_activation,
+    check_hidden,
+    of_each_layer,
+    option,
+    option_of,
+    whole,
+)
+from dnn_xp.training.specification import Specification
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+
+Callback = Callable[[int, float, Model], Any]
+
+
+def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
+    """Decorate a function of one record so that it is called with the record's fields.
+
+    Signature, types and, in the place of ``{parameters}``, documentation are those of the fields of
+    the dataclass `arguments`.
+    """
+
+    def decorate(function: Callable[[T], R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return function(arguments(*args, **kwargs))
+
+        made: Any = arguments
+        made.__init__.__qualname__ = function.__name__  # as errors of Python name it
+        returned = inspect.signature(function).return_annotation
+        shown: Any = call
+        shown.__signature__ = inspect.signature(made).replace(return_annotation=returned)
+        del shown.__wrapped__
+        if shown.__doc__:
+            shown.__doc__ = shown.__doc__.replace("    {parameters}", _described(made))
+        return call
+
+    return decorate
+
+
+def _described(arguments: Any) -> str:
+    """The fields as the section Parameters of a docstring, positional ones first."""
+    lines = []
+    for each in sorted(fields(arguments), key=lambda each: bool(each.kw_only)):
+        found = option_of(each)
+        if found is not None and each.init:
+            text = f"{found.help[0].upper()}{found.help[1:]}. {found.more}"
+            lines += [f"{each.name} : {found.kind}"]
+            lines += textwrap.wrap(
+                text, 92, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False
+            )
+    return textwrap.indent("\n".join(lines), " " * 4)
+
+
+def _check_callbacks(name: str, callbacks: Any) -> tuple[Callback, ...]:
+    if callable(callbacks) or not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"{name} must be a list of functions, got {describe(callbacks)}")
+    for number, callback in enumerate(callbacks):
+        if not callable(callback):
+            raise TypeError(f"{name}[{number}] must be callable, got {describe(callback)}")
+    return tuple(callbacks)
+
+
+def check_model(name: str, model: Any) -> Model | None:
+    """A model, or None."""
+    if model is not None and not isinstance(model, Model):
+        msg = f"{name} must be a Model, as train and load return it; got {describe(model)}"
+        raise TypeError(msg)
+    return model
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arguments(Specification):
+    """The options of a training, and what it is given besides them.
+
+    Examples to validate on, parameters to start from and a model to start from leave their options,
+    which need no data, for `validation_pair` and `layers`.
+    """
+
+    sample_weight: Any = option(
+        None,
+        None,
+        "array (m,), optional",
+        "weights of the examples; only their ratios matter",
+        flag=False,
+    )
+    warm_start: Model | None = option(
+        None,
+        check_model,
+        "Model, optional",
+        "start from its parameters",
+        "With its architecture, classes and standardization.",
+        flag=False,
+    )
+    callbacks: Sequence[Callback] = option(
+        (),
+        _check_callbacks,
+        "sequence of callable",
+        "called with (iteration, cost, model) at each report",
+        "A true answer stops the training.",
+        flag=False,
+    )
+    layers: Any = field(init=False, default=None)
+    validation_pair: Any = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Take the data out of the options, and check these."""
+        if not isinstance(self.initialization, str):
+            layers = given_layers(self.initialization, "initialization")
+            self._set(layers=layers, initialization="auto")
+        if self.validation is not None and not isinstance(self.validation, Real):
+            pair = self.validation
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                msg = (
+                    "validation must be a fraction such as 0.1 or a pair (X, Y), got "
+                    f"{describe(pair)}"
+                )
+                raise TypeError(msg)
+            self._set(validation=None, validation_pair=tuple(pair))
+        if check_model("warm_start", self.warm_start) is not None:
+            self._take_from_model(self.warm_start)
+        super().__post_init__()
+
+    @property
+    def specification(self) -> Specification:
+        """The options alone."""
+        return Specification(
+            **{each.name: getattr(self, each.name) for each in fields(Specification)}
+        )
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _take_from_model(self, model: Any) -> None:
+        """Fill in what the warm_start model brings; refuse options that say something else."""
+        if self.layers is not None or self.initialization != "auto":
+            msg = "initialization and warm_start were both given; the model brings its parameters"
+            raise ValueError(msg)
+        inner = model.sizes[1:-1]
+        hidden = check_hidden("hidden", self.hidden)
+        names = check_activation("activation", self.activation)
+        names = of_each_layer("activation", names, len(inner), "names", "one name")
+        for name, given, left_out, brought in (
+            ("hidden", hidden, "auto", inner),
+            ("activation", names, ("relu",) * len(inner), model.activations[:-1]),
+            ("output_activation", self.output_activation, None, model.activations[-1]),
+            ("cost", self.cost, None, model.cost),
+        ):
+            if given not in (left_out, brought):
+                msg = (
+                    f"{name}={given!r} differs from the warm_start model's {brought!r}; "
+                    f"leave {name} out, the model brings its architecture"
+                )
+                raise ValueError(msg)
+            self._set(**{name: brought})
+
+
+@dataclass(frozen=True, eq=False)
+class TrainArguments(Arguments):
+    """What `train` is called with."""
+
+    X: Any = field(
+        metadata=about(
+            "array (n_x, m), dataset, data frame or path",
+            "examples as columns",
+            '(m, n_x) with ``examples="rows"``, without a copy. NumPy, CuPy, PyTorch, JAX or '
+            "array-api-strict arrays; pandas or polars frames; np.memmap, HDF5, Zarr, or a path. "
+            ".npy, .h5, .zarr and .parquet files are read block by block and may be larger than "
+            "memory; .npz and .csv files are loaded.",
+        )
+    )
+    Y: Any = field(
+        metadata=about(
+            "array (m,) or (n_y, m)",
+            "labels (integers, bool, text) or values (floats)",
+            "Floats that are all 0.0 or 1.0 are labels. One label each: two classes (sigmoid) or "
+            "more (softmax). Columns of 0 and 1: one-hot classes, or several labels at once.",
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PlanArguments(Arguments):
+    """What `plan` is called with."""
+
+    X: Any = field(
+        metadata=about(
+            "array, dataset, path, or pair of int",
+            "what :func:`dnn_xp.train` would get, or just its shape (n_x, m)",
+        )
+    )
+    _: KW_ONLY
+    outputs: int = option(
+        1,
+        whole(1),
+        "int",
+        "outputs of the network: 1 for two classes or one value, else the number of classes",
+        flag=False,
+    )

@@ -1,0 +1,252 @@
+"""A run with its data where it is computed: the objective, examples, and the step of an update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dnn_xp.backends import Backend
+from dnn_xp.backends.cuda.graphs import Arrays, Replay
+from dnn_xp.data import Targets
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.formulas.lbfgs import LBFGSStop
+from dnn_xp.formulas.optimizers import clip_by_global_norm
+from dnn_xp.formulas.types import Array
+from dnn_xp.model.history import StopReason
+from dnn_xp.model.model import Model
+from dnn_xp.training.batches import Batch, Batches
+from dnn_xp.training.inputs import Prepared, Standardization, finite_or_standardized
+from dnn_xp.training.run import Run
+from dnn_xp.training.state import State
+
+# ``step(arrays, numbers, *seeds)``; the first array of mini-batches are the positions of the examples.
+Step = Callable[..., Arrays]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The data of a run where it is computed, and what is made of both once.
+
+    Attributes
+    ----------
+    objective : Objective
+        Cost and gradient.
+    examples, held_out : Examples
+        The training set, and the examples to validate on, if any.
+    batches : Batches, optional
+        Of mini-batches.
+    step : callable
+        One update of examples in memory; replayed as a CUDA graph where that pays.
+    targets : Targets
+        What Y means.
+    flat_targets : bool
+        Whether Y was one-dimensional.
+    standardization : pair of arrays, optional
+        Mean and scale.
+    start : str
+        How the parameters were initialized.
+    """
+
+    objective: Objective
+    examples: Examples
+    held_out: Examples | None
+    batches: Batches | None
+    step: Step
+    targets: Targets
+    flat_targets: bool
+    standardization: Standardization | None
+    start: str
+
+    @property
+    def kind(self) -> str:
+        """That of the targets."""
+        return self.targets.kind
+
+    @property
+    def metric(self) -> str:
+        """What scores are."""
+        return "r2" if self.kind == "regression" else "accuracy"
+
+    @property
+    def fetch(self) -> Callable[[list[Array]], list[float]] | None:
+        """Costs on an asynchronous device -> numbers."""
+        backend = self.objective.backend
+        return fetching(backend) if backend.asynchronous else None
+
+    def updates(self, run: Run) -> int:
+        """Updates in all."""
+        if self.batches is None:
+            return run.iterations or 0
+        return self.batches.per_epoch * (run.epochs or 0)
+
+    def model(self, run: Run, state: State) -> Model:
+        """The model of the parameters that were reported last, or of the best ones with patience."""
+        at_once = run.batch_size or self.examples.m
+        # As it turned out: memory may not have held the blocks that were planned.
+        size = self.objective.block_size_used(at_once)
+        settings = self._settings(run, state)
+        theta = state.last
+        if state.finished and state.best is not None:
+            theta = state.best
+            settings["kept_iteration"] = state.best_iteration
+        return Model(
+            theta,
+            run.network,
+            run.backend,
+            self.targets.kind,
+            classes=self.targets.classes,
+            standardization=self.standardization,
+            flat_targets=self.flat_targets,
+            history=state.history(self.metric),
+            record=run.record._replace(block_size=size, blocks=-(-at_once // size)),
+            settings=settings,
+            stopped=state.stopped,
+        )
+
+    def _settings(self, run: Run, state: State) -> dict[str, Any]:
+        asked = run.asked
+        settings = run.settings() | {
+            "initialization": self.start,
+            "seed": asked.seed,
+            "cost_reason": None
+            if asked.cost or asked.output_activation
+            else f"chosen from Y: {_seen(self.targets)}",
+        }
+        if self.batches is not None and self.batches.shuffle_run < self.examples.m:
+            settings["shuffle"] = (
+                f"runs of {self.batches.shuffle_run} examples, read in random order, shuffled within"
+            )
+        if state.stopped not in (None, StopReason.COMPLETED):
+            settings["stopped_because"] = _sentence(run, self, state)
+        if isinstance(self.step, Replay):
+            settings["steps"] = self.step.problem or "replayed as a CUDA graph"
+        return settings | {"plan": str(run.plan)}
+
+
+def place_data(
+    run: Run,
+    data: Prepared,
+    engine: Engine,
+    *,
+    start: str = "",
+    standardization: Standardization | None = None,
+) -> Placed:
+    """Look for NaN, take moments, and put the examples where the run computes.
+
+    `start` says how the parameters were initialized; `standardization` is that of a model.
+    """
+    found = finite_or_standardized(data.X, engine, standardize=run.moments_taken)
+    standardization = standardization or found
+    objective = Objective(
+        run.network,
+        run.backend,
+        dtype=run.dtype,
+        block_size=run.block_size,
+        precision=run.precision,
+        standardization=standardization,
+        penalties=run.penalties,
+    ).using(engine)
+    examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
+    return Placed(
+        objective,
+        examples,
+        held_out,
+        Batches(examples, run.batch_size) if run.batch_size else None,
+        _step_of_memory(run, objective, examples),
+        data.targets,
+        data.flat_targets,
+        standardization,
+        start,
+    )
+
+
+def update(
+    run: Run, theta: Array, gradient: Array, optimizer: Arrays, numbers: dict[str, Any]
+) -> Arrays:
+    """The new theta and, after it, the optimizer's new state."""
+    assert run.optimizer is not None
+    xp = run.backend.xp
+    if run.asked.clip_norm is not None:
+        gradient = clip_by_global_norm(gradient, max_norm=run.asked.clip_norm, xp=xp)
+    theta, optimizer = run.optimizer.move(theta, gradient, optimizer, **numbers, xp=xp)
+    return theta, *optimizer
+
+
+def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
+    """One update of these examples: ``(arrays, numbers, seeds) -> arrays``, pure.
+
+    Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
+    *optimizer) gives (theta, *optimizer).
+    """
+
+    def full_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+        theta, *optimizer = arrays
+        J, gradient = objective.cost_and_gradient(theta, examples, seeds)
+        return J, *update(run, theta, gradient, tuple(optimizer), numbers)
+
+    def mini_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+        chosen, theta, *optimizer = arrays
+        gradient = objective.gradient(theta, Batch(examples, chosen), seeds)
+        return update(run, theta, gradient, tuple(optimizer), numbers)
+
+    return full_batch if run.batch_size is None else mini_batch
+
+
+def _step_of_memory(run: Run, objective: Objective, examples: Examples) -> Step:
+    step = step_on(run, objective, examples)
+    replay = run.backend.replay
+    return (
+        replay(step) if replay and run.replayed and run.optimizer and examples.in_memory else step
+    )
+
+
+def learning_rate(run: Run, iteration: int) -> float:
+    """The rate of an update as a Python float: a NumPy scalar would turn float32 into float64."""
+    given = run.learning_rate(iteration)
+    try:
+        rate = float(given)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not 0.0 <= rate < math.inf:
+        msg = f"learning_rate({iteration}) gave {given!r}; a finite number >= 0 is wanted"
+        raise ValueError(msg)
+    return rate
+
+
+def fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
+    """What fetches several costs with one wait for the device."""
+
+    def fetch(costs: list[Array]) -> list[float]:
+        fetched: list[float] = backend.to_host(backend.xp.stack(costs)).tolist()
+        return fetched
+
+    return fetch
+
+
+def _seen(targets: Targets) -> str:
+    outputs = f"{targets.n_y} values an example" if targets.n_y > 1 else "floats"
+    return {
+        "binary": "two classes",
+        "multiclass": f"{targets.n_y} classes",
+        "multilabel": f"{targets.n_y} labels at once",
+    }.get(targets.kind, outputs)
+
+
+def _sentence(run: Run, data: Placed, state: State) -> str:
+    """Why a training stopped, in words."""
+    iteration, stopped = state.report.iteration, state.stopped
+    if stopped is StopReason.PATIENCE:
+        kind = "cost" if data.held_out is None else "validation cost"
+        return (
+            f"the {kind} had not fallen for {run.asked.patience} reports; "
+            f"the parameters of iteration {state.best_iteration}, with the lowest one, were kept"
+        )
+    if stopped is StopReason.CALLBACK:
+        return f"a callback asked to stop at iteration {iteration}"
+    if stopped is StopReason.INTERRUPTED:
+        return "interrupted by Ctrl-C; the parameters of the last report were kept"
+    assert stopped is not None
+    return f"L-BFGS stopped after {iteration} iterations: {LBFGSStop[stopped.name].value}"

@@ -1,0 +1,256 @@
+"""What was decided for a training, by one function of what was asked and of the data's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from dnn_xp.backends import Backend, DeviceRecord, choose_backend, compiled, with_precision
+from dnn_xp.execution.block_size import block_size_of, gradient_flops
+from dnn_xp.execution.memory import Plan
+from dnn_xp.execution.objective import Penalties
+from dnn_xp.execution.threads import threads_used
+from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
+from dnn_xp.formulas.schedules import Schedule, constant
+from dnn_xp.model.model import Model
+from dnn_xp.training.inputs import Prepared
+from dnn_xp.training.memory import plan_memory
+from dnn_xp.training.options import check_fitting_cost, option_of
+from dnn_xp.training.specification import Problem, Specification
+
+# Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
+# noisy.
+_FULL_BATCH_RATES = {"gradient_descent": 0.1, "momentum": 0.05, "nesterov": 0.05}
+_ADAPTIVE_FULL_BATCH_RATE = 0.01
+_ADAPTIVE_MINI_BATCH_RATE = 0.001
+# Vectors like theta that an optimizer keeps; L-BFGS keeps ten pairs of them, and a
+# line search more.
+_STATE_VECTORS = {
+    "gradient_descent": 0,
+    "momentum": 1,
+    "nesterov": 1,
+    "rmsprop": 1,
+    "adam": 2,
+    "adamw": 2,
+    "lbfgs": 30,
+}
+_ITERATIONS = 300
+_LBFGS_ITERATIONS = 200
+_EPOCHS = 20
+# Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
+_LARGE = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was decided for a training.
+
+    Attributes
+    ----------
+    asked : Specification
+        What was asked.
+    network : Network
+        Sizes, activations, cost, dropout.
+    penalties : Penalties
+        L2 and L1, and the number of training examples that they are divided by.
+    optimizer : Optimizer, optional
+        None for L-BFGS.
+    learning_rate : callable
+        iteration -> rate; of no use to L-BFGS.
+    iterations, epochs : int or None
+        Full batch: iterations. Mini-batches: epochs.
+    batch_size : int or None
+        Examples of a mini-batch.
+    backend : Backend
+        Where it is computed.
+    record : DeviceRecord
+        The same in words.
+    dtype, precision : str
+        Of arrays, and of the layers' products.
+    block_size : callable
+        Examples of a block, given how many are summed.
+    threads : int
+        Blocks computed at once, at most.
+    moments_taken, replayed : bool
+        Whether X is standardized by moments that have to be taken first; whether a step of examples
+        in memory is replayed as a CUDA graph.
+    plan : Plan
+        What memory it takes.
+    """
+
+    asked: Specification
+    network: Network
+    penalties: Penalties
+    optimizer: Optimizer | None
+    learning_rate: Schedule
+    iterations: int | None
+    epochs: int | None
+    batch_size: int | None
+    backend: Backend
+    record: DeviceRecord
+    dtype: str
+    precision: str
+    block_size: Callable[[int], int]
+    threads: int
+    moments_taken: bool
+    replayed: bool
+    plan: Plan
+
+    @property
+    def drops_out(self) -> bool:
+        """Whether any hidden layer has dropout."""
+        return bool(self.network.keep_probs)
+
+    def settings(self) -> dict[str, Any]:
+        """The options that a model shows, as they were decided."""
+        of_problem = {each.name for each in fields(Problem)}
+        shown = [each.name for each in fields(self.asked) if _is_shown(each)]
+        shown.sort(key=lambda name: name in of_problem)
+        settings = {name: getattr(self.asked, name) for name in shown}
+        return settings | {
+            "optimizer": _shown_optimizer(self.optimizer),
+            "learning_rate": None if self.optimizer is None else repr(self.learning_rate),
+            "iterations": self.iterations,
+            "epochs": self.epochs,
+            "keep_prob": list(self.network.keep_probs) or None,
+        }
+
+
+def decide(asked: Specification, data: Prepared, *, model: Model | None = None) -> Run:
+    """Decide a training from what was asked and the shape of its data, whose values are not looked at.
+
+    `model` brings its network and standardization.
+    """
+    m = data.X.m
+    network = build_network(asked, data, model)
+    if asked.batch_size is not None and asked.batch_size > m:
+        msg = (
+            f"batch_size={asked.batch_size} is more than the {m} training examples; leave it out "
+            "for full batch"
+        )
+        raise ValueError(msg)
+    optimizer = _optimizer(asked)
+    name = "lbfgs" if optimizer is None else optimizer.name
+    at_once = asked.batch_size or m
+    backend, record = choose_backend(
+        asked.device,
+        getattr(data.X, "array", None),
+        fallback=asked.fallback,
+        step_operations=gradient_flops(network.sizes, at_once),
+    )
+    backend = compiled(backend) if asked.compile else backend
+    precision = asked.precision or data.dtype
+    with_precision(backend, precision)  # refuses what the backend cannot do
+    threads = threads_used(asked.threads, backend)
+    block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
+    standardized_by_model = model is not None and model.standardization is not None
+    moments_taken = asked.standardize and not standardized_by_model
+    replayed = backend.replay is not None and pays_to_replay(network, at_once)
+    plan = plan_memory(
+        data,
+        network,
+        backend,
+        batch_size=asked.batch_size,
+        block_size=block_size,
+        threads=threads,
+        optimizer_vectors=_STATE_VECTORS.get(name, 2),
+        standardized=moments_taken or standardized_by_model,
+        moments_taken=moments_taken,
+        replayed=replayed,
+    )
+    return Run(
+        asked=asked,
+        network=network,
+        penalties=Penalties(asked.l2, asked.l1, m),
+        optimizer=optimizer,
+        learning_rate=_learning_rate(asked, name),
+        iterations=_iterations(asked),
+        epochs=_epochs(asked),
+        batch_size=asked.batch_size,
+        backend=backend,
+        record=record._replace(
+            dtype=data.dtype,
+            precision=precision if precision != data.dtype else "",
+            threads=plan.threads,
+        ),
+        dtype=data.dtype,
+        precision=precision,
+        block_size=block_size,
+        threads=threads,
+        moments_taken=moments_taken,
+        replayed=replayed,
+        plan=plan,
+    )
+
+
+def build_network(asked: Specification, data: Prepared, model: Model | None) -> Network:
+    """The network that was asked for, or that of the model with the dropout that was asked for."""
+    targets = data.targets
+    if model is not None:
+        if targets.n_y != model.sizes[-1]:
+            msg = (
+                f"Y has {targets.n_y} outputs per example and the warm_start model has "
+                f"{model.sizes[-1]}"
+            )
+            raise ValueError(msg)
+        return model.network._replace(keep_probs=asked.keep_probs)
+    check_fitting_cost(targets.output_activation, targets.cost)
+    hidden = (asked.activation,) * len(asked.sizes)
+    names = hidden if isinstance(asked.activation, str) else asked.activation
+    return Network(
+        (data.X.n, *asked.sizes, targets.n_y),
+        tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
+        COSTS[targets.cost],
+        asked.keep_probs,
+    )
+
+
+def pays_to_replay(network: Network, at_once: int) -> bool:
+    """Whether a step of so many examples in memory is the same work every time, and little enough."""
+    return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
+
+
+def _optimizer(asked: Specification) -> Optimizer | None:
+    if isinstance(asked.optimizer, Optimizer):
+        return asked.optimizer
+    return None if asked.is_lbfgs else OPTIMIZERS[asked.optimizer]()
+
+
+def _iterations(asked: Specification) -> int | None:
+    if asked.batch_size is not None:
+        return None
+    # One full-batch iteration is one epoch.
+    given = asked.epochs if asked.iterations is None else asked.iterations
+    default = _LBFGS_ITERATIONS if asked.is_lbfgs else _ITERATIONS
+    return default if given is None else given
+
+
+def _epochs(asked: Specification) -> int | None:
+    if asked.batch_size is None:
+        return None
+    return _EPOCHS if asked.epochs is None else asked.epochs
+
+
+def _learning_rate(asked: Specification, optimizer: str) -> Schedule:
+    given = asked.learning_rate
+    if given is None:
+        full_batch = asked.batch_size is None
+        adaptive = _ADAPTIVE_FULL_BATCH_RATE if full_batch else _ADAPTIVE_MINI_BATCH_RATE
+        given = _FULL_BATCH_RATES.get(optimizer, adaptive)
+    return given if callable(given) else constant(given)
+
+
+def _shown_optimizer(optimizer: Optimizer | None) -> str:
+    if optimizer is None:
+        return "lbfgs()"
+    given = ", ".join(f"{key}={value:g}" for key, value in optimizer.hyperparameters.items())
+    return f"{optimizer.name}({given})"
+
+
+def _is_shown(each: Any) -> bool:
+    found = option_of(each)
+    return found is not None and found.shown

@@ -1,0 +1,440 @@
+"""What was asked of a training: one entry an option, with its default, check, help and flag.
+
+Needs no data: whatever can be refused without X and Y is refused when a `Specification` is made. To
+add an option, write one entry here; its keyword, documentation, check, command-line flag and line in
+a model's summary follow. Where two options have to fit together, `_check_together` says so.
+"""
+
+# ruff: noqa: RUF009 - option() is a field, which dataclasses take
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from dnn_xp.backends import PRECISIONS, check_device
+from dnn_xp.common.messages import check_examples
+from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.initialization import INITIALIZATIONS
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
+from dnn_xp.formulas.schedules import Schedule
+from dnn_xp.training import records
+from dnn_xp.training.options import (
+    check_activation,
+    check_dtype,
+    check_fitting_cost,
+    check_hidden,
+    check_keep_prob,
+    check_optimizer,
+    check_rate,
+    decimal,
+    hidden_sizes,
+    of_each_layer,
+    one_of,
+    option,
+    option_of,
+    optional,
+    switch,
+    whole,
+)
+
+HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.elementwise)
+OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """The cost J(theta) that is minimized: network, penalties, where theta starts, where it is computed."""
+
+    examples: str = option(
+        "columns",
+        lambda name, value: "rows" if check_examples(value, argument=name) else "columns",
+        '{"columns", "rows"}',
+        "where the examples are, in X and in a two-dimensional Y",
+        flag=False,
+    )
+    hidden: str | Sequence[int] = option(
+        "auto",
+        check_hidden,
+        '"auto" or sequence of int',
+        "units of each hidden layer; auto is (64, 32)",
+        "() is logistic or linear regression.",
+        group="network",
+        text="sizes",
+    )
+    activation: str | Sequence[str] = option(
+        "relu",
+        check_activation,
+        "str or sequence of str",
+        "of the hidden layers, one for all or one each",
+        "relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity, exp.",
+        group="network",
+        choices=HIDDEN_ACTIVATIONS,
+    )
+    output_activation: str | None = option(
+        None,
+        optional(one_of(*ACTIVATIONS)),
+        "str, optional",
+        "chosen from Y and the cost when left out",
+        "sigmoid with binary_cross_entropy, softmax with softmax_cross_entropy, identity with "
+        "squared_error and huber, exp with poisson; squared_error and huber go with any elementwise "
+        "output activation.",
+        group="network",
+        choices=tuple(ACTIVATIONS),
+    )
+    cost: str | None = option(
+        None,
+        optional(one_of(*COSTS)),
+        "str, optional",
+        "chosen from Y when left out",
+        "binary_cross_entropy, softmax_cross_entropy, squared_error, huber, poisson.",
+        group="network",
+        choices=tuple(COSTS),
+    )
+    l2: float = option(
+        0.0,
+        decimal(at_least=0.0),
+        "float",
+        "penalty on W squared",
+        "l2/(2m) sum W^2, with m the number of training examples.",
+        shown=True,
+    )
+    l1: float = option(
+        0.0,
+        decimal(at_least=0.0),
+        "float",
+        "penalty on |W|",
+        "l1/m sum |W|, with m the number of training examples.",
+        shown=True,
+    )
+    keep_prob: float | Sequence[float] = option(
+        1.0,
+        check_keep_prob,
+        "float or sequence of float",
+        "inverted dropout: probability of keeping a hidden unit",
+        "One for all hidden layers or one each.",
+        text="numbers",
+        shown=True,
+    )
+    initialization: str | Sequence[tuple[Any, Any]] = option(
+        "auto",
+        one_of("auto", *INITIALIZATIONS),
+        "str or list of (W, b)",
+        "of the weights; auto follows the activation",
+        "he, xavier, lecun, normal, zeros, ...; or arrays.",
+        group="network",
+        shown=True,
+    )
+    initial_scale: float = option(
+        0.01,
+        decimal(above=0.0),
+        "float",
+        'standard deviation of the weights for initialization="normal"',
+        group="network",
+    )
+    seed: int = option(
+        0,
+        whole(0),
+        "int",
+        "of all that is random",
+        "Initial weights, shuffles, splits and dropout masks, all drawn on the host.",
+        text="int",
+    )
+    standardize: bool = option(
+        False,
+        switch,
+        "bool",
+        "subtract each feature's mean and divide by its standard deviation",
+        "Both come from one exact pass over the training examples and are kept in the model, which "
+        "then takes raw X.",
+    )
+    device: str | None = option(
+        None,
+        check_device,
+        'None, "auto", "cpu", "cuda" or "cuda:N"',
+        "where to compute: auto, cpu, cuda or cuda:N",
+        "None and auto: where the arrays are; host arrays and files on the CPU, or with CUDA from "
+        "the size on where that was measured to be faster, see docs/devices.md.",
+        group="computing",
+    )
+    fallback: bool = option(
+        True,
+        switch,
+        "bool",
+        "go on with the CPU when CUDA cannot be used",
+        "With a DeviceFallbackWarning; False makes it a RuntimeError.",
+        group="computing",
+    )
+    block_size: str | int = option(
+        "auto",
+        lambda name, value: value if value == "auto" else whole(1)(name, value),
+        '"auto" or int',
+        "examples of a block",
+        group="computing",
+        text="size",
+    )
+    threads: int | None = option(
+        None,
+        optional(whole(1)),
+        "int, optional",
+        "how many work at once on the CPU, each on a block",
+        "When left out, all CPUs this process may use, or OMP_NUM_THREADS if smaller.",
+        group="computing",
+        text="int",
+    )
+
+    def __post_init__(self) -> None:
+        """Check every option by itself, then together."""
+        for each in fields(self):
+            found = option_of(each)
+            if found is not None and found.check is not None:
+                value = found.check(each.name, getattr(self, each.name))
+                object.__setattr__(self, each.name, value)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        layers = len(self.sizes)
+        of_each_layer("activation", self.activation, layers, "names", "one name")
+        of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        if self.output_activation is not None and self.cost is not None:
+            check_fitting_cost(self.output_activation, self.cost)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of the hidden layers."""
+        return hidden_sizes(self.hidden)
+
+    @property
+    def keep_probs(self) -> tuple[float, ...]:
+        """Probability of keeping a unit of each hidden layer; () where nothing is ever dropped."""
+        each = of_each_layer("keep_prob", self.keep_prob, len(self.sizes), "values", "one number")
+        return each if any(value < 1.0 for value in each) else ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and records.key(other) == records.key(self)
+
+    def __hash__(self) -> int:
+        return hash(records.key(self))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Specification(Problem):
+    """Everything that can be asked of a training, apart from its data and callbacks.
+
+    Immutable; compares by value, pickles, and goes to and from a dict, JSON and TOML.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For options that cannot be used, naming the option, what came, what is wanted.
+
+    Examples
+    --------
+    >>> asked = Specification(hidden=[16, 8], optimizer="momentum", l2=0.1)
+    >>> Specification.from_toml(asked.to_toml()) == asked
+    True
+    >>> Specification(l2=-1)
+    Traceback (most recent call last):
+    ValueError: l2 must be a finite number >= 0; got -1
+    """
+
+    optimizer: str | Optimizer = option(
+        "adam",
+        check_optimizer,
+        "str or Optimizer",
+        "how theta is updated",
+        "gradient_descent, momentum, nesterov, rmsprop, adam, adamw, lbfgs (full batch only), or "
+        "one made by its factory in :mod:`dnn_xp.formulas` with hyper-parameters of your own.",
+        choices=OPTIMIZER_NAMES,
+        shown=True,
+    )
+    learning_rate: float | Schedule | None = option(
+        None,
+        check_rate,
+        "float or callable, optional",
+        "a rate, or in Python a schedule",
+        "Schedules (iteration -> rate) are in :mod:`dnn_xp.formulas`. When left out: 0.01 for the "
+        "adaptive optimizers on full batches and 0.001 on mini-batches, 0.1 for gradient descent, "
+        "0.05 with momentum.",
+        text="float",
+        shown=True,
+    )
+    iterations: int | None = option(
+        None,
+        optional(whole(0)),
+        "int, optional",
+        "full-batch updates; 300 when left out (200 for lbfgs)",
+        text="int",
+        shown=True,
+    )
+    epochs: int | None = option(
+        None,
+        optional(whole(0)),
+        "int, optional",
+        "with batch_size: passes over the examples; 20 when left out",
+        text="int",
+        shown=True,
+    )
+    batch_size: int | None = option(
+        None,
+        optional(whole(1)),
+        "int, optional",
+        "examples of a mini-batch; when left out, every update uses all",
+        text="int",
+        shown=True,
+    )
+    clip_norm: float | None = option(
+        None,
+        optional(decimal(above=0.0)),
+        "float, optional",
+        "largest norm of the gradient; a longer one is scaled down to it",
+        text="float",
+        shown=True,
+    )
+    validation: Any = option(
+        None,
+        optional(decimal(above=0.0, below=1.0)),
+        "float or pair (X, Y), optional",
+        "fraction of the examples to watch the cost on, or such examples",
+        "The examples of a fraction are set aside: random ones (copied) when they are in memory, the "
+        "last ones of a file.",
+        text="float",
+    )
+    patience: int | None = option(
+        None,
+        optional(whole(1)),
+        "int, optional",
+        "stop after N reports without a lower validation cost, and keep the best parameters",
+        "Without validation the training cost is watched.",
+        text="int",
+    )
+    report_every: int = option(
+        1,
+        whole(1),
+        "int",
+        "iterations (full batch) or epochs (mini-batches) between reports",
+        "The reported cost is always that of all training examples: free on full batches without "
+        "dropout, one forward pass otherwise.",
+        text="int",
+    )
+    verbose: bool = option(
+        False,
+        switch,
+        "bool",
+        "show a progress bar",
+        "tqdm where installed, else plain lines; nothing is printed otherwise.",
+        flag=False,
+    )
+    dtype: str | None = option(
+        None,
+        optional(check_dtype),
+        '{"float32", "float64"}, optional',
+        "what is computed in; when left out, that of X, or float32",
+        group="computing",
+        choices=("float32", "float64"),
+    )
+    precision: str | None = option(
+        None,
+        optional(one_of(*PRECISIONS)),
+        '{"float32", "float64", "tf32", "bfloat16"}, optional',
+        "what layers are computed in; when left out, the dtype",
+        "tf32 (CUDA GPUs) rounds the operands of products to 10 bits of mantissa, bfloat16 (PyTorch, "
+        "JAX, CuPy) all arrays of a block to 7. Parameters, updates, costs and sums stay in "
+        "float32, and so do predictions.",
+        group="computing",
+        choices=PRECISIONS,
+    )
+    compile: bool = option(
+        False,
+        switch,
+        "bool",
+        "run the step of a block through torch.compile",
+        "For PyTorch tensors; it takes seconds to a minute at first. JAX always compiles; NumPy and "
+        "CuPy never do.",
+        flag=False,
+    )
+
+    def _check_together(self) -> None:
+        super()._check_together()
+        if self.iterations is not None and self.epochs is not None:
+            msg = (
+                f"iterations={self.iterations} and epochs={self.epochs} were both given; pass one "
+                "of them"
+            )
+            raise ValueError(msg)
+        if self.batch_size is not None and self.iterations is not None:
+            msg = (
+                f"iterations={self.iterations} counts full-batch updates; with batch_size pass "
+                "epochs instead"
+            )
+            raise ValueError(msg)
+        if self.is_lbfgs and self.batch_size is not None:
+            msg = (
+                "optimizer='lbfgs' works on the full batch only; leave batch_size out, or choose "
+                "optimizer='adam'"
+            )
+            raise ValueError(msg)
+        if self.is_lbfgs and (
+            self.keep_probs
+            or self.clip_norm is not None
+            or self.learning_rate is not None
+            or self.precision in ("tf32", "bfloat16")
+        ):
+            msg = (
+                "optimizer='lbfgs' takes no keep_prob, clip_norm, learning_rate or lower precision: "
+                "its line search needs the exact cost"
+            )
+            raise ValueError(msg)
+        needed = None if self.precision is None else self.wanted_dtype
+        if needed is not None and self.dtype not in (None, needed):
+            msg = (
+                f"precision={self.precision!r} goes with dtype={needed!r}, got dtype="
+                f"{self.dtype!r}. Leave one of them out"
+            )
+            raise ValueError(msg)
+
+    @property
+    def is_lbfgs(self) -> bool:
+        """Whether the optimizer is L-BFGS, which has a line search in the place of a rate."""
+        return self.optimizer == "lbfgs"
+
+    @property
+    def wanted_dtype(self) -> str | None:
+        """The dtype that was asked for, by itself or by a precision."""
+        if self.precision is None:
+            return self.dtype
+        return "float64" if self.precision == "float64" else "float32"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every option as a plain value: str, number, bool, None, list or dict.
+
+        Raises
+        ------
+        TypeError
+            For a learning rate or an optimizer that is not one of :mod:`dnn_xp.formulas`.
+        """
+        return records.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, options: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; options that are not there keep their defaults."""
+        return cls(**records.arguments(options, [each.name for each in fields(cls)]))
+
+    def to_json(self) -> str:
+        """The options as a JSON object."""
+        return records.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`."""
+        return cls.from_dict(records.read_json(text))
+
+    def to_toml(self) -> str:
+        """The options as TOML, one a line; those that are None are left out."""
+        return records.to_toml(self)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """The inverse of `to_toml`."""
+        return cls.from_dict(records.read_toml(text))
