@@ -100,7 +100,7 @@ def strong_wolfe(
     low, high = start, None
     for evaluations in range(1, max_evaluations + 1):
         trial = phi(alpha)
-        enough = start.J - trial.J >= -SUFFICIENT_DECREASE * alpha * start.slope
+        enough = -SUFFICIENT_DECREASE * alpha * start.slope <= start.J - trial.J
         if not (trial.is_finite and enough and trial.J < low.J):
             high = _end(trial)
         elif abs(trial.slope) <= -CURVATURE * start.slope:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from dnn_xp.backends import PRECISIONS, check_device
-from dnn_xp.common.messages import check_examples
+from dnn_xp.common.checks import check_examples
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.initialization import INITIALIZATIONS
@@ -47,12 +47,23 @@ OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
 class Problem:
     """The cost J(theta) that is minimized: network, penalties, where theta starts, where it is computed."""
 
-    examples: str = option(
-        "columns",
-        lambda name, value: "rows" if check_examples(value, argument=name) else "columns",
-        '{"columns", "rows"}',
+    examples: str | None = option(
+        None,
+        optional(lambda name, value: "rows" if check_examples(value, argument=name) else "columns"),
+        '{"columns", "rows"}, optional',
         "where the examples are, in X and in a two-dimensional Y",
+        "When left out, rows in data frames, Arrow tables, CSV and Parquet files, and columns in "
+        "all else.",
         flag=False,
+    )
+    missing: str = option(
+        "error",
+        one_of("error", "indicator"),
+        '{"error", "indicator"}',
+        "what missing numbers of a table are",
+        "An error; or their mean over the training examples, with a feature of their own that is 1 "
+        "where a number is missing. Missing entries of text columns are a category.",
+        choices=("error", "indicator"),
     )
     hidden: str | Sequence[int] = option(
         "auto",
