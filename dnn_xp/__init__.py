@@ -1,6 +1,7 @@
 """Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+from dnn_xp.common.warnings import DataWarning
 from dnn_xp.execution.devices import devices
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.objective import BlockSizeWarning
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BlockSizeWarning",
+    "DataWarning",
     "DeviceFallbackWarning",
     "DeviceRecord",
     "DivergenceError",

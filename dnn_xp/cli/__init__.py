@@ -13,6 +13,7 @@ from typing import TextIO
 from dnn_xp.backends import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import explain, in_shell_words, say
+from dnn_xp.common.warnings import DataWarning
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", DeviceFallbackWarning)
+            warnings.simplefilter("always", DataWarning)
             code = _dispatch(parse(arguments))
             # A reader that went away is noticed here, not when the interpreter ends.
             sys.stdout.flush()
@@ -89,7 +91,8 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say("warning", in_shell_words(" ".join(str(message).split())))
+    said = "note" if issubclass(category, DataWarning) else "warning"
+    say(said, in_shell_words(" ".join(str(message).split())))
 
 
 def _silence(stream: TextIO) -> None:

@@ -18,7 +18,9 @@ from dnn_xp.cli.inputs.tables import Columns, choose, csv_columns, parquet_colum
 from dnn_xp.cli.wording import no_such_file
 from dnn_xp.common.messages import listing
 from dnn_xp.data import ArraySource, Source, check_finite
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import SUFFIXES, split_path
+from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.execution.placement import source_bytes
 
@@ -32,7 +34,7 @@ class Examples:
 
     Attributes
     ----------
-    X : Source
+    X : Source or table
         In memory where it is small enough.
     Y : NumPy array
         (m,), or (m, n_y).
@@ -44,15 +46,20 @@ class Examples:
         What was decided in reading, to be told.
     """
 
-    X: Source
+    X: Source | Table
     Y: npt.NDArray[Any]
     where: str
     feature_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether X costs no reading."""
+        return isinstance(self.X, ColumnTable) or bool(getattr(self.X, "in_memory", False))
 
-def open_table(data: str) -> Columns | None:
+
+def open_table(data: str, args: Namespace | None = None) -> Columns | None:
     """DATA as a table, or None when it is a file of arrays; an error when it is neither."""
     file, inner = split_path(data)
     suffix = file.suffix.lower()
@@ -68,7 +75,7 @@ def open_table(data: str) -> Columns | None:
         return None
     if inner:
         raise ValueError(f"DATA={data!r}: choose the columns of a table with --features")
-    table = csv_columns(file) if suffix == ".csv" else parquet_columns(file)
+    table = csv_columns(file, args) if suffix == ".csv" else parquet_columns(file)
     if table.m == 0:
         raise ValueError(f"{table.where} has no lines below its header")
     return table
@@ -76,7 +83,7 @@ def open_table(data: str) -> Columns | None:
 
 def read_examples(args: Namespace) -> Examples:
     """Features and targets, as the options of `train` choose them."""
-    table = open_table(args.data)
+    table = open_table(args.data, args)
     _check_options(args, table is not None)
     if table is not None:
         return _from_table(table, args)
@@ -122,13 +129,11 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
                 f"{listing(table.names, limit=40)}"
             )
     names, notes = _feature_names(table, targets, args)
-    X = held(table.numbers(names))
-    if X.in_memory:
-        refuse_missing(X.block(0, X.m), names, table.where)
+    X = held_table(table.table.select(names))
     if targets:
         Y = _target_columns(table, targets)
     else:
-        Y = _checked_target(args.target_file, table.m, "--target-file", examples="rows", n_x=X.n)
+        Y = _checked_target(args.target_file, table.m, "--target-file", examples="rows")
     return Examples(X, Y, table.where, tuple(names), tuple(targets), notes)
 
 
@@ -149,16 +154,6 @@ def _feature_names(
             names.remove("")
             notes = (f"column {table.names.index('')} has no name and is left out (an index?)",)
     names = [name for name in names if name not in excluded]
-    text = [name for name in names if name in table.text]
-    if text:
-        few = len(text) == 1
-        it = "it" if few else "them"
-        raise TypeError(
-            f"{'column' if few else 'columns'} {listing(text)} of {table.where} "
-            f"{'holds' if few else 'hold'} no numbers. Encode {it} first (for instance with "
-            f"pandas.get_dummies), leave {it} out (--exclude {_shell_list(text)}), or choose the "
-            "features with --features"
-        )
     if not names:
         raise ValueError(f"no column of {table.where} is left to learn from")
     return names, notes
@@ -169,17 +164,16 @@ def _shell_list(names: Sequence[str]) -> str:
 
 
 def _target_columns(table: Columns, targets: Sequence[str]) -> npt.NDArray[Any]:
-    if len(targets) == 1:
-        return _checked_target(table.values(targets[0]), table.m, f"--target={targets[0]!r}")
-    text = [name for name in targets if name in table.text]
+    values = [table.values(name, f"--target={name!r}") for name in targets]
+    if len(values) == 1:
+        return _checked_target(values[0], table.m, f"--target={targets[0]!r}")
+    text = [name for name, each in zip(targets, values, strict=True) if each.dtype.kind == "U"]
     if text:
         raise TypeError(
             f"--target: {listing(text)} of {table.where} hold no numbers; several targets at once "
             "are numbers, or labels that are 0 or 1"
         )
-    return _checked_target(
-        np.stack([table.values(name) for name in targets], axis=1), table.m, "--target"
-    )
+    return _checked_target(np.stack(values, axis=1), table.m, "--target")
 
 
 def _checked_target(Y: Any, m: int, argument: str, **where: Any) -> npt.NDArray[Any]:
@@ -202,6 +196,14 @@ def held(source: Source) -> Source:
     if source.in_memory or source_bytes(source) > limit:
         return source
     return ArraySource(source.block(0, source.m), rows=False)
+
+
+def held_table(table: Table) -> Table:
+    """The table, read into memory where its numbers take up to a quarter of what is free."""
+    if isinstance(table, ColumnTable):
+        return table
+    size = table.m * len(table.names) * np.dtype(np.float64).itemsize
+    return table.read() if size <= max(_ALWAYS_HELD, (memory_available() or 0) // 4) else table
 
 
 def refuse_missing(
