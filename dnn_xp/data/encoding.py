@@ -9,7 +9,7 @@ a column of W[1].
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
@@ -274,9 +274,14 @@ def refuse_missing(table: ColumnTable, argument: str, first: int = 0) -> None:
     if not bad:
         return
     place = first + min(int(np.argmax(table.columns[name].missing)) for name in bad)
+    raise missing_numbers(bad, place, argument)
+
+
+def missing_numbers(bad: Mapping[str, int], place: int, argument: str) -> ArgumentValueError:
+    """The error for columns in which so many numbers are missing, the first in row `place`."""
     told = [f"{name!r} ({count})" for name, count in bad.items()]
     more = f" and {len(told) - 8} more" if len(told) > 8 else ""
-    raise ArgumentValueError(
+    return ArgumentValueError(
         argument,
         f"missing values in {', '.join(told[:8])}{more}, the first in row {place} (counted from 0)",
         "a table without missing numbers",

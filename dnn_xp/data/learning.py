@@ -14,7 +14,7 @@ from dnn_xp.data.encoding import (
     CategoryCode,
     NumberCode,
     TableEncoder,
-    refuse_missing,
+    missing_numbers,
     refuse_problems,
 )
 from dnn_xp.data.readers.text_values import decimal_evidence, resolved
@@ -40,12 +40,16 @@ class _Facts:
         self.total = 0.0
         self.counts: Counter[str] = Counter()
         self.first: Column | None = None
-        self.blocks = 0
+        self.blocks = self.lines = 0
+        self.first_gap = -1
 
     def add(self, column: Column) -> None:
         gaps = int(column.missing.sum())
         self.first, self.blocks = self.first or column, self.blocks + 1
         self.missing += gaps
+        if gaps and self.first_gap < 0:
+            self.first_gap = self.lines + int(np.argmax(column.missing))
+        self.lines += len(column.values)
         self.present += len(column.values) - gaps
         if len(column.values) == gaps:
             # Nothing but missing values says nothing of the kind.
@@ -183,15 +187,12 @@ def learn_encoding(
     array([40.,  0.,  1.], dtype=float32)
     """
     facts: dict[str, _Facts] = {}
-    named, first = True, 0
+    named = True
     for block in blocks:
         refuse_problems(block, argument)
-        if missing == "error":
-            numbers = [name for name, each in block.columns.items() if each.kind != "text"]
-            refuse_missing(block.select(numbers), argument, first)
         for name, column in block.columns.items():
             facts.setdefault(name, _Facts(name)).add(column)
-        named, first = block.named, first + block.m
+        named = block.named
     made = [(each, *each.code(argument)) for each in facts.values()]
     kept = [(each, code) for each, code, _ in made if code is not None]
     notes = tuple(note for _, _, note in made if note)
@@ -202,22 +203,13 @@ def learn_encoding(
             "a table with columns to learn from",
         )
     if missing == "error":
-        _refuse_missing_in_text(kept, argument)
+        gaps = [each for each, code in kept if isinstance(code, NumberCode) and each.missing]
+        if gaps:
+            place = min(each.first_gap for each in gaps)
+            raise missing_numbers({each.name: each.missing for each in gaps}, place, argument)
     double = any(each.double for each, _ in kept)
     wide = any(each.wide for each, _ in kept)
     encoder = TableEncoder(
         tuple(code for _, code in kept), missing, "float64" if double else "float32", named, wide
     )
     return encoder, notes
-
-
-def _refuse_missing_in_text(
-    kept: Iterable[tuple[_Facts, NumberCode | CategoryCode]], argument: str
-) -> None:
-    """Numbers held as text may be missing, too."""
-    for _, code in kept:
-        if isinstance(code, NumberCode) and code.missing:
-            gaps = np.full(code.missing, np.nan)
-            refuse_missing(
-                ColumnTable({code.name: Column(code.kind, gaps)}, code.missing), argument
-            )

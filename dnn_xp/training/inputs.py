@@ -25,6 +25,7 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import examples_of_a_block
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
+from dnn_xp.data.targets.notes import say_what_may_be_meant
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
@@ -129,6 +130,8 @@ def prepare(
     }
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
+    if model is None and asked.cost is None and asked.output_activation is None:
+        say_what_may_be_meant(targets)
     weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
     flat = targets.n_y == 1 and _is_flat(Y)
     prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat, given=given)

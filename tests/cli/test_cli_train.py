@@ -86,7 +86,7 @@ def test_every_option_arrives(
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
-        "--no-standardize --device cpu --no-fallback --dtype float32 --precision float32 "
+        "--no-standardize --missing indicator --device cpu --no-fallback --dtype float32 --precision float32 "
         "--block-size 32 --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
@@ -108,6 +108,7 @@ def test_every_option_arrives(
         "validation": 0.2,
         "patience": 3,
         "report_every": 2,
+        "missing": "indicator",
         "standardize": False,
         "device": "cpu",
         "fallback": False,

@@ -20,6 +20,7 @@ from dnn_xp.data import Source, check_features
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import SUFFIXES
 from dnn_xp.data.readers.tables import table_matrix
+from dnn_xp.data.tables import Table
 from dnn_xp.model.model import Model, load
 
 # Values of a piece that is read and predicted at once.
@@ -48,7 +49,14 @@ def run(args: Namespace) -> int:
             raise ValueError(
                 f"--x-key is for files of arrays, and DATA={args.data!r} holds a table"
             )
-        m, blocks = table.m, _lines(table, args, model)
+        names = _columns(table, args, model)
+        if model.encoder is None or model.encoder.plain:
+            text = table.text(names)
+            if text:
+                raise TypeError(
+                    f"{listing(text)} of {table.where} hold no numbers, as the model wants them"
+                )
+        m, blocks = table.m, _lines(table.table.select(names), names, model)
     pieces = (_predicted(model, each, proba=args.proba, threads=args.threads) for each in blocks)
     write(pieces, column_names(model, proba=args.proba), m, path)
     if path is not None:
@@ -68,13 +76,11 @@ def load_model(path: str, *, device: str = "auto", fallback: bool = True) -> Mod
     return load(file, device=device, fallback=fallback)
 
 
-def _lines(table: Columns, args: Namespace, model: Model) -> Iterator[Any]:
-    """The lines of a table, a few at a time, as the model takes them."""
-    names = _columns(table, args, model)
+def _lines(table: Table, names: Sequence[str], model: Model) -> Iterator[Any]:
+    """The lines of a table of chosen columns, a few at a time, as the model takes them."""
     encoder = model.encoder
-    chosen = table.table.select(names)
     first = 0
-    for part in [chosen] if isinstance(chosen, ColumnTable) else chosen.blocks():
+    for part in [table] if isinstance(table, ColumnTable) else table.blocks():
         step = max(1, _VALUES_OF_A_PIECE // max(model.sizes))
         for start in range(0, part.m, step):
             lines = part.take(slice(start, start + step))
@@ -104,7 +110,10 @@ def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
     if args.features:
         chosen = choose("--features", args.features, table)
         if len(chosen) != n:
-            raise ValueError(f"--features chooses {len(chosen)} columns and the model takes {n}")
+            raise ValueError(
+                f"DATA={args.data!r} has {len(chosen)} features per example and the model was "
+                f"trained with {n}."
+            )
         return chosen
     missing = [name for name in trained_on if name not in table.names]
     if trained_on and not missing:

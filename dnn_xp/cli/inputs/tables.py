@@ -51,11 +51,18 @@ class Columns(NamedTuple):
         """Whether the names come from the table, and are not just "0", "1", ..."""
         return self.table.named
 
-    def values(self, name: str, option: str) -> npt.NDArray[Any]:
+    def values(self, name: str, option: str = "--target") -> npt.NDArray[Any]:
         """The values of a column that is to be learned."""
         table = self.table
         column = table.columns[name] if isinstance(table, ColumnTable) else table.column(name)
         return target_values(column, f"column {name!r} of {self.where}", option)
+
+    def text(self, names: Iterable[str]) -> list[str]:
+        """Those of the columns that hold no numbers."""
+        table = self.table
+        if isinstance(table, ColumnTable):
+            return [each for each in names if table.columns[each].kind not in ("number", "bool")]
+        return [each for each in names if not table.select([each]).numbers]
 
 
 def columns_of(

@@ -84,7 +84,7 @@ def read_csv_table(
     columns = _wide_numbers(raw) if len(raw) >= _WIDE and thousands is decimal is None else None
     if columns is None:
         columns = [_plain(values) for values in raw]
-    point = decimal or _file_decimal(columns, found.separator)
+    point = decimal or _file_decimal(columns, found.separator, thousands)
     notes = [f"separated by {SEPARATORS[found.separator]}"] if found.separator in ";\t|" else []
     lines = _LineNumbers(file, found)
     kept: dict[str, Column] = {}
@@ -97,14 +97,14 @@ def read_csv_table(
         if read is column and column.kind == "text":
             # A column may be written unlike the rest of the file.
             other = "." if point == "," else ","
-            if decimal_evidence(column.labels[:500]) == other:
+            if decimal_evidence(column.labels[:500], thousands) == other:
                 read, how = resolved(column, decimal=other, thousands=thousands, number=lines.of)
         if how not in ("", "plain numbers"):
             formats.setdefault(how, []).append(name)
         kept[name] = read
     for how, names in formats.items():
         notes.append(f"column{'s' if len(names) > 1 else ''} {listing(names, limit=5)}: {how}")
-    if not found.has_header:
+    if not found.has_header and any(each.kind != "number" for each in kept.values()):
         notes.append("the first line is an example: it holds no names")
     m = len(columns[0].values) if columns else 0
     return ColumnTable(kept, m, where, found.has_header, tuple(notes))
@@ -238,10 +238,12 @@ def _text(values: Any) -> Column:
     return text_column(coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False))
 
 
-def _file_decimal(columns: Sequence[Column], separator: str) -> str:
+def _file_decimal(columns: Sequence[Column], separator: str, thousands: str | None) -> str:
     """The decimal mark of the file: what most columns can only be read with."""
     votes = Counter(
-        decimal_evidence(column.labels[:500]) for column in columns if column.kind == "text"
+        decimal_evidence(column.labels[:500], thousands)
+        for column in columns
+        if column.kind == "text"
     )
     if votes[","] or votes["."]:
         return "," if votes[","] > votes["."] else "."

@@ -84,6 +84,13 @@ def _found(text: str, decimal: str) -> _Found | None:
     return _Found(-value if negative else value, mark, match["before"] or match["after"] or "")
 
 
+def _allowed(found: _Found | None, thousands: str | None) -> _Found | None:
+    """The number, unless its groups are separated by another mark than the only one allowed."""
+    if found is None or thousands is None or found.mark in ("", thousands):
+        return found
+    return None
+
+
 def read_numbers(
     labels: Sequence[str], decimal: str, *, thousands: str | None = None
 ) -> tuple[npt.NDArray[np.float64], NumberFormat | None]:
@@ -97,8 +104,8 @@ def read_numbers(
     values = np.full(len(labels), np.nan)
     marks, units, bare = set(), set(), 0
     for j, label in enumerate(labels):
-        found = _found(label, decimal)
-        if found is None or (thousands is not None and found.mark not in ("", thousands)):
+        found = _allowed(_found(label, decimal), thousands)
+        if found is None:
             continue
         values[j] = found.value
         marks.add(found.mark)
@@ -112,7 +119,7 @@ def read_numbers(
     return values, NumberFormat(decimal, mark, unit == "%", "" if unit == "%" else unit)
 
 
-def decimal_evidence(labels: Iterable[str]) -> str:
+def decimal_evidence(labels: Iterable[str], thousands: str | None = None) -> str:
     """Give "." or "," where the texts are numbers with that decimal mark only; "both" or "none" otherwise.
 
     >>> decimal_evidence(["1.5"]), decimal_evidence(["1.234,5"]), decimal_evidence(["1,234"])
@@ -120,7 +127,7 @@ def decimal_evidence(labels: Iterable[str]) -> str:
     """
     point = comma = same = True
     for label in labels:
-        with_point, with_comma = _found(label, "."), _found(label, ",")
+        with_point, with_comma = (_allowed(_found(label, mark), thousands) for mark in ".,")
         point, comma = point and with_point is not None, comma and with_comma is not None
         if with_point is not None and with_comma is not None:
             same = same and with_point.value == with_comma.value

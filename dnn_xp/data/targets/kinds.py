@@ -11,7 +11,6 @@ import numpy.typing as npt
 from dnn_xp.common.messages import unknown_name
 from dnn_xp.data.finite import check_finite
 from dnn_xp.data.sources.base import Source
-from dnn_xp.data.targets.notes import say_what_may_be_meant
 from dnn_xp.data.targets.rules import binary, check_probabilities, multiclass, values
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.data.targets.survey import Survey, survey_targets
@@ -131,8 +130,6 @@ def encode_targets(
     if kind == "multilabel":
         check_probabilities(survey, argument)
         counts = survey.totals.astype(np.int64) if survey.zero_one else None
-    if wanted is None and known is None:
-        say_what_may_be_meant(survey, source, argument)
     activation, suggested = _SUGGESTED[kind]
     if cost is not None:
         activation, suggested = COSTS[cost].activation, cost
