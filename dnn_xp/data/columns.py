@@ -48,7 +48,7 @@ class Column(NamedTuple):
         if self.kind == "text":
             return np.asarray(self.values < 0)
         if self.values.dtype.kind == "f":
-            return np.isnan(self.values)
+            return np.asarray(np.isnan(self.values))
         return np.zeros(len(self.values), dtype=bool)
 
     def take(self, lines: Any) -> Column:
@@ -59,7 +59,8 @@ class Column(NamedTuple):
         """The values as a user knows them: text as NumPy strings, "" where missing."""
         if self.kind != "text":
             return self.values
-        return np.asarray((*self.labels, ""), dtype=str)[self.values]
+        labels: npt.NDArray[Any] = np.asarray((*self.labels, ""), dtype=str)
+        return np.asarray(labels[self.values])
 
 
 class ColumnTable(NamedTuple):

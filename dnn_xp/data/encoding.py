@@ -137,7 +137,8 @@ class CategoryCode:
         places = {label: j for j, label in enumerate(self.categories)}
         other = len(self.categories) if self.rare else -1
         missing = len(self.categories) + bool(self.rare) if self.missing else -1
-        return np.asarray([*(places.get(each, other) for each in labels), missing])[codes]
+        features = np.asarray([*(places.get(each, other) for each in labels), missing])
+        return np.asarray(features[codes])
 
     def fill(self, values: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
         """Write values of `read` into out (m, number of features), which is 0."""

@@ -139,7 +139,7 @@ def prepare(
         return prepared
     if isinstance(validation, float):
         return _split(prepared, validation, rng)
-    others_given = validation_given(*validation, given, examples=asked.examples)
+    others_given = validation_given(validation[0], validation[1], given, examples=asked.examples)
     held_out = others_given.X
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.

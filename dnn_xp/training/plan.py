@@ -68,8 +68,8 @@ def outline(arguments: PlanArguments) -> Prepared:
     held_out: Source | None = None
     copied, m = 0, X.m
     if arguments.validation_pair is not None:
-        pair = (arguments.validation_pair[0], None)
-        held_out = validation_given(*pair, given, examples=asked.examples).X
+        X_validation = arguments.validation_pair[0]
+        held_out = validation_given(X_validation, None, given, examples=asked.examples).X
     elif asked.validation is not None:
         last = m - examples_held_out(asked.validation, m)
         if X.in_memory:

@@ -288,7 +288,7 @@ def test_examples_may_be_left_out_for_tables_alone():
 
 def test_a_target_that_is_no_column():
     with pytest.raises(
-        ArgumentValueError, match="one of the columns of the data frame.*[Dd]id you mean 'size'"
+        ArgumentValueError, match=r"one of the columns of the data frame.*[Dd]id you mean 'size'"
     ):
         dnn_xp.train(FRAME, "siez", **SMALL)
 
