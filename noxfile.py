@@ -15,6 +15,12 @@ nox.options.reuse_venv = "yes"
 # .ci/run keeps the environments out of the checkout.
 nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 
+# Processes that share the tests; `nox -s tests -- -n 0` takes one. More than a few are not worth
+# importing JAX for.
+AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
+# What the tests must not skip.
+REQUIRED = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -27,8 +33,7 @@ def group(name: str) -> list[str]:
 def tests(session: nox.Session) -> None:
     """Run all tests but those of PyTorch."""
     session.install(".", *group("test"))
-    env = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
-    session.run("pytest", *session.posargs, env=env)
+    session.run("pytest", *AT_ONCE, *session.posargs, env=REQUIRED)
 
 
 @nox.session
@@ -48,11 +53,19 @@ def tests_cupy(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_kernels(session: nox.Session) -> None:
+    """Run the tests of equal bits under each of OpenBLAS's kernels that this CPU can execute."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/each_kernel.py", *AT_ONCE, *session.posargs, env=REQUIRED)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("shellcheck", ".ci/run")
 
 
 @nox.session
@@ -60,6 +73,11 @@ def types(session: nox.Session) -> None:
     """Check the types, strictly."""
     session.install(".", *group("types"))
     session.run("mypy")
+    # A user's calls meet the wheel, not the checkout: that it ships py.typed is part of the check.
+    calls = Path.cwd() / "tests" / "typing" / "user_calls.py"
+    with session.chdir(session.create_tmp()):
+        session.run("mypy", "--strict", "--config-file=", str(calls))
+        session.run("python", str(calls), ".")
 
 
 @nox.session

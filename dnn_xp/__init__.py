@@ -2,11 +2,12 @@
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.warnings import DataWarning
+from dnn_xp.course import backward, forward
 from dnn_xp.execution.devices import devices
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.objective import BlockSizeWarning
 from dnn_xp.execution.scoring import Evaluation
-from dnn_xp.formulas.network import Network, backward, forward
+from dnn_xp.formulas.network import Network
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
 from dnn_xp.training.gradient_check import GradientCheck, gradient_check

@@ -1,8 +1,8 @@
 """The course's two-layer network, step by step, on the planar flower.
 
 LINEAR -> TANH -> LINEAR -> SIGMOID with four hidden units, trained by gradient descent. Each step
-is one public formula of the library, so the loop below reads like the course's page. At the end
-`dnn_xp.train`, given the same start, arrives at the same parameters.
+calls one public formula of the library, in the order of the course. At the end `dnn_xp.train`,
+given the same start, arrives at the same parameters.
 
     python examples/two_layer_course.py
 """
@@ -65,8 +65,8 @@ def main() -> None:
         W1, b1 = W1 - LEARNING_RATE * dW1, b1 - LEARNING_RATE * db1
         W2, b2 = W2 - LEARNING_RATE * dW2, b2 - LEARNING_RATE * db2
 
-    A1, _ = linear_activation_forward(X, W1, b1, tanh, xp=np)
-    A2, _ = linear_activation_forward(A1, W2, b2, sigmoid, xp=np)
+    # 6. Predict: class 1 where A[2] > 0.5
+    A2, _ = dnn_xp.forward(X, [(W1, b1), (W2, b2)], ["tanh", "sigmoid"])
     by_hand = float(np.mean((A2 > 0.5) == Y))
 
     # The same, in one call

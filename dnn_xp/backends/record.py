@@ -10,7 +10,7 @@ import numpy as np
 
 from dnn_xp.backends.cuda.graphs import Replay, Step
 from dnn_xp.backends.staging import Staging
-from dnn_xp.formulas.layers import AS_WRITTEN, Layers
+from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array, Namespace
 
@@ -24,7 +24,12 @@ def unchanged(function: Function) -> Function:
 
 def as_written(network: Network) -> tuple[Network, Layers]:
     """Lowering of a library that has no way of its own to run a layer."""
-    return network, AS_WRITTEN
+    return network, REFERENCE_LAYERS
+
+
+def as_given(block: Array, *, columns: bool) -> Array:
+    """Layout of a library whose results do not depend on it, or that says nothing of it."""
+    return block
 
 
 def nothing() -> None:
@@ -47,6 +52,9 @@ class Backend(NamedTuple):
     lower : callable
         The same network with formulas that the library has fused, and the library's ways to run the
         steps of a layer; formulas as written where there are none.
+    canonical : callable
+        A block of examples (n, k) in the layout that bits are promised for; with ``columns=True``
+        the layout is the same whether examples lie as rows or as columns.
     compile : callable
         Turns the function of one block into a faster one of the same value (jit); the identity
         where there is none.
@@ -85,6 +93,7 @@ class Backend(NamedTuple):
     from_host: Callable[[np.ndarray], Array]
     to_host: Callable[[Array], np.ndarray]
     lower: Callable[[Network], tuple[Network, Layers]] = as_written
+    canonical: Callable[..., Array] = as_given
     compile: Callable[[Function], Function] = unchanged
     replay: Callable[[Step], Replay] | None = None
     asynchronous: bool = False

@@ -8,36 +8,21 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from zipfile import BadZipFile
 
 from dnn_xp.common.messages import listing
+from dnn_xp.training.specification import Specification
 
 # Arguments of train, predict and load that are options of the commands under the same name.
 SHARED_OPTIONS = (
-    "activation",
-    "batch_size",
-    "block_size",
-    "clip_norm",
-    "cost",
-    "device",
-    "dtype",
-    "epochs",
     "examples",
-    "hidden",
-    "initialization",
-    "iterations",
-    "keep_prob",
-    "l1",
-    "l2",
-    "learning_rate",
-    "optimizer",
-    "patience",
-    "precision",
-    "report_every",
-    "seed",
-    "threads",
-    "validation",
+    *(
+        each.name
+        for each in fields(Specification)
+        if each.metadata["option"].flag and not isinstance(each.default, bool)
+    ),
 )
 
 _WHOLE_PHRASES = (

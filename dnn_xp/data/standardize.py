@@ -53,7 +53,11 @@ def block_moments(block: Array) -> Moments:
         return Moments(0, np.zeros((n, 1)), np.zeros((n, 1)))
     values = block if _has_float64(block) else to_host(block)
     xp = namespace(values)
-    wide = xp.astype(values, xp.float64)
+    if isinstance(values, np.ndarray):
+        # In one layout: sums over a view of a wider array, or over rows, have other last bits.
+        wide: Array = values.astype(np.float64, order="C")
+    else:
+        wide = xp.astype(values, xp.float64)
     mean = xp.mean(wide, axis=1, keepdims=True)
     deviation = wide - mean
     drift = xp.sum(deviation, axis=1, keepdims=True)

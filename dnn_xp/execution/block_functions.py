@@ -9,14 +9,15 @@ block, are in the working dtype.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from dnn_xp.backends.record import as_given
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
-from dnn_xp.formulas.layers import AS_WRITTEN, Layers
-from dnn_xp.formulas.metrics import binary_hits, class_hits, squares_about
+from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
+from dnn_xp.formulas.metrics import binary_correct, class_correct, squares_about
 from dnn_xp.formulas.network import (
     Network,
     Parameters,
@@ -47,6 +48,10 @@ class BlockFunctions:
         away: of a time in seconds since 1970 float32 keeps no more than two minutes.
     layers : Layers
         How the steps of a layer are run.
+    canonical : callable
+        The layout of a block, see :class:`dnn_xp.backends.record.Backend`.
+    columns : bool
+        Whether blocks of rows are transposed, so that they give the bits of columns.
     """
 
     def __init__(
@@ -57,10 +62,14 @@ class BlockFunctions:
         narrow: Any = None,
         moments: tuple[Array, Array] | None = None,
         wide_moments: tuple[Array, Array] | None = None,
-        layers: Layers = AS_WRITTEN,
+        layers: Layers = REFERENCE_LAYERS,
+        canonical: Callable[..., Array] = as_given,
+        columns: bool = False,
     ) -> None:
         self._network = network
         self._layers = layers
+        self._canonical = canonical
+        self._columns = columns
         self._xp = xp
         self._dtype = dtype
         self._narrow = narrow
@@ -71,9 +80,12 @@ class BlockFunctions:
     def _working(self, array: Array) -> Array:
         return self._xp.astype(array, self._dtype, copy=False)
 
+    def _targets(self, Y: Array) -> Array:
+        return self._canonical(self._working(Y), columns=True)
+
     def _of_layers(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X in the dtype that layers are computed in."""
-        X = self._inputs(X)
+        X = self._canonical(self._inputs(X), columns=self._columns)
         if self._narrow is None:
             return parameters, X
         narrow, xp = self._narrow, self._xp
@@ -101,7 +113,7 @@ class BlockFunctions:
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array]:
         """Contribution to m J."""
-        return (self._cost(self.output(parameters, X), self._working(Y), weights),)
+        return (self._cost(self.output(parameters, X), self._targets(Y), weights),)
 
     def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
         return output_cost_sum(Z, Y, self._network, weights=weights, xp=self._xp)
@@ -116,7 +128,7 @@ class BlockFunctions:
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
         """Contributions to m dW[1], m db[1], ..., m db[L]."""
-        return self._gradients(parameters, X, self._working(Y), weights, numbers, seeds)[0]
+        return self._gradients(parameters, X, self._targets(Y), weights, numbers, seeds)[0]
 
     def cost_and_gradients(
         self,
@@ -128,7 +140,7 @@ class BlockFunctions:
         seeds: Sequence[int],
     ) -> tuple[Array, ...]:
         """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
-        Y = self._working(Y)
+        Y = self._targets(Y)
         layers, Z = self._gradients(parameters, X, Y, weights, numbers, seeds)
         return self._cost(Z, Y, weights), *layers
 
@@ -167,27 +179,27 @@ class BlockFunctions:
             )
         ]
 
-    def hits(
+    def correct(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
         """Contributions to m J and to the number of examples whose outputs are all on Y's side of 1/2."""
-        Z, Y = self.output(parameters, X), self._working(Y)
-        hits = weighted_sum(binary_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), hits
+        Z, Y = self.output(parameters, X), self._targets(Y)
+        correct = weighted_sum(binary_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), correct
 
-    def class_hits(
+    def class_correct(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array, ...]:
         """Contributions to m J and to the number of examples whose largest output is that of Y."""
-        Z, Y = self.output(parameters, X), self._working(Y)
-        hits = weighted_sum(class_hits(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), hits
+        Z, Y = self.output(parameters, X), self._targets(Y)
+        correct = weighted_sum(class_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
+        return self._cost(Z, Y, weights), correct
 
     def mean_of_targets(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array]:
         """Contribution to m times the mean of Y (n_L, 1)."""
-        return (self._sum(self._working(Y), weights),)
+        return (self._sum(self._targets(Y), weights),)
 
     def squares(
         self,
@@ -198,7 +210,7 @@ class BlockFunctions:
         center: Array,
     ) -> tuple[Array, ...]:
         """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center."""
-        Z, Y = self.output(parameters, X), self._working(Y)
+        Z, Y = self.output(parameters, X), self._targets(Y)
         A = self._network.activations[-1].forward(Z, xp=self._xp)
         residual = self._sum(squares_about(A, Y, xp=self._xp), weights)
         spread = self._sum(squares_about(Y, center, xp=self._xp), weights)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ from dnn_xp.data import Source
 from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.placement import block_ahead
-from dnn_xp.formulas.network import Network, flatten, unflatten
+from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
 
@@ -113,6 +112,8 @@ class Objective:
         Mean and scale.
     penalties : Penalties
         Of the cost; added once, whatever the blocks.
+    columns : bool
+        Whether blocks of rows are transposed, so that they give the bits of columns.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Objective:
         precision: str = "",
         standardization: tuple[np.ndarray, np.ndarray] | None = None,
         penalties: Penalties | None = None,
+        columns: bool = False,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -141,7 +143,7 @@ class Objective:
         moments = _placed(standardization, backend, dtype)
         if standardization and wide and not _held_by_float32(*standardization):
             moments = wide
-        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype))
+        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
@@ -151,13 +153,15 @@ class Objective:
             moments,
             wide,
             layers,
+            backend.canonical,
+            columns,
         )
         self._output = backend.compile(of_block.output)
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)
         self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
-        self._hits = backend.compile(of_block.hits)
-        self._class_hits = backend.compile(of_block.class_hits)
+        self._correct = backend.compile(of_block.correct)
+        self._class_correct = backend.compile(of_block.class_correct)
         self._mean_of_targets = backend.compile(of_block.mean_of_targets)
         self._squares = backend.compile(of_block.squares)
 
@@ -189,9 +193,11 @@ class Objective:
         layers = self._fold_numbered(self._gradients, theta, examples, seeds)
         return self._penalised_gradient(layers, theta, examples.m)
 
-    def hits(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
+    def correct(self, theta: Array, examples: Blocks, *, one_of_many: bool) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
-        J, share = self._means(self._class_hits if one_of_many else self._hits, theta, examples)
+        J, share = self._means(
+            self._class_correct if one_of_many else self._correct, theta, examples
+        )
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
@@ -325,13 +331,3 @@ def _held_by_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
     limits = np.finfo(np.float32)
     largest = max(np.abs(mean).max(), scale.max())
     return bool(largest <= limits.max and scale.min() >= limits.tiny)
-
-
-def weight_mask(sizes: Sequence[int], dtype: str) -> np.ndarray:
-    """1 at the entries of W and 0 at those of b, flat as theta."""
-    parts = [
-        np.full(count, value, dtype=dtype)
-        for n_prev, n in pairwise(sizes)
-        for count, value in ((n * n_prev, 1.0), (n, 0.0))
-    ]
-    return np.concatenate(parts)

@@ -53,8 +53,8 @@ def score(objective: Objective, theta: Array, examples: Examples, kind: str) -> 
     """Evaluate at theta; `kind` is that of the targets ("regression" scores R2, the others accuracy)."""
     to_host = objective.backend.to_host
     if kind != "regression":
-        J, hits = objective.hits(theta, examples, one_of_many=kind == "multiclass")
-        return Evaluation(float(J), "accuracy", float(hits), examples.m)
+        J, correct = objective.correct(theta, examples, one_of_many=kind == "multiclass")
+        return Evaluation(float(J), "accuracy", float(correct), examples.m)
     J, *sums = objective.squares(theta, examples)
     eps = float(np.finfo(to_host(sums[0]).dtype).eps)
     center, residual, total = (to_host(array).astype(np.float64)[:, 0] for array in sums)

@@ -1,7 +1,8 @@
 """The formulas of deep fully connected networks: each forward beside its derivative.
 
-Pure functions of arrays, written once for every array-API namespace `xp`. They read top to bottom
-as the pages of the course: activations, layers, costs, penalties, updates.
+Pure functions of arrays, written once for every array-API namespace `xp`: activations, layers,
+costs, the L-layer network, penalties, dropout, updates, schedules, initialization. May import
+`common` and the standard library; `initialization` also NumPy.
 """
 
 from dnn_xp.formulas.activations import (
@@ -45,6 +46,14 @@ from dnn_xp.formulas.costs import (
     squared_error_derivative,
     weighted_sum,
 )
+from dnn_xp.formulas.costs_from_outputs import (
+    binary_cross_entropy_from_output,
+    binary_cross_entropy_output_derivative,
+    poisson_from_output,
+    poisson_output_derivative,
+    softmax_cross_entropy_from_output,
+    softmax_cross_entropy_output_derivative,
+)
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
 from dnn_xp.formulas.initialization import INITIALIZATIONS, initialize
 from dnn_xp.formulas.layers import (
@@ -53,6 +62,7 @@ from dnn_xp.formulas.layers import (
     linear_activation_backward,
     linear_activation_forward,
     linear_backward,
+    linear_derivative,
     linear_forward,
     linear_gradient_sums,
     linear_gradients,
@@ -65,6 +75,7 @@ from dnn_xp.formulas.lbfgs import (
     two_loop_recursion,
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
+from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -77,6 +88,7 @@ from dnn_xp.formulas.optimizers import (
     nesterov,
     rmsprop,
 )
+from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
@@ -112,6 +124,8 @@ __all__ = [
     "adamw",
     "binary_cross_entropy",
     "binary_cross_entropy_derivative",
+    "binary_cross_entropy_from_output",
+    "binary_cross_entropy_output_derivative",
     "clip_by_global_norm",
     "constant",
     "cosine_decay",
@@ -124,6 +138,7 @@ __all__ = [
     "exp",
     "exp_backward",
     "exponential_decay",
+    "flatten",
     "gelu",
     "gelu_backward",
     "gradient_descent",
@@ -144,13 +159,17 @@ __all__ = [
     "linear_activation_backward",
     "linear_activation_forward",
     "linear_backward",
+    "linear_derivative",
     "linear_forward",
     "linear_gradient_sums",
     "linear_gradients",
+    "mini_batches",
     "momentum",
     "nesterov",
     "poisson",
     "poisson_derivative",
+    "poisson_from_output",
+    "poisson_output_derivative",
     "relu",
     "relu_backward",
     "rmsprop",
@@ -162,6 +181,8 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_derivative",
+    "softmax_cross_entropy_from_output",
+    "softmax_cross_entropy_output_derivative",
     "softplus",
     "softplus_backward",
     "squared_error",
@@ -171,6 +192,8 @@ __all__ = [
     "tanh",
     "tanh_backward",
     "two_loop_recursion",
+    "unflatten",
     "warm_up",
+    "weight_mask",
     "weighted_sum",
 ]

@@ -25,7 +25,7 @@ _GELU_CUBIC = 0.044715 * _GELU_SCALE
 
 
 class Activation(NamedTuple):
-    """An activation and what the rest of the library has to know of it.
+    """An activation and what the rest of the library must know about it.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Activation(NamedTuple):
     forward : ``forward(Z, *, xp) -> A``.
     backward : ``backward(dA, Z, *, xp) -> dZ``.
     elementwise : whether each entry of A depends on the same entry of Z alone.
-    initialization : rule that suits the weights in front of it: "he", "xavier" or "lecun".
+    initialization : rule for the weights of its layer: "he", "xavier" or "lecun".
     """
 
     name: str
@@ -125,7 +125,7 @@ def tanh_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def softmax(Z: Array, *, xp: Namespace) -> Array:
     """Softmax over the units of each example: ``A[k] = exp(Z[k]) / sum_j exp(Z[j])``.
 
-    The largest Z of each column is taken off first, so that exp cannot overflow.
+    The largest Z of each column is subtracted first, so that exp cannot overflow.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Costs: each loss beside its derivative, both from Z[L], the linear part of the output layer.
 
 Taking Z rather than A keeps the logarithm of a probability exact where the probability itself has
-been rounded to 0 or 1. Z and Y are real floating arrays of shape (n_y, m). A loss returns (n_y, m)
+been rounded to 0 or 1. Z and Y are real floating arrays of shape (n_L, m). A loss returns (n_L, m)
 or (1, m), and its sum over axis 0 is the loss of each example; a derivative returns dZ = d loss /
-dZ, (n_y, m). Neither is divided by m. No argument is changed and nothing is raised.
+dZ, (n_L, m). Neither is divided by m. No argument is changed and nothing is raised.
 
 To add one, write its two functions and one entry of `COSTS`.
 """
@@ -14,20 +14,30 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dnn_xp.formulas.activations import exp, sigmoid, softmax
+from dnn_xp.formulas.costs_from_outputs import (
+    binary_cross_entropy_from_output,
+    binary_cross_entropy_output_derivative,
+    poisson_from_output,
+    poisson_output_derivative,
+    softmax_cross_entropy_from_output,
+    softmax_cross_entropy_output_derivative,
+)
 from dnn_xp.formulas.types import Array, Namespace
 
 
 class Cost(NamedTuple):
-    """A cost and what the rest of the library has to know of it.
+    """A cost and what the rest of the library must know about it.
 
     Attributes
     ----------
     name : its key in `COSTS`.
-    activation : the output activation that belongs to it, already inside loss and derivative.
-    loss : ``loss(Z, Y, *, xp)``, of shape (n_y, m) or (1, m).
+    activation : the output activation that belongs to it; loss and derivative include it.
+    loss : ``loss(Z, Y, *, xp)``, of shape (n_L, m) or (1, m).
     derivative : ``derivative(Z, Y, *, xp) -> dZ``.
     any_activation : whether the loss compares Z itself with Y, so that it may be given A = g(Z) of
         any elementwise g in the place of Z.
+    output_loss : ``output_loss(A, Y, *, xp)``, the same loss from A = A[L]; None where Z is compared.
+    output_derivative : ``output_derivative(A, Y, *, xp) -> dA``; None where Z is compared.
     """
 
     name: str
@@ -35,13 +45,15 @@ class Cost(NamedTuple):
     loss: Callable[..., Array]
     derivative: Callable[..., Array]
     any_activation: bool
+    output_loss: Callable[..., Array] | None = None
+    output_derivative: Callable[..., Array] | None = None
 
 
 def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """Binary cross-entropy of A = sigmoid(Z): ``-Y log(A) - (1 - Y) log(1 - A)``, Y in [0, 1].
 
     Computed as ``(max(Z, 0) - Z Y) + log1p(exp(-|Z|))``, which is finite for every finite Z. In
-    this order a small loss is not rounded away beside a large Z.
+    this order the rounding of a large Z does not swallow a small loss.
 
     Examples
     --------
@@ -177,13 +189,13 @@ def poisson_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:
 
 
 def weighted_sum(losses: Array, weights: Array | None, *, m: float, xp: Namespace) -> Array:
-    """Share of these examples in the cost: ``sum(losses * weights) / m``.
+    """Contribution of these examples to the cost: ``sum(losses * weights) / m``.
 
     Parameters
     ----------
-    losses : (n_y, B) or (1, B) array, a loss's result on a block of B examples.
+    losses : (n_L, B) or (1, B) array, a loss's result on a block of B examples.
     weights : (1, B) array of the same dtype whose mean over all m examples is 1, or None for ones.
-    m : examples in the whole batch, so that the shares of its blocks add up to the cost.
+    m : examples in the whole batch, so that the contributions of its blocks add up to the cost.
 
     Returns
     -------
@@ -210,6 +222,8 @@ COSTS: dict[str, Cost] = {
             binary_cross_entropy,
             binary_cross_entropy_derivative,
             False,
+            binary_cross_entropy_from_output,
+            binary_cross_entropy_output_derivative,
         ),
         Cost(
             "softmax_cross_entropy",
@@ -217,9 +231,19 @@ COSTS: dict[str, Cost] = {
             softmax_cross_entropy,
             softmax_cross_entropy_derivative,
             False,
+            softmax_cross_entropy_from_output,
+            softmax_cross_entropy_output_derivative,
         ),
         Cost("squared_error", "identity", squared_error, squared_error_derivative, True),
         Cost("huber", "identity", huber, huber_derivative, True),
-        Cost("poisson", "exp", poisson, poisson_derivative, False),
+        Cost(
+            "poisson",
+            "exp",
+            poisson,
+            poisson_derivative,
+            False,
+            poisson_from_output,
+            poisson_output_derivative,
+        ),
     )
 }

@@ -1,8 +1,11 @@
-"""Inverted dropout with masks that every library draws alike.
+"""Inverted dropout with masks that are the same on every library.
 
-A unit's fate is a hash of (seed, unit, example), not the next number of a generator. So a block of
-examples gets the mask that it would have within the whole batch, in any order and on any library.
-Source of dropout: Srivastava et al. 2014.
+    forward    A[l] = A[l] * D[l] / keep_prob          D[l] = 1 with probability keep_prob, else 0
+    backward   dA[l] = dA[l] * D[l] / keep_prob
+
+Whether a unit is kept is a hash of (seed, unit, example), not the next number of a generator. So a
+block of examples gets the mask that it has within the whole batch, in any order and on any library.
+Source: Srivastava et al. 2014.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ def dropout_mask(seed: int, n: int, examples: Array, *, keep_prob: float, xp: Na
     ----------
     seed : Python int, or 0-d int32 array, from -2^31 to 2^31 - 1; one per layer and update.
     n : units of the layer.
-    examples : (1, B) int32 array, the number of each example within the whole batch.
+    examples : (1, B) int32 array, the position of each example within the whole batch.
     keep_prob : probability with which a unit is kept, 0 < keep_prob <= 1, in steps of 2^-32.
 
     Notes
@@ -47,7 +50,7 @@ def dropout_mask(seed: int, n: int, examples: Array, *, keep_prob: float, xp: Na
 
 
 def dropout_forward(A: Array, D: Array, *, keep_prob: float, xp: Namespace) -> Array:
-    """Drop and scale up: ``A D / keep_prob``, which leaves the mean of A as it was.
+    """Drop and scale up: ``A D / keep_prob``, whose expected value is A.
 
     Examples
     --------

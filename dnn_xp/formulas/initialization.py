@@ -1,8 +1,7 @@
-"""Initial parameters, drawn on the host in float64 from one NumPy Generator.
+"""Initial parameters, drawn on the host in float64 from one NumPy generator.
 
-A library, device or dtype that is chosen later gets these very numbers, so the same seed means the
-same start everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the rules
-are:
+Every library, device and dtype gets the same values, so the same seed means the same start
+everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the rules are:
 
     he              normal, variance 2 / n_in                   He et al. 2015
     he_uniform      uniform, variance 2 / n_in
@@ -10,10 +9,10 @@ are:
     xavier_uniform  uniform, variance 2 / (n_in + n_out)
     lecun           normal, variance 1 / n_in                   LeCun et al. 1998
     normal          normal, standard deviation `scale`
-    zeros           zeros (for one layer alone, since units that start equal stay equal)
+    zeros           zeros (for networks without hidden layers: units that start equal stay equal)
 
-glorot and glorot_uniform are other names of xavier and xavier_uniform. "auto" takes for each layer
-the rule that its `Activation` names, with the reasons beside `ACTIVATIONS`.
+glorot and glorot_uniform are other names for xavier and xavier_uniform. "auto" takes for each layer
+the rule that its `Activation` names; the reasons are beside `ACTIVATIONS`.
 
 To add a rule, write one entry of `INITIALIZATIONS`.
 """
@@ -23,24 +22,27 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dnn_xp.common.messages import describe, unknown_name
 from dnn_xp.formulas.activations import ACTIVATIONS
 
-Rule = Callable[[np.random.Generator, int, int, float], NDArray[np.float64]]
+Random: TypeAlias = np.random.Generator | np.random.RandomState
+Rule: TypeAlias = Callable[[Random, int, int, float], NDArray[np.float64]]
 
 
 def _normal(variance: Callable[[int, int, float], float]) -> Rule:
-    def draw(rng: np.random.Generator, n_out: int, n_in: int, scale: float) -> NDArray[np.float64]:
+    def draw(rng: Random, n_out: int, n_in: int, scale: float) -> NDArray[np.float64]:
         return rng.standard_normal((n_out, n_in)) * math.sqrt(variance(n_out, n_in, scale))
 
     return draw
 
 
 def _uniform(variance: Callable[[int, int, float], float]) -> Rule:
-    def draw(rng: np.random.Generator, n_out: int, n_in: int, scale: float) -> NDArray[np.float64]:
+    def draw(rng: Random, n_out: int, n_in: int, scale: float) -> NDArray[np.float64]:
         limit = math.sqrt(3.0 * variance(n_out, n_in, scale))
         return rng.uniform(-limit, limit, (n_out, n_in))
 
@@ -73,17 +75,18 @@ def initialize(
     activations: Sequence[str],
     *,
     rule: str = "auto",
-    rng: np.random.Generator,
+    rng: Random,
     scale: float = 0.01,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Draw the parameters of a network, layer by layer.
+    """Draw the parameters of a network, layer by layer: W[l] by a rule, b[l] = 0.
 
     Parameters
     ----------
-    sizes : n_x, n_1, ..., n_L, the units of the input and of each layer.
-    activations : the name of each layer's activation, L of them.
+    sizes : n_0, n_1, ..., n_L, the features and the units of each layer.
+    activations : the name of each layer's activation, L of them; keys of `ACTIVATIONS`.
     rule : "auto" or a key of `INITIALIZATIONS`.
-    rng : the generator to draw from; its state goes on.
+    rng : numpy Generator or RandomState to draw from; its state advances. The course's
+        ``np.random.seed(3)`` followed by ``np.random.randn`` is ``np.random.RandomState(3)``.
     scale : standard deviation for the rule "normal", unused by the others.
 
     Returns
@@ -92,7 +95,8 @@ def initialize(
 
     Raises
     ------
-    ValueError : on an unknown rule, or unless there is one activation per layer.
+    TypeError : unless rng is a Generator or RandomState.
+    ValueError : on an unknown rule or activation, or unless there is one activation per layer.
 
     Examples
     --------
@@ -108,8 +112,15 @@ def initialize(
             f"activations must name one for each of the {len(sizes) - 1} layers of sizes "
             f"{list(sizes)}; got {len(activations)}: {list(activations)}"
         )
+    if not isinstance(rng, (np.random.Generator, np.random.RandomState)):
+        raise TypeError(
+            f"rng must be a numpy Generator or RandomState, got {describe(rng)}; "
+            "pass np.random.default_rng(seed)"
+        )
     layers = []
     for n_in, n_out, name in zip(sizes[:-1], sizes[1:], activations, strict=True):
+        if name not in ACTIVATIONS:
+            raise unknown_name("activation", name, ACTIVATIONS)
         draw = INITIALIZATIONS[ACTIVATIONS[name].initialization if rule == "auto" else rule]
         layers.append((draw(rng, n_out, n_in, scale), np.zeros((n_out, 1))))
     return layers

@@ -48,8 +48,8 @@ def linear_gradient_sums(dZ: Array, A_prev: Array, *, xp: Namespace) -> tuple[Ar
 def linear_gradients(dZ: Array, A_prev: Array, *, m: float, xp: Namespace) -> tuple[Array, Array]:
     """Gradients of the parameters: ``dW = dZ A_prev^T / m`` and ``db = sum(dZ) / m`` over examples.
 
-    This is `linear_backward` without dA_prev, all that the first layer needs. dW is (n, n_prev) and
-    db is (n, 1).
+    `linear_backward` without dA_prev, which the first layer does not need. dW is (n, n_prev) and db
+    is (n, 1).
 
     Examples
     --------
@@ -92,9 +92,9 @@ def linear_backward(
 
 
 def activated(P: Array, b: Array, activation: Activation, *, xp: Namespace) -> tuple[Array, Array]:
-    """All of a layer but its product P = W A_prev: ``Z = P + b``, ``A = g(Z)``; A and Z.
+    """A and Z of a layer from its product P = W A_prev: ``Z = P + b``, ``A = g(Z)``.
 
-    Elementwise where g is.
+    Elementwise if g is.
 
     Examples
     --------
@@ -164,10 +164,10 @@ def linear_activation_derivative(
 
 
 class Layers(NamedTuple):
-    """The steps that a network is made of, as a backend runs them.
+    """The four steps of a network's layers, as a backend runs them.
 
-    Each has the arguments and the value of the formula it stands for. The Z in a cache may be
-    whatever `linear_activation_derivative` of the same record takes for it.
+    Each takes the arguments of the formula of its name and returns the same value. In place of Z a
+    cache may hold anything that `linear_activation_derivative` of the same record accepts.
 
     Attributes
     ----------
@@ -181,4 +181,4 @@ class Layers(NamedTuple):
     linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
 
 
-AS_WRITTEN = Layers()
+REFERENCE_LAYERS = Layers()

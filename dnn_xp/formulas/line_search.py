@@ -6,7 +6,7 @@ With phi(alpha) = J(theta + alpha d), a step alpha > 0 is wanted such that
     |phi'(alpha)| <= c2 |phi'(0)|                  (curvature)
 
 Source: Nocedal and Wright, Numerical Optimization, 2nd edition 2006, algorithms 3.5 and 3.6, equation (3.59). Where the
-cubic is not to be trusted, the next step is chosen as in Moré and Thuente 1994, section 4, cases 1, 3 and 4.
+cubic is not to be trusted, the next step is chosen much as in Moré and Thuente 1994, section 4, cases 1 to 4.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CURVATURE = 0.9
 # Where no upper end is known yet, the next step is between these multiples of the last increase of the step.
 _LEAST_GROWTH, _MOST_GROWTH = 1.1, 4.0
 # Between two ends, the next step keeps this share of the interval from either of them.
-_MARGIN = 0.02
+_MARGIN = 0.001
 # The share of the interval that is kept where its upper end has no finite J.
 _RETREAT = 0.25
 
@@ -145,9 +145,14 @@ def _interpolated(low: Trial, high: Trial) -> float:
         return low.alpha + _RETREAT * width
     # As shares of the interval, counted from the end with the lower J.
     cubic = (cubic_minimum(low, high) - low.alpha) / width
-    rise = (high.J - low.J) / width - low.slope
-    quadratic = -0.5 * low.slope / rise if rise else math.nan
-    share = cubic if cubic <= quadratic else 0.5 * (cubic + quadratic)
+    if low.alpha > high.alpha and low.slope * high.slope < 0.0:
+        # The step went past a minimum and is the lowest so far.
+        secant = low.slope / (low.slope - high.slope)
+        share = max(cubic, secant)
+    else:
+        rise = (high.J - low.J) / width - low.slope
+        quadratic = -0.5 * low.slope / rise if rise else math.nan
+        share = cubic if cubic <= quadratic else 0.5 * (cubic + quadratic)
     if not math.isfinite(share):
         share = 0.5
     return low.alpha + width * min(max(share, _MARGIN), 1.0 - _MARGIN)

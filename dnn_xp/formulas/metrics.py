@@ -1,16 +1,16 @@
-"""What is counted or summed over examples to score a model; each is (1, m) or (n_L, m), to be summed over examples."""
+"""Scores of each example, (1, m) or (n_L, m); their sums over examples give accuracy and R2."""
 
 from __future__ import annotations
 
 from dnn_xp.formulas.types import Array, Namespace
 
 
-def binary_hits(Z: Array, Y: Array, *, xp: Namespace) -> Array:
+def binary_correct(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """1 where every output is on Y's side of 1/2 (Z > 0 means sigmoid(Z) > 1/2), else 0; (1, m)."""
     return xp.astype(xp.all((Z > 0) == (Y > 0.5), axis=0, keepdims=True), Z.dtype)
 
 
-def class_hits(Z: Array, Y: Array, *, xp: Namespace) -> Array:
+def class_correct(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """1 where the largest output is that of the largest entry of Y, else 0; (1, m)."""
     return xp.astype(
         xp.argmax(Z, axis=0, keepdims=True) == xp.argmax(Y, axis=0, keepdims=True), Z.dtype

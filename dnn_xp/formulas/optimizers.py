@@ -1,13 +1,13 @@
 """Updates: how a gradient changes the parameters, on all of them as one flat vector.
 
-An optimizer is a record of functions. ``init(theta, *, xp)`` gives its state, a tuple of arrays like
-theta (perhaps none). ``move(theta, gradient, state, *, learning_rate, step, xp)`` gives the new
-theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step = 1, 2,
-... are Python numbers, or 0-d arrays of theta's dtype, so the arrays keep their dtype. Where more
-than the two numbers themselves is wanted, as in `adam`, ``numbers(*, learning_rate, step)`` gives
-what ``move`` takes in their place, worked out in Python's double precision.
+An optimizer is a record of functions. ``init(theta, *, xp)`` returns its state, a tuple of arrays
+like theta (perhaps none). ``update_rule(theta, gradient, state, *, learning_rate, step, xp)`` returns
+the new theta and state. theta and gradient are (p,) real floating arrays; learning_rate and step =
+1, 2, ... are Python numbers, or 0-d arrays of theta's dtype, so the arrays keep their dtype. Where
+the rule needs other scalars than these two, as in `adam`, ``scalars(*, learning_rate, step)``
+computes them in Python's double precision and ``update_rule`` takes them by name instead.
 
-To add one, write its move, its factory and one entry of `OPTIMIZERS`.
+To add one, write its update rule, its factory and one entry of `OPTIMIZERS`.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Optimizer(NamedTuple):
     name : its key in `OPTIMIZERS`.
     hyperparameters : what its factory was given, by name.
     init : ``init(theta, *, xp) -> state``.
-    move : ``move(theta, gradient, state, *, xp, **numbers) -> (theta, state)``.
-    numbers : ``numbers(*, learning_rate, step)``, the numbers that ``move`` takes, by name.
+    update_rule : ``update_rule(theta, gradient, state, *, xp, **scalars) -> (theta, state)``.
+    scalars : ``scalars(*, learning_rate, step)``, the scalars that ``update_rule`` takes, by name.
     """
 
     name: str
     hyperparameters: dict[str, float]
     init: Callable[..., State]
-    move: Callable[..., tuple[Array, State]]
-    numbers: Callable[..., dict[str, float]] = dict
+    update_rule: Callable[..., tuple[Array, State]]
+    scalars: Callable[..., dict[str, float]] = dict
 
     def update(
         self,
@@ -51,8 +51,8 @@ class Optimizer(NamedTuple):
         xp: Namespace,
     ) -> tuple[Array, State]:
         """The new theta and state after update number `step`, counted from 1."""
-        numbers = self.numbers(learning_rate=learning_rate, step=step)
-        return self.move(theta, gradient, state, **numbers, xp=xp)
+        scalars = self.scalars(learning_rate=learning_rate, step=step)
+        return self.update_rule(theta, gradient, state, **scalars, xp=xp)
 
 
 def gradient_descent() -> Optimizer:
@@ -65,15 +65,15 @@ def gradient_descent() -> Optimizer:
     >>> gradient_descent().update(theta, gradient, (), learning_rate=0.5, step=1, xp=np)
     (array([0.5, 2.5]), ())
     """
-    return Optimizer("gradient_descent", {}, partial(_zeros, count=0), _gradient_descent_move)
+    return Optimizer("gradient_descent", {}, partial(_zeros, count=0), _gradient_descent_rule)
 
 
 def momentum(beta: float = 0.9) -> Optimizer:
     """Gradient descent with momentum.
 
     ``v = beta v + gradient``, ``theta -= learning_rate v``. Source: Polyak 1964, in the form of
-    Sutskever et al. 2013 and torch.optim.SGD. The course's form v = beta v + (1 - beta) gradient
-    takes the same steps at a learning rate of learning_rate / (1 - beta).
+    Sutskever et al. 2013 and torch.optim.SGD. The course's v = beta v + (1 - beta) gradient with
+    its rate alpha takes the same steps as this with ``learning_rate = (1 - beta) alpha``.
 
     Parameters
     ----------
@@ -88,15 +88,15 @@ def momentum(beta: float = 0.9) -> Optimizer:
     (array([0.]), (array([2.]),))
     """
     chosen = {"beta": check_float("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("momentum", chosen, count=1, move=_momentum_move)
+    return _optimizer("momentum", chosen, count=1, update_rule=_momentum_rule)
 
 
 def nesterov(beta: float = 0.9) -> Optimizer:
     """Gradient descent with Nesterov's momentum.
 
-    ``v = beta v + gradient``, ``theta -= learning_rate (gradient + beta v)``: the gradient is taken
-    where the velocity is about to lead. Source: Nesterov 1983; Sutskever et al. 2013, written for
-    the point looked ahead to, as in torch.optim.SGD.
+    ``v = beta v + gradient``, ``theta -= learning_rate (gradient + beta v)``: the gradient at the
+    point that the velocity leads to. Source: Nesterov 1983; Sutskever et al. 2013, rewritten in
+    terms of that look-ahead point as in torch.optim.SGD.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def nesterov(beta: float = 0.9) -> Optimizer:
     (array([0.]), (array([2.]),))
     """
     chosen = {"beta": check_float("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("nesterov", chosen, count=1, move=_nesterov_move)
+    return _optimizer("nesterov", chosen, count=1, update_rule=_nesterov_rule)
 
 
 def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
@@ -141,11 +141,11 @@ def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
         "rho": check_float("rho", rho, at_least=0.0, below=1.0),
         "epsilon": check_float("epsilon", epsilon, above=0.0),
     }
-    return _optimizer("rmsprop", chosen, count=1, move=_rmsprop_move)
+    return _optimizer("rmsprop", chosen, count=1, update_rule=_rmsprop_rule)
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
-    """Adam: momentum, divided by a running root mean square, both corrected for their start at 0.
+    """Adam: momentum divided by a running root mean square, both corrected for starting at 0.
 
     ``mu = beta1 mu + (1 - beta1) gradient``, ``nu = beta2 nu + (1 - beta2) gradient^2``,
     ``theta -= learning_rate (mu / (1 - beta1^step)) / (sqrt(nu / (1 - beta2^step)) + epsilon)``.
@@ -168,7 +168,7 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
     array([0.5, 1.5])
     """
     chosen = _adam_hyperparameters(beta1, beta2, epsilon)
-    return _adam_like("adam", chosen, chosen, move=_adam_move, numbers=_adam_numbers)
+    return _adam_like("adam", chosen, chosen, update_rule=_adam_rule, scalars=_adam_scalars)
 
 
 def adamw(
@@ -204,8 +204,8 @@ def adamw(
         "adamw",
         of_adam | {"weight_decay": decay},
         of_adam,
-        move=_adamw_move,
-        numbers=partial(_adamw_numbers, weight_decay=decay),
+        update_rule=_adamw_rule,
+        scalars=partial(_adamw_scalars, weight_decay=decay),
     )
 
 
@@ -220,11 +220,11 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def clip_by_global_norm(gradient: Array, *, max_norm: float, xp: Namespace) -> Array:
-    """The gradient, made shorter if need be: ``gradient min(1, max_norm / |gradient|)``.
+    """The gradient, scaled down to length max_norm if longer: ``gradient min(1, max_norm / |gradient|)``.
 
     gradient is the (p,) gradient of all parameters and |.| the Euclidean norm; max_norm > 0. The
-    direction stays. Squares are taken of entries divided by the largest, so that they cannot
-    overflow. Source: Pascanu, Mikolov and Bengio 2013.
+    direction stays the same. Entries are divided by the largest before they are squared, so that
+    the squares cannot overflow. Source: Pascanu, Mikolov and Bengio 2013.
 
     Examples
     --------
@@ -245,10 +245,10 @@ def _optimizer(
     chosen: dict[str, float],
     *,
     count: int,
-    move: Callable[..., tuple[Array, State]],
+    update_rule: Callable[..., tuple[Array, State]],
 ) -> Optimizer:
     # partial rather than a closure, because a closure cannot be pickled.
-    return Optimizer(name, chosen, partial(_zeros, count=count), partial(move, **chosen))
+    return Optimizer(name, chosen, partial(_zeros, count=count), partial(update_rule, **chosen))
 
 
 def _adam_like(
@@ -256,17 +256,17 @@ def _adam_like(
     chosen: dict[str, float],
     of_adam: dict[str, float],
     *,
-    move: Callable[..., tuple[Array, State]],
-    numbers: Callable[..., dict[str, float]],
+    update_rule: Callable[..., tuple[Array, State]],
+    scalars: Callable[..., dict[str, float]],
 ) -> Optimizer:
-    # The checked numbers, not those given: NumPy's float64 would turn float32 arrays into its own.
+    # The checked Python floats: a NumPy float64 scalar would turn float32 arrays into float64.
     betas = {beta: of_adam[beta] for beta in ("beta1", "beta2")}
     return Optimizer(
         name,
         chosen,
         partial(_zeros, count=2),
-        partial(move, **betas),
-        partial(numbers, **of_adam),
+        partial(update_rule, **betas),
+        partial(scalars, **of_adam),
     )
 
 
@@ -282,13 +282,13 @@ def _zeros(theta: Array, *, count: int, xp: Namespace) -> State:
     return tuple(xp.zeros_like(theta) for _ in range(count))
 
 
-def _gradient_descent_move(
+def _gradient_descent_rule(
     theta: Array, gradient: Array, state: State, *, learning_rate: float, step: int, xp: Namespace
 ) -> tuple[Array, State]:
     return theta - learning_rate * gradient, state
 
 
-def _momentum_move(
+def _momentum_rule(
     theta: Array,
     gradient: Array,
     state: State,
@@ -303,7 +303,7 @@ def _momentum_move(
     return theta - learning_rate * v, (v,)
 
 
-def _nesterov_move(
+def _nesterov_rule(
     theta: Array,
     gradient: Array,
     state: State,
@@ -318,7 +318,7 @@ def _nesterov_move(
     return theta - learning_rate * (gradient + beta * v), (v,)
 
 
-def _rmsprop_move(
+def _rmsprop_rule(
     theta: Array,
     gradient: Array,
     state: State,
@@ -334,19 +334,19 @@ def _rmsprop_move(
     return theta - learning_rate * gradient / (xp.sqrt(nu) + epsilon), (nu,)
 
 
-def _adam_numbers(
+def _adam_scalars(
     *, learning_rate: float, step: int, beta1: float, beta2: float, epsilon: float
 ) -> dict[str, float]:
     """``rate = learning_rate root / (1 - beta1^step)``, ``floor = epsilon root``, ``root = sqrt(1 - beta2^step)``.
 
-    Both corrections are numbers of the step, and arrays are passed over once less (end of the
-    paper's section 2): fraction and denominator of the update have been multiplied by the root.
+    Numerator and denominator of the update are multiplied by the root (end of the paper's section
+    2): both corrections become scalars, which saves a pass over the arrays.
     """
     root = (1.0 - beta2**step) ** 0.5
     return {"rate": learning_rate * root / (1.0 - beta1**step), "floor": epsilon * root}
 
 
-def _adam_move(
+def _adam_rule(
     theta: Array,
     gradient: Array,
     state: State,
@@ -363,15 +363,15 @@ def _adam_move(
     return theta - rate * mu / (xp.sqrt(nu) + floor), (mu, nu)
 
 
-def _adamw_numbers(
+def _adamw_scalars(
     *, learning_rate: float, step: int, weight_decay: float, **of_adam: float
 ) -> dict[str, float]:
-    """Those of Adam, and what is left of theta."""
-    numbers = _adam_numbers(learning_rate=learning_rate, step=step, **of_adam)
-    return numbers | {"kept": 1.0 - learning_rate * weight_decay}
+    """Those of Adam, and the factor by which theta decays."""
+    scalars = _adam_scalars(learning_rate=learning_rate, step=step, **of_adam)
+    return scalars | {"kept": 1.0 - learning_rate * weight_decay}
 
 
-def _adamw_move(
+def _adamw_rule(
     theta: Array, gradient: Array, state: State, *, kept: float, **of_adam: Any
 ) -> tuple[Array, State]:
-    return _adam_move(theta * kept, gradient, state, **of_adam)
+    return _adam_rule(theta * kept, gradient, state, **of_adam)

@@ -321,6 +321,7 @@ def _objective(model: Model) -> Objective:
             dtype=model.dtype,
             block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
             standardization=model.standardization,
+            columns=model.settings.get("layout") == "columns",
         )
     return _OBJECTIVES[model]
 

@@ -142,10 +142,11 @@ class Arguments(Specification):
 
     @property
     def specification(self) -> Specification:
-        """The options alone."""
-        return Specification(
-            **{each.name: getattr(self, each.name) for each in fields(Specification)}
-        )
+        """The options alone, which were checked."""
+        made = object.__new__(Specification)
+        for each in fields(Specification):
+            object.__setattr__(made, each.name, getattr(self, each.name))
+        return made
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

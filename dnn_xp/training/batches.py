@@ -12,6 +12,7 @@ from dnn_xp.backends.staging import received
 from dnn_xp.data import ArraySource
 from dnn_xp.data.sources.subset import side_by_side
 from dnn_xp.execution.objective import Examples
+from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.types import Array
 
 
@@ -98,9 +99,8 @@ class Batches:
         return self._from_file(rng)
 
     def _shuffled(self, examples: Examples, rng: np.random.Generator) -> Iterator[Batch]:
-        order = rng.permutation(examples.m)
-        for start in range(0, examples.m, self.batch_size):
-            yield Batch(examples, order[start : start + self.batch_size])
+        for chosen in mini_batches(examples.m, self.batch_size, rng):
+            yield Batch(examples, chosen)
 
     def _from_file(self, rng: np.random.Generator) -> Iterator[Batch]:
         starts = np.arange(0, self._examples.m, self.shuffle_run)

@@ -9,7 +9,7 @@ import numpy as np
 from dnn_xp.formulas.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
-from dnn_xp.training.placed import Placed, learning_rate, step_on
+from dnn_xp.training.placed import Placed, rate_at, step_on
 from dnn_xp.training.recorder import Recorder
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
@@ -63,37 +63,35 @@ def _way(run: Run) -> Callable[[Run, Placed, State, Recorder], StopReason | None
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def _numbers(run: Run, rate: float, iteration: int) -> dict[str, float]:
-    """What the update with number `iteration`, counted from 0, takes besides arrays."""
-    assert run.optimizer is not None
-    return run.optimizer.numbers(learning_rate=rate, step=iteration + 1)
-
-
 def _seeds(run: Run, recorder: Recorder) -> tuple[tuple[int, ...], ...]:
-    """The argument of a step that draws the masks of dropout, a seed a hidden layer; nothing without."""
-    if not run.drops_out:
-        return ()
+    """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
     count = len(run.network.keep_probs)
     return (tuple(recorder.rng.integers(-(2**31), 2**31, size=count).tolist()),)
 
 
 def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+    assert run.optimizer is not None
+    assert data.step is not None
     objective, examples, step = data.objective, data.examples, data.step
+    scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
     iterations = run.iterations or 0
+    seeds: tuple[tuple[int, ...], ...] = ()
     for iteration in range(state.iteration, iterations):
-        rate = learning_rate(run, iteration)
-        numbers = _numbers(run, rate, iteration)
-        J, moved, *rest = step((theta, *optimizer), numbers, *_seeds(run, recorder))
+        rate = rate_at(schedule, iteration)
+        scalars = scalars_of(learning_rate=rate, step=iteration + 1)
+        if drops_out:
+            seeds = _seeds(run, recorder)
+        J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
             # own.
-            exact = objective.cost(theta, examples) if run.drops_out else J
+            exact = objective.cost(theta, examples) if drops_out else J
             if recorder.note(iteration, theta, exact, rate, (moved, after, iteration + 1, 0)):
                 return None
         theta, optimizer = moved, after
-    rate = learning_rate(run, iterations)
+    rate = rate_at(schedule, iterations)
     J = objective.cost(theta, examples)
     recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0))
     return StopReason.COMPLETED
@@ -102,13 +100,16 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> Sto
 def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
     objective, batches = data.objective, data.batches
     assert batches is not None
+    assert run.optimizer is not None
+    scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
+    seeds: tuple[tuple[int, ...], ...] = ()
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
     epochs = run.epochs or 0
 
     def report(epoch: int) -> bool:
         J = objective.cost(theta, data.examples)
         after = theta, optimizer, iteration, epoch
-        return recorder.note(iteration, theta, J, learning_rate(run, iteration), after)
+        return recorder.note(iteration, theta, J, rate_at(schedule, iteration), after)
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
@@ -116,9 +117,12 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
         for examples, chosen in batches.epoch(recorder.rng):
             # Runs of a file are examples of their own.
             own = examples is data.examples
-            step = data.step if own else step_on(run, objective, examples)
-            numbers = _numbers(run, learning_rate(run, iteration), iteration)
-            theta, *rest = step((chosen, theta, *optimizer), numbers, *_seeds(run, recorder))
+            step = data.step if own and data.step else step_on(run, objective, examples)
+            rate = rate_at(schedule, iteration)
+            scalars = scalars_of(learning_rate=rate, step=iteration + 1)
+            if drops_out:
+                seeds = _seeds(run, recorder)
+            theta, *rest = step((chosen, theta, *optimizer), scalars, *seeds)
             optimizer = tuple(rest)
             iteration += 1
         due = epoch % run.asked.report_every == 0 or epoch == epochs

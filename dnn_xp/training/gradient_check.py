@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective, weight_mask
-from dnn_xp.formulas.network import Network
+from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.formulas.network import Network, weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.initial import given_layers, initial_parameters
@@ -257,7 +258,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
-        biases = weight_mask(network.sizes, "float64") == 0.0
+        biases = weight_mask(network.sizes, dtype="float64", xp=np) == 0.0
         theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
     with Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
@@ -295,32 +296,21 @@ def _check(
     cost, gradient = objective.cost_and_gradient(backend.from_host(theta), examples, seeds)
     analytic = backend.to_host(gradient)
     chosen = _chosen(network, rng, max_entries)
-    numeric = np.zeros_like(theta)
-    for entry in np.concatenate(chosen):
-        step = np.zeros_like(theta)
-        step[entry] = epsilon
-        # What floats make of theta +- epsilon, not epsilon itself.
-        above, below = theta + step, theta - step
-        numeric[entry] = (cost_at(above) - cost_at(below)) / (above[entry] - below[entry])
+    everything = np.concatenate(chosen)
+    numeric = central_differences(cost_at, theta, epsilon=epsilon, entries=everything)
     rows = []
     for (name, shape), entries in zip(_parts(network), chosen, strict=True):
-        difference = _relative_difference(analytic[entries], numeric[entries])
+        difference = relative_difference(analytic[entries], numeric[entries])
         norm = float(np.linalg.norm(analytic[entries]))
         rows.append(ParameterCheck(name, shape, len(entries), norm, difference))
-    everything = np.concatenate(chosen)
     return GradientCheck(
-        relative_difference=_relative_difference(analytic[everything], numeric[everything]),
+        relative_difference=relative_difference(analytic[everything], numeric[everything]),
         parameters=tuple(rows),
         cost=float(cost),
         epsilon=epsilon,
         sizes=network.sizes,
         library=backend.library,
     )
-
-
-def _relative_difference(g: np.ndarray, g_num: np.ndarray) -> float:
-    scale = float(np.linalg.norm(g) + np.linalg.norm(g_num))
-    return float(np.linalg.norm(g - g_num)) / scale if scale > 0.0 else 0.0
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:

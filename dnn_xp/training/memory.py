@@ -135,11 +135,13 @@ def plan_memory(
     standardized: bool,
     moments_taken: bool,
     replayed: bool,
+    transposed: bool,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for,
-    `replayed` whether a step of examples in memory is replayed as a CUDA graph.
+    `replayed` whether a step of examples in memory is replayed as a CUDA graph, `transposed` whether
+    blocks of rows become columns.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -156,17 +158,29 @@ def plan_memory(
         # Runs of a file, from which batches are gathered, are counted as held.
         each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
         shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
-    # A block is a view in NumPy and PyTorch.
-    copied = backend.library not in ("numpy", "torch")
-    gathered = copied or batch_size is not None
+    changed = standardized or given != np.dtype(data.dtype)
+    columns = X.held == 0 and _lie_apart(data.X)
+
+    def copied(m: int) -> bool:
+        """Whether X of a block is one. It is a view in PyTorch, and in NumPy unless it cuts columns."""
+        if backend.library == "numpy":
+            cut = columns and not changed and block_size(m) < m
+            return cut or (transposed and not columns)
+        return backend.library != "torch"
+
     drops_out = bool(network.keep_probs)
     # A full-batch step gives the cost, too, unless units drop out.
     costs = [m] if drops_out or batch_size is not None else []
     costs += [held_out[0].m] if held_out else []
     return make_plan(
         network.sizes,
-        Pass(at_once, block_size(at_once), ahead_of_step, gathered=gathered),
-        *(Pass(each, block_size(each), ahead, gathered=copied) for each in costs),
+        Pass(
+            at_once,
+            block_size(at_once),
+            ahead_of_step,
+            gathered=batch_size is not None or copied(at_once),
+        ),
+        *(Pass(each, block_size(each), ahead, gathered=copied(each)) for each in costs),
         X=Values(given, data.dtype, standardized),
         threads=threads,
         elaborate=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import Field, field
+from dataclasses import Field, field, fields
+from functools import cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -73,6 +74,13 @@ def option_of(each: Field[Any]) -> Option | None:
     return found
 
 
+@cache
+def checks_of(options: type) -> tuple[tuple[str, Check], ...]:
+    """The checks of a dataclass of options, by the names of its fields."""
+    found = ((each.name, option_of(each)) for each in fields(options) if each.init)
+    return tuple((name, one.check) for name, one in found if one and one.check)
+
+
 def decimal(**bounds: float) -> Check:
     """A finite float within the bounds of `check_float`."""
     return lambda name, value: check_float(name, value, **bounds)
@@ -131,13 +139,20 @@ def check_activation(name: str, value: Any) -> str | tuple[str, ...]:
     return check(name, value) if isinstance(value, str) else tuple(check(name, n) for n in value)
 
 
-def check_keep_prob(name: str, value: Any) -> float | tuple[float, ...]:
-    """A probability above 0, or several."""
-    if not isinstance(value, (Real, list, tuple)):
-        msg = f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
-        raise TypeError(msg)
-    check = decimal(above=0.0, at_most=1.0)
-    return check(name, value) if isinstance(value, Real) else tuple(check(name, p) for p in value)
+def per_layer(check: Check) -> Check:
+    """A number that the check lets pass, or one for each hidden layer."""
+
+    def of_layers(name: str, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return tuple(check(name, each) for each in value)
+        if not isinstance(value, Real):
+            msg = (
+                f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
+            )
+            raise TypeError(msg)
+        return check(name, value)
+
+    return of_layers
 
 
 def of_each_layer(name: str, value: Any, layers: int, plural: str, one: str) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
 from dnn_xp.formulas.optimizers import clip_by_global_norm
+from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -24,7 +25,7 @@ from dnn_xp.training.inputs import Prepared, Standardization, finite_or_standard
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 
-# ``step(arrays, numbers, *seeds)``; the first array of mini-batches are the positions of the examples.
+# ``step(arrays, scalars, *seeds)``; the first array of mini-batches are the positions of the examples.
 Step = Callable[..., Arrays]
 
 
@@ -40,8 +41,8 @@ class Placed:
         The training set, and the examples to validate on, if any.
     batches : Batches, optional
         Of mini-batches.
-    step : callable
-        One update of examples in memory; replayed as a CUDA graph where that pays.
+    step : callable, optional
+        One update of the training set; replayed as a CUDA graph where that pays. L-BFGS has none.
     targets : Targets
         What Y means.
     flat_targets : bool
@@ -58,7 +59,7 @@ class Placed:
     examples: Examples
     held_out: Examples | None
     batches: Batches | None
-    step: Step
+    step: Step | None
     targets: Targets
     flat_targets: bool
     standardization: Standardization | None
@@ -168,6 +169,7 @@ def place_data(
         precision=run.precision,
         standardization=standardization,
         penalties=run.penalties,
+        columns=run.asked.layout == "columns",
     ).using(engine)
     examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     return Placed(
@@ -184,49 +186,46 @@ def place_data(
     )
 
 
-def update(
-    run: Run, theta: Array, gradient: Array, optimizer: Arrays, numbers: dict[str, Any]
-) -> Arrays:
-    """The new theta and, after it, the optimizer's new state."""
-    assert run.optimizer is not None
-    xp = run.backend.xp
-    if run.asked.clip_norm is not None:
-        gradient = clip_by_global_norm(gradient, max_norm=run.asked.clip_norm, xp=xp)
-    theta, optimizer = run.optimizer.move(theta, gradient, optimizer, **numbers, xp=xp)
-    return theta, *optimizer
-
-
 def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
-    """One update of these examples: ``(arrays, numbers, seeds) -> arrays``, pure.
+    """One update of these examples: ``(arrays, scalars, seeds) -> arrays``, pure.
 
     Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
     *optimizer) gives (theta, *optimizer).
     """
+    assert run.optimizer is not None
+    xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
 
-    def full_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def update(
+        theta: Array, gradient: Array, optimizer: list[Array], scalars: dict[str, Any]
+    ) -> Arrays:
+        if clip_norm is not None:
+            gradient = clip_by_global_norm(gradient, max_norm=clip_norm, xp=xp)
+        theta, state = update_rule(theta, gradient, tuple(optimizer), **scalars, xp=xp)
+        return theta, *state
+
+    def full_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         theta, *optimizer = arrays
         J, gradient = objective.cost_and_gradient(theta, examples, seeds)
-        return J, *update(run, theta, gradient, tuple(optimizer), numbers)
+        return J, *update(theta, gradient, optimizer, scalars)
 
-    def mini_batch(arrays: Arrays, numbers: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
         gradient = objective.gradient(theta, Batch(examples, chosen), seeds)
-        return update(run, theta, gradient, tuple(optimizer), numbers)
+        return update(theta, gradient, optimizer, scalars)
 
     return full_batch if run.batch_size is None else mini_batch
 
 
-def _step_of_memory(run: Run, objective: Objective, examples: Examples) -> Step:
-    step = step_on(run, objective, examples)
-    replay = run.backend.replay
-    return (
-        replay(step) if replay and run.replayed and run.optimizer and examples.in_memory else step
-    )
+def _step_of_memory(run: Run, objective: Objective, examples: Examples) -> Step | None:
+    if run.optimizer is None:
+        return None
+    step, replay = step_on(run, objective, examples), run.backend.replay
+    return replay(step) if replay and run.replayed and examples.in_memory else step
 
 
-def learning_rate(run: Run, iteration: int) -> float:
+def rate_at(schedule: Schedule, iteration: int) -> float:
     """The rate of an update as a Python float: a NumPy scalar would turn float32 into float64."""
-    given = run.learning_rate(iteration)
+    given = schedule(iteration)
     try:
         rate = float(given)
     except (TypeError, ValueError):

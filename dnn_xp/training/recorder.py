@@ -146,8 +146,7 @@ class Recorder:
     ) -> None:
         if not math.isfinite(cost):
             self._diverged(iteration, cost, learning_rate)
-        data = self._data
-        watched, validation_cost, validation_score = cost, math.nan, math.nan
+        data, watched, validation_cost, validation_score = self._data, cost, math.nan, math.nan
         if data.held_out is not None:
             found = score(data.objective, theta, data.held_out, data.kind)
             watched = validation_cost = found.cost

@@ -161,6 +161,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         standardized=moments_taken or standardized_by_model,
         moments_taken=moments_taken,
         replayed=replayed,
+        transposed=asked.layout == "columns",
     )
     return Run(
         asked=asked,

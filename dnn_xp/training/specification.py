@@ -25,16 +25,16 @@ from dnn_xp.training.options import (
     check_dtype,
     check_fitting_cost,
     check_hidden,
-    check_keep_prob,
     check_optimizer,
     check_rate,
+    checks_of,
     decimal,
     hidden_sizes,
     of_each_layer,
     one_of,
     option,
-    option_of,
     optional,
+    per_layer,
     switch,
     whole,
 )
@@ -121,7 +121,7 @@ class Problem:
     )
     keep_prob: float | Sequence[float] = option(
         1.0,
-        check_keep_prob,
+        per_layer(decimal(above=0.0, at_most=1.0)),
         "float or sequence of float",
         "inverted dropout: probability of keeping a hidden unit",
         "One for all hidden layers or one each.",
@@ -185,6 +185,16 @@ class Problem:
         group="computing",
         text="size",
     )
+    layout: str | None = option(
+        None,
+        optional(one_of("columns")),
+        '{"columns"}, optional',
+        "columns: blocks of rows are transposed, which gives the bits of columns",
+        "When left out, NumPy computes with examples as rows or columns as they lie in X.",
+        group="computing",
+        choices=("columns",),
+        shown=True,
+    )
     threads: int | None = option(
         None,
         optional(whole(1)),
@@ -197,11 +207,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Check every option by itself, then together."""
-        for each in fields(self):
-            found = option_of(each)
-            if found is not None and found.check is not None:
-                value = found.check(each.name, getattr(self, each.name))
-                object.__setattr__(self, each.name, value)
+        own: Any = type(self)  # hashable, which mypy does not see
+        for name, check in checks_of(own):
+            object.__setattr__(self, name, check(name, getattr(self, name)))
         self._check_together()
 
     def _check_together(self) -> None:

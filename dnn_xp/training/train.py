@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from dnn_xp.training.initial import initial_parameters
 from dnn_xp.training.inputs import Prepared, Standardization, prepare
 from dnn_xp.training.placed import Placed, place_data
 from dnn_xp.training.progress import Progress
-from dnn_xp.training.recorder import REPORTS_AT_ONCE
 from dnn_xp.training.run import Run, decide
 from dnn_xp.training.state import State, as_json
 
@@ -70,7 +70,7 @@ def train(arguments: TrainArguments) -> Model:
         progress = Progress(verbose=arguments.verbose, total=data.updates(run), metric=data.metric)
         try:
             while not state.finished:
-                state = advance(run, data, state, 1 if watched else REPORTS_AT_ONCE)
+                state = advance(run, data, state, 1 if watched else sys.maxsize)
                 if watched:
                     state = _watched(arguments, run, data, state, progress)
         except KeyboardInterrupt:  # within a callback; `advance` sees to its own

@@ -84,10 +84,11 @@ def test_every_option_arrives(
     monkeypatch.setattr(dnn_xp.cli.commands.train, "train", spy)
     typed = (
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
+        "--output-activation softmax --initial-scale 0.5 "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
         "--no-standardize --missing indicator --device cpu --no-fallback --dtype float32 --precision float32 "
-        "--block-size 32 --threads 2 --seed 5"
+        "--block-size 32 --layout columns --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -95,7 +96,9 @@ def test_every_option_arrives(
         "hidden": (6, 4),
         "activation": ["tanh", "relu"],
         "cost": "softmax_cross_entropy",
+        "output_activation": "softmax",
         "initialization": "he",
+        "initial_scale": 0.5,
         "optimizer": "adamw",
         "learning_rate": 0.02,
         "iterations": None,
@@ -115,6 +118,7 @@ def test_every_option_arrives(
         "dtype": "float32",
         "precision": "float32",
         "block_size": 32,
+        "layout": "columns",
         "threads": 2,
         "seed": 5,
         "examples": "rows",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import dnn_xp
-from dnn_xp import formulas
+from dnn_xp import course, formulas
 
 ROOT = Path(dnn_xp.__file__).parent
 
@@ -25,6 +25,7 @@ LAYERS = (
     "execution",
     "model",
     "training",
+    "course",
     "__init__",
     "cli",
     "__main__",
@@ -192,7 +193,10 @@ def functions_of(module):
     return [getattr(module, name) for name in names]
 
 
-PUBLIC = [*functions_of(dnn_xp), *functions_of(formulas), dnn_xp.Model]
+PUBLIC = [
+    *dict.fromkeys([*functions_of(dnn_xp), *functions_of(course), *functions_of(formulas)]),
+    dnn_xp.Model,
+]
 
 
 @pytest.mark.parametrize("documented", PUBLIC, ids=[each.__name__ for each in PUBLIC])

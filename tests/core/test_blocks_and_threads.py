@@ -59,6 +59,7 @@ def examples():
 # The same bits
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(
     "how",
     [
@@ -85,6 +86,7 @@ def test_threads_change_no_bit(XY, how):
         assert model.history.validation_costs == first.history.validation_costs
 
 
+@pytest.mark.bits
 def test_auto_blocks_change_no_bit_either(rng):
     X = rng.standard_normal((28, 40000)).astype("float32")
     Y = X[0] > X[1]
@@ -104,6 +106,7 @@ def wide_examples():
     return X, (X[0] > X[1]).astype(int)
 
 
+@pytest.mark.bits
 def test_threads_that_share_the_features_change_no_bit(wide, tmp_path):
     X, Y = wide
     np.save(tmp_path / "X.npy", X)
@@ -129,6 +132,7 @@ def test_reading_ahead_changes_no_bit(XY, tmp_path):
         assert np.array_equal(labels, in_memory.predict(X))
 
 
+@pytest.mark.bits
 def test_trainings_at_the_same_time_change_no_bit(XY):
     train = partial(dnn_xp.train, *XY, hidden=[8], iterations=10, block_size=100, threads=2)
     alone = train().theta
@@ -672,6 +676,7 @@ print(hashlib.sha256(np.asarray(model.theta).tobytes()).hexdigest())
 """
 
 
+@pytest.mark.bits
 def test_lbfgs_in_processes_with_other_blas_threads():
     def digest(threads):
         run = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -10,13 +11,16 @@ from as_cuda import serve_as_cuda
 from cuda_stand_in import CudaStandIn
 
 import dnn_xp
+from dnn_xp.backends.numpy.backend import lower
+from dnn_xp.execution.engine import Engine
+from dnn_xp.formulas.layers import Layers
 
 N, M = 28, 20_000
 ALWAYS = {"hidden": [32, 32], "threads": 2}
 BATCHES = {"batch_size": 256}
 DROPOUT = {"keep_prob": 0.8}
-# Both threads need not be at their peak together.
-MUCH = 4
+# The plan counts all arrays of a block; not all of them are there at once. Measured: 1.0 to 2.4.
+MUCH = 3
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,47 @@ def labels(features):
 
 
 @pytest.fixture
-def measured(monkeypatch, plans):
+def in_lock_step(monkeypatch):
+    """The threads of an engine run their first blocks in lock step, layer by layer.
+
+    Otherwise the peak depends on the scheduler: one thread may compute both blocks of a pass while
+    the other one waits for a core, and then half of what is planned is never there.
+    """
+    fold, at_hand = Engine.fold, threading.local()
+
+    def fold_in_lock_step(engine, function, read, m, block_size, **how):
+        # With one block the barrier is for one, and stops nobody.
+        barrier = threading.Barrier(min(engine.threads, -(-m // block_size)))
+        begun = set()
+
+        def of_block(*arguments):
+            thread = threading.get_ident()
+            # A thread that waits in its first block leaves the next one to another thread.
+            at_hand.barrier = None if thread in begun else barrier
+            begun.add(thread)
+            return function(*arguments)
+
+        return fold(engine, of_block, read, m, block_size, **how)
+
+    def in_step(step):
+        def stepped(*arguments, **how):
+            made = step(*arguments, **how)
+            if at_hand.barrier is not None:
+                at_hand.barrier.wait(timeout=60)
+            return made
+
+        return stepped
+
+    def lower_in_lock_step(network):
+        network, layers = lower(network)
+        return network, Layers(*map(in_step, layers))
+
+    monkeypatch.setattr(Engine, "fold", fold_in_lock_step)
+    monkeypatch.setattr("dnn_xp.backends.numpy.backend.lower", lower_in_lock_step)
+
+
+@pytest.fixture
+def measured(monkeypatch, plans, in_lock_step):
     """Trains; the bytes that took at its peak, and its plan."""
     # An untouched array of 31 MiB, freed at once, that only tells the C library to keep memory.
     monkeypatch.setattr("dnn_xp.execution.engine.keep_freed_memory", lambda: None)
@@ -80,12 +124,6 @@ HOW = {
     "file of columns, batches": {"file": True, "examples": "columns"} | BATCHES,
     "lbfgs": {"optimizer": "lbfgs"},
     "lbfgs, many parameters": {"optimizer": "lbfgs", "hidden": [300, 300], "block_size": 100},
-    "lbfgs, all pairs": {
-        "optimizer": "lbfgs",
-        "hidden": [300, 300],
-        "block_size": 100,
-        "iterations": 14,
-    },
     "momentum": {"optimizer": "momentum", "hidden": [300, 300], "block_size": 100},
     "one thread": {"threads": 1},
     "small blocks": {"block_size": 100},

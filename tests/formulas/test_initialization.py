@@ -102,3 +102,26 @@ def test_unknown_rule_is_named_with_the_nearest(rule, message):
 def test_one_activation_for_each_layer():
     with pytest.raises(ValueError, match=r"each of the 2 layers of sizes \[3, 2, 1\]; got 1"):
         initialize([3, 2, 1], ["relu"], rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("rule", sorted(INITIALIZATIONS))
+def test_a_random_state_draws_too(rule):
+    rng = np.random.RandomState(3)
+    ((W, b),) = initialize([4, 2], ["relu"], rule=rule, rng=rng, scale=0.02)
+    assert (W.shape, b.shape) == ((2, 4), (2, 1))
+    ((again, _),) = initialize(
+        [4, 2], ["relu"], rule=rule, rng=np.random.RandomState(3), scale=0.02
+    )
+    np.testing.assert_array_equal(W, again)
+
+
+@pytest.mark.parametrize("rng", [3, None])
+def test_a_seed_is_no_generator(rng):
+    with pytest.raises(TypeError, match=r"rng must be a numpy Generator.*default_rng\(seed\)"):
+        initialize([4, 2], ["relu"], rng=rng)
+
+
+@pytest.mark.parametrize("rule", ["auto", "normal"])
+def test_unknown_activations_are_named(rule):
+    with pytest.raises(ValueError, match="activation='rleu' is unknown: did you mean 'relu'"):
+        initialize([4, 2], ["rleu"], rule=rule, rng=np.random.default_rng(0))

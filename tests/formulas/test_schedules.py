@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 from dataclasses import FrozenInstanceError
@@ -69,6 +70,34 @@ def test_warm_up_takes_any_function_of_the_iteration():
     assert [schedule(iteration) for iteration in range(5)] == [0.25, 1.0, 2.25, 4.0, 5.0]
 
 
+@pytest.mark.parametrize("every", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("inverse_time_decay", {"learning_rate": 0.1, "decay_rate": 0.5}),
+        ("step_decay", {"learning_rate": 0.1, "factor": 0.5}),
+        ("cosine_decay", {"learning_rate": 0.1, "iterations": 8, "floor": 0.02}),
+        ("warm_up", {"schedule": constant(0.1), "iterations": 4}),
+    ],
+)
+def test_every_counts_epochs(name, arguments, every):
+    """With the batches of an epoch as every, an epoch has the rate that an iteration has with 1."""
+    by_iteration = SCHEDULES[name](**arguments, every=1)
+    by_epoch = SCHEDULES[name](**arguments, every=every)
+    rates = [by_epoch(iteration) for iteration in range(10 * every)]
+    assert rates == [by_iteration(epoch) for epoch in range(10) for _ in range(every)]
+
+
+def test_a_warm_up_by_epochs_leaves_its_schedule_to_its_own_every():
+    schedule = warm_up(step_decay(0.1, factor=0.5, every=2), iterations=2, every=3)
+    assert [schedule(iteration) for iteration in range(5)] == [0.05, 0.05, 0.025, 0.05, 0.025]
+
+
+@pytest.mark.parametrize("name", ["inverse_time_decay", "cosine_decay", "warm_up"])
+def test_every_is_one_where_it_is_left_out(name):
+    assert inspect.signature(SCHEDULES[name]).parameters["every"].default == 1
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
@@ -95,6 +124,17 @@ def test_warm_up_takes_any_function_of_the_iteration():
             {"learning_rate": 0.1, "iterations": 10, "floor": 0.2},
             "floor must be a finite number >= 0 and <= 0.1; got 0.2",
         ),
+        (
+            "inverse_time_decay",
+            {"learning_rate": 1.0, "decay_rate": 0.5, "every": 0},
+            "every must be a whole number >= 1; got 0",
+        ),
+        (
+            "cosine_decay",
+            {"learning_rate": 0.1, "iterations": 10, "every": 1.5},
+            "every must be a whole number >= 1; got 1.5",
+        ),
+        ("warm_up", {"schedule": constant(0.1), "iterations": 3, "every": -1}, "every .* got -1"),
         ("warm_up", {"schedule": 0.1, "iterations": 3}, "schedule must be a schedule.* got 0.1"),
         ("warm_up", {"schedule": constant(0.1), "iterations": True}, "iterations .* got True"),
     ],

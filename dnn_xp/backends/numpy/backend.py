@@ -130,6 +130,24 @@ def _tuned_namespace() -> Namespace:
 xp = _tuned_namespace()
 
 
+def canonical(block: Array, *, columns: bool) -> Array:
+    """The block (n, k) in one of two layouts: examples as columns, or as rows where they lie so.
+
+    The last bits of a BLAS product depend on the strides of its operands with some kernels
+    (OpenBLAS's SkylakeX). With strides that follow from n and k alone they depend on neither the
+    array that a block is a view of nor on where it was read from. A block that lies so already is
+    returned as it is.
+    """
+    n, k = block.shape
+    row, column = block.strides
+    size = block.itemsize
+    as_rows = not columns and abs(row) < abs(column) and n > 1 and k > 1
+    wanted = (size, n * size) if as_rows else (k * size, size)
+    if (row, column) == wanted and block.flags.aligned:
+        return block
+    return np.array(block, order="F" if as_rows else "C")
+
+
 def numpy_backend() -> Backend:
     """The record of this library on one device."""
     return Backend(
@@ -141,5 +159,6 @@ def numpy_backend() -> Backend:
         to_host=np.asarray,
         memory_available=memory_available,
         lower=lower,
+        canonical=canonical,
         python_threads=True,
     )
