@@ -33,18 +33,14 @@ flowers.csv --target kind --exclude heigth
     --exclude='heigth' is unknown: did you mean 'height'?
 flowers.csv --target kind --exclude height,width,depth
     no column of 'flowers.csv' is left to learn from
-flowers.csv --target height
-    column 'kind' of 'flowers.csv' holds no numbers. Encode it first (for instance with pandas.get_dummies), leave it out (--exclude kind), or choose the features with --features
-flowers.parquet --target height
-    column 'kind' of 'flowers.parquet' holds no numbers. Encode it first
-words.csv --target height
-    columns 'kind', 'my notes' of 'words.csv' hold no numbers. Encode them first (for instance with pandas.get_dummies), leave them out (--exclude 'kind,my notes'), or choose
 gaps.csv --target kind
-    'gaps.csv' has missing (or infinite) values in 'height' (2), 'depth' (1); the first is in example 7, counted from 0. Fill the gaps in or drop these examples, or leave the columns out (--exclude height,depth)
+    the features (X) must be a table without missing numbers; got missing values in 'height' (2), the first in row 7 (counted from 0). Pass --missing='indicator'
 gaps.csv --target height --features width
-    --target='height' holds 2 NaN and 0 infinite values; the first is at example 7
+    --target='height' must be a label or value for each example; got column 'height' of 'gaps.csv' with 2 missing values, the first in row 7
 unlabelled.csv --target kind
-    --target='kind' is empty in 2 examples; the first is example 4, counted from 0. Give these a label, or drop them
+    --target='kind' must be a label or value for each example; got column 'kind' of 'unlabelled.csv' with 2 missing values, the first in row 4
+mixed.csv --target b
+    the features (X) must be a table whose columns hold numbers, dates or text; got the column 'a', which holds numbers, and text in 1 of 20 entries (line 4: "n.a.")
 gaps.npz
     'gaps.npz' has missing (or infinite) values in feature 0 (2), feature 2 (1)
 same.csv --target kind
@@ -53,8 +49,8 @@ ids.csv --target kind --test-fraction 0
     the target (Y) holds more than 505 different labels for 1010 examples; these look like values, not classes. For regression pass --cost='squared_error'.
 flowers.csv --target kind --cost squared_error
     the target (Y) holds text; numbers are wanted for this cost.
-semicolons.csv --target 0
-    'semicolons.csv' seems to separate its columns by ';'; commas are wanted
+semicolons.csv --target 0 --separator ;;
+    --separator must be one character
 twice.csv --target b
     'twice.csv' has several columns named 'a'; give each a name of its own
 empty.csv --target 0
@@ -171,6 +167,7 @@ def wrong_files(files: Flowers) -> None:
         "notes.txt": "x",
         "semicolons.csv": "a;b\n1;2\n",
         "twice.csv": "a,a,b\n1,2,3\n",
+        "mixed.csv": "a,b\n1,2\n2,3\nn.a.,4\n" + "".join(f"{j},{j}\n" for j in range(17)),
         "empty.csv": "",
         "header.csv": "a,b\n",
         "ragged.csv": "a,b\n1,2\n3\n",

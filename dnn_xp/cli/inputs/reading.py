@@ -19,6 +19,7 @@ from dnn_xp.cli.wording import no_such_file
 from dnn_xp.common.messages import listing
 from dnn_xp.data import ArraySource, Source, check_finite
 from dnn_xp.data.columns import ColumnTable
+from dnn_xp.data.encoding import refuse_missing as refuse_missing_numbers
 from dnn_xp.data.readers.files import SUFFIXES, split_path
 from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.source import target_source
@@ -130,6 +131,10 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
             )
     names, notes = _feature_names(table, targets, args)
     X = held_table(table.table.select(names))
+    if isinstance(X, ColumnTable) and args.missing == "error":
+        # Before examples are held out, while their rows are those of the file.
+        numbers = [name for name, column in X.columns.items() if column.kind != "text"]
+        refuse_missing_numbers(X.select(numbers), "X")
     if targets:
         Y = _target_columns(table, targets)
     else:

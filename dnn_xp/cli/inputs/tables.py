@@ -86,8 +86,7 @@ def csv_columns(path: Path, args: Namespace | None = None) -> Columns:
     marks = {name: getattr(args, name, None) for name in ("separator", "decimal", "thousands")}
     if marks["separator"] in ("tab", "\\t"):
         marks["separator"] = "\t"
-    with reading(repr(str(path))):
-        table = read_csv_table(path, **marks)
+    table = read_csv_table(path, **marks)
     for note in table.notes:
         say("note", f"{table.where}: {note}")
     if not table.named and table.m and len(table.names) > 1:
