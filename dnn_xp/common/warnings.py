@@ -34,4 +34,4 @@ def warn_of(text: Text) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
-    warnings.warn(DataWarning(text), stacklevel=level - 1 if level > 2 else 2)
+    warnings.warn(DataWarning(text), stacklevel=level)

@@ -164,6 +164,8 @@ class TableEncoder:
         Whether columns have names to be found by; else they are taken in their order.
     wide : bool
         Whether float32 would round some column: dates, whole numbers above 2^24, float64.
+    left_out : tuple of str
+        Columns of the training from which nothing could be learned.
     """
 
     codes: tuple[NumberCode | CategoryCode, ...]
@@ -171,6 +173,7 @@ class TableEncoder:
     working: str = "float32"
     named: bool = True
     wide: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def names_in(self) -> tuple[str, ...]:
@@ -233,6 +236,7 @@ class TableEncoder:
             "working": self.working,
             "named": self.named,
             "wide": self.wide,
+            "left_out": list(self.left_out),
         }
 
     @classmethod
@@ -251,7 +255,12 @@ class TableEncoder:
         ):
             raise ValueError("an encoder's missing or working dtype is unknown")
         return cls(
-            codes, given["missing"], given["working"], bool(given["named"]), bool(given["wide"])
+            codes,
+            given["missing"],
+            given["working"],
+            bool(given["named"]),
+            bool(given["wide"]),
+            tuple(given["left_out"]),
         )
 
 

@@ -210,6 +210,11 @@ def learn_encoding(
     double = any(each.double for each, _ in kept)
     wide = any(each.wide for each, _ in kept)
     encoder = TableEncoder(
-        tuple(code for _, code in kept), missing, "float64" if double else "float32", named, wide
+        tuple(code for _, code in kept),
+        missing,
+        "float64" if double else "float32",
+        named,
+        wide,
+        tuple(each.name for each, code, _ in made if code is None),
     )
     return encoder, notes

@@ -150,7 +150,8 @@ def by_name(table: Table, encoder: TableEncoder, *, argument: str = "X") -> Tabl
     wanted = encoder.names_in
     present = set(table.names)
     lacking = [name for name in wanted if name not in present]
-    extra = [name for name in table.names if name not in set(wanted)]
+    known = {*wanted, *encoder.left_out}
+    extra = [name for name in table.names if name not in known]
     if lacking and not (table.named and encoder.named) and len(table.names) == len(wanted):
         if isinstance(table, ColumnTable):
             return table._replace(columns=dict(zip(wanted, table.columns.values(), strict=True)))

@@ -170,6 +170,9 @@ def test_names_and_identifiers_are_left_out_and_said():
     encoder, notes = learn_encoding([open_table(X)])
     assert encoder.names_in == ("x",)
     assert "'id' is left out" in notes[0]
+    # The training had it, so that it is no column too many.
+    np.testing.assert_array_equal(encoded(X, encoder)[0], [np.arange(M)])
+    assert TableEncoder.from_dict(encoder.to_dict()) == encoder
     assert LEAST_COUNT == 2
 
 
@@ -351,6 +354,9 @@ def test_text_among_numbers_is_refused_with_advice_that_fits():
 
 def test_what_y_was_taken_for_is_noted():
     X = np.zeros((1, 100))
+    with pytest.warns(DataWarning) as caught:
+        dnn_xp.train(X, np.arange(100) % 25, iterations=1)
+    assert [warning.filename for warning in caught] == [__file__]
     with pytest.warns(DataWarning, match=r"25 different whole numbers.*cost='squared_error'"):
         dnn_xp.train(X, np.arange(100) % 25, iterations=1)
     with pytest.warns(DataWarning, match=r"only 2 different whole.*cost='softmax_cross_entropy'"):

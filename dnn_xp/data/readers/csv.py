@@ -190,10 +190,16 @@ def _plain(values: Any) -> Column:
     return _text(values) if numbers is None else Column("number", numbers)
 
 
+def _arrow() -> tuple[Any, Any]:
+    """pyarrow and pyarrow.compute."""
+    purpose = "Reading CSV files"
+    arrow = optional_package("pyarrow", purpose=purpose)
+    return arrow, optional_package("pyarrow.compute", purpose=purpose)
+
+
 def _cleaned(values: Any) -> Any:
     """Blanks around the entries removed, marks of missing values made null."""
-    import pyarrow as arrow
-    import pyarrow.compute as compute
+    arrow, compute = _arrow()
 
     trimmed = compute.utf8_trim_whitespace(values)
     marks = compute.is_in(trimmed, value_set=arrow.array(sorted(MISSING_MARKS)))
@@ -201,8 +207,7 @@ def _cleaned(values: Any) -> Any:
 
 
 def _numbers(values: Any) -> np.ndarray[Any, Any] | None:
-    import pyarrow as arrow
-    import pyarrow.compute as compute
+    arrow, compute = _arrow()
 
     cleaned = _cleaned(values)
     if cleaned.null_count == len(cleaned) and len(cleaned):
@@ -225,7 +230,7 @@ def _numbers(values: Any) -> np.ndarray[Any, Any] | None:
 
 def _wide_numbers(raw: Sequence[Any]) -> list[Column] | None:
     """All columns as numbers in one conversion, or None where some are not."""
-    import pyarrow as arrow
+    arrow, _ = _arrow()
 
     numbers = _numbers(arrow.chunked_array([chunk for values in raw for chunk in values.chunks]))
     if numbers is None:
