@@ -9,10 +9,9 @@ import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
+from dnn_xp.data.column_codes import CategoryCode, NumberCode
 from dnn_xp.data.columns import Column, ColumnTable
 from dnn_xp.data.encoding import (
-    CategoryCode,
-    NumberCode,
     TableEncoder,
     missing_numbers,
     refuse_problems,

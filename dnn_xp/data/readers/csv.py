@@ -191,7 +191,7 @@ def _plain(values: Any) -> Column:
 
 
 def _arrow() -> tuple[Any, Any]:
-    """pyarrow and pyarrow.compute."""
+    """The modules pyarrow and pyarrow.compute."""
     purpose = "Reading CSV files"
     arrow = optional_package("pyarrow", purpose=purpose)
     return arrow, optional_package("pyarrow.compute", purpose=purpose)

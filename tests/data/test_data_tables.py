@@ -19,8 +19,9 @@ parquet = pytest.importorskip("pyarrow.parquet")
 import dnn_xp  # noqa: E402
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError  # noqa: E402
 from dnn_xp.common.warnings import DataWarning  # noqa: E402
+from dnn_xp.data.column_codes import MISSING, OTHER, CategoryCode  # noqa: E402
 from dnn_xp.data.columns import object_column  # noqa: E402
-from dnn_xp.data.encoding import MISSING, OTHER, CategoryCode, TableEncoder  # noqa: E402
+from dnn_xp.data.encoding import TableEncoder  # noqa: E402
 from dnn_xp.data.learning import LEAST_COUNT, MOST_CATEGORIES, learn_encoding  # noqa: E402
 from dnn_xp.data.sources.encoded import EncodedSource  # noqa: E402
 from dnn_xp.data.tables import by_name, open_table, table_source  # noqa: E402
