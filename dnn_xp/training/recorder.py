@@ -99,9 +99,6 @@ class Recorder:
 
         `after` is where the training goes on.
         """
-        self._after = after
-        if self._rng is not None:
-            self._random = self._rng.bit_generator.state
         self._left -= 1
         if self._fetch is None:
             self._report(iteration, theta, float(J), learning_rate, self._elapsed())
@@ -109,6 +106,10 @@ class Recorder:
             self._waiting.append((iteration, theta, J, learning_rate, self._elapsed()))
             if len(self._waiting) * theta.shape[0] >= min(_HELD, REPORTS_AT_ONCE * theta.shape[0]):
                 self._flush()
+        # Not before: Ctrl-C while a cost is taken leaves the report before this one.
+        self._after = after
+        if self._rng is not None:
+            self._random = self._rng.bit_generator.state
         return self._left <= 0 or self.stopped is not None
 
     def state(self, stopped: StopReason | None = None) -> State:

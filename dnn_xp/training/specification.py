@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import isclose
 from typing import Any, Self
 
 from dnn_xp.backends import PRECISIONS, check_device
@@ -128,6 +129,14 @@ class Problem:
         text="numbers",
         shown=True,
     )
+    dropout: float | Sequence[float] | None = option(
+        None,
+        optional(per_layer(decimal(at_least=0.0, below=1.0))),
+        "float or sequence of float, optional",
+        "the rate that is dropped: 1 - keep_prob",
+        text="numbers",
+        shown=True,
+    )
     initialization: str | Sequence[tuple[Any, Any]] = option(
         "auto",
         one_of("auto", *INITIALIZATIONS),
@@ -215,7 +224,14 @@ class Problem:
     def _check_together(self) -> None:
         layers = len(self.sizes)
         of_each_layer("activation", self.activation, layers, "names", "one name")
-        of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        kept = of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        contradicted = not all(map(isclose, kept, self.keep_probs or (1.0,) * layers))
+        if self.keep_prob != 1.0 and contradicted:
+            msg = (
+                f"dropout={self.dropout} and keep_prob={self.keep_prob} were both given and "
+                "contradict each other; pass one of them, dropout = 1 - keep_prob"
+            )
+            raise ValueError(msg)
         if self.output_activation is not None and self.cost is not None:
             check_fitting_cost(self.output_activation, self.cost)
 
@@ -227,7 +243,11 @@ class Problem:
     @property
     def keep_probs(self) -> tuple[float, ...]:
         """Probability of keeping a unit of each hidden layer; () where nothing is ever dropped."""
-        each = of_each_layer("keep_prob", self.keep_prob, len(self.sizes), "values", "one number")
+        layers = len(self.sizes)
+        each = of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        if self.dropout is not None:
+            rates = of_each_layer("dropout", self.dropout, layers, "values", "one number")
+            each = tuple(1.0 - rate for rate in rates)
         return each if any(value < 1.0 for value in each) else ()
 
     def __eq__(self, other: object) -> bool:

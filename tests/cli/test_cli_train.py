@@ -86,7 +86,7 @@ def test_every_option_arrives(
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
         "--output-activation softmax --initial-scale 0.5 "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
-        "--keep-prob 0.9,0.8 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
+        "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
         "--no-standardize --missing indicator --device cpu --no-fallback --dtype float32 --precision float32 "
         "--block-size 32 --layout columns --threads 2 --seed 5"
     )
@@ -107,6 +107,7 @@ def test_every_option_arrives(
         "l2": 0.5,
         "l1": 0.25,
         "keep_prob": [0.9, 0.8],
+        "dropout": [0.1, 0.2],
         "clip_norm": 2.0,
         "validation": 0.2,
         "patience": 3,

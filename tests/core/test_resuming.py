@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import dnn_xp
+from dnn_xp.execution.scoring import score
 from dnn_xp.formulas import OPTIMIZERS, step_decay, warm_up
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.arguments import TrainArguments
 from dnn_xp.training.descent import advance
-from dnn_xp.training.state import State, as_json, generator
+from dnn_xp.training.state import Report, State, as_json, generator
 from dnn_xp.training.train import begin, placed
 
 M, N = 300, 4
@@ -121,6 +122,34 @@ def test_the_state_of_an_interrupted_training_goes_on(data):
         model = there.model(begun.run, state)
     assert model.theta.tobytes() == expected.theta.tobytes()
     assert model.history.costs == expected.history.costs
+
+
+def test_ctrl_c_while_a_report_is_taken_leaves_the_one_before(data, monkeypatch):
+    how = {"hidden": [3], "iterations": 9, "validation": 0.2}
+    expected, taken = dnn_xp.train(*data, **how), []
+
+    def interrupted(*given):
+        taken.append(given)
+        if len(taken) == 5:
+            raise KeyboardInterrupt
+        return score(*given)
+
+    monkeypatch.setattr("dnn_xp.training.recorder.score", interrupted)
+    begun = begin(TrainArguments(*data, **how))
+    with placed(begun) as (there, state):
+        state = advance(begun.run, there, state, 100)
+        assert (state.report.iteration, state.stopped) == (3, StopReason.INTERRUPTED)
+        state = advance(begun.run, there, replace(state, stopped=None), 100)
+        assert_same(there.model(begun.run, state), expected)
+
+
+def test_a_million_reports_are_let_go():
+    reports = None
+    for iteration in range(10**6):
+        reports = (Report(iteration, 0.0, 0.0, 0.0, 0.0, 0.0), reports)
+    state = State(np.zeros(1), (), "{}", reports=reports)
+    assert state.listed()[-1].iteration == 10**6 - 1
+    del state, reports
 
 
 @pytest.mark.parametrize("bits", ["PCG64", "MT19937", "Philox"])

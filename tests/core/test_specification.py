@@ -14,6 +14,7 @@ import pytest
 
 import dnn_xp
 from dnn_xp.cli.parser import parse
+from dnn_xp.cli.wording import in_shell_words
 from dnn_xp.formulas import OPTIMIZERS, SCHEDULES, adam, adamw, constant, step_decay, warm_up
 from dnn_xp.training.arguments import PlanArguments, TrainArguments
 from dnn_xp.training.specification import Specification
@@ -183,6 +184,41 @@ def test_data_leave_the_options(rng):
     assert arguments.specification == Specification(hidden=(), l2=1.0)
     assert arguments.validation_pair[0] is X
     assert PlanArguments(X, outputs=3).specification == Specification()
+
+
+# dropout, the proof that an option is one entry
+
+
+def test_dropout_is_the_rate_that_is_dropped(rng, capsys):
+    X = rng.standard_normal((4, 60))
+    dropped = dnn_xp.train(X, X[0] > 0, hidden=[6, 5], dropout=[0.25, 0.5], iterations=5)
+    kept = dnn_xp.train(X, X[0] > 0, hidden=[6, 5], keep_prob=[0.75, 0.5], iterations=5)
+    assert dropped.theta.tobytes() == kept.theta.tobytes()
+    assert dropped.settings["keep_prob"] == [0.75, 0.5]
+    dropped.summary()
+    assert re.search(r"^dropout +\(0.25, 0.5\)$", capsys.readouterr().out, flags=re.MULTILINE)
+    how = {"hidden": [6, 5], "dropout": 0.5}
+    assert dnn_xp.plan(X, **how) == dnn_xp.plan(X, hidden=[6, 5], keep_prob=0.5)
+    assert dnn_xp.gradient_check(X, X[0] > 0, **how).relative_difference < 1e-7
+    assert parse(["train", "iris", "--dropout", "0.25,0.5"]).dropout == [0.25, 0.5]
+    assert in_shell_words("dropout must be") == "--dropout must be"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"dropout": 1.0}, "dropout must be a finite number >= 0 and < 1; got 1.0"),
+        ({"dropout": [0.5]}, "dropout has 1 values for 2 hidden layers"),
+        ({"dropout": 0.5, "keep_prob": 0.6}, "dropout=0.5 and keep_prob=0.6 .* contradict"),
+        ({"dropout": 0.0, "keep_prob": 0.6}, "contradict each other; pass one of them"),
+        ({"dropout": 0.5, "optimizer": "lbfgs"}, "optimizer='lbfgs' takes no keep_prob"),
+    ],
+    ids=str,
+)
+def test_dropout_is_checked(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Specification(**wrong)
+    assert Specification(dropout=0.1, keep_prob=0.9).keep_probs == (0.9, 0.9)
 
 
 # plan
