@@ -248,8 +248,8 @@ EXAMPLES = [
     ("Y-one-class", X, np.ones(30, int), ValueError, r"Y holds one class only, 1; at least two"),
     ("Y-one-word", X, ["a"] * 30, ValueError, r"Y holds one class only, 'a'"),
     ("Y-one-hot-class", X, np.eye(3)[:, [1] * 30], ValueError, r"Y holds one class only, 1"),
-    ("Y-mixed", X, np.array([1, "a"] * 15, object), TypeError, r"objects of the types int, str"),
-    ("Y-missing", X, np.array(["a", None] * 15, object), ValueError, r"15 missing, the first at example 1"),
+    ("Y-mixed", X, np.array([1, "a"] * 15, object), TypeError, r"Y must be .* objects of the types int, str"),
+    ("Y-missing", X, np.array(["a", None] * 15, object), ValueError, r"Y must be .* 15 missing, the first at example 1"),
     (
         "Y-integers",
         X,
