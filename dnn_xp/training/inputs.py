@@ -13,7 +13,6 @@ from dnn_xp.common.messages import counted
 from dnn_xp.data import (
     Source,
     Targets,
-    as_source,
     block_moments,
     check_features,
     check_finite,
@@ -24,8 +23,11 @@ from dnn_xp.data import (
     merge_moments,
     working_dtype,
 )
+from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import examples_of_a_block
+from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
+from dnn_xp.data.targets.notes import say_what_may_be_meant
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
@@ -55,6 +57,8 @@ class Prepared:
         What was copied to split off the validation examples.
     flat_targets : bool
         Whether Y was one-dimensional.
+    given : Given or None
+        What came, with the encoding of a table.
     """
 
     X: Source
@@ -64,6 +68,12 @@ class Prepared:
     dtype: str
     copied_bytes: int = 0
     flat_targets: bool = True
+    given: Given | None = None
+
+    @property
+    def encoder(self) -> TableEncoder | None:
+        """How the table X was encoded; None for arrays."""
+        return None if self.given is None else self.given.encoder
 
     @property
     def held_bytes(self) -> int:
@@ -100,12 +110,20 @@ def prepare(
 
     `validation` is a fraction or a pair (X, Y). `model` brings cost, classes and number of features.
     """
-    examples = asked.examples
-    source = as_source(X, examples=examples)
+    given = take_given(
+        X,
+        Y,
+        examples=asked.examples,
+        encoder=None if model is None else model.encoder,
+        learn=model is None,
+        missing=asked.missing,
+        target="" if model is None else model.target_name,
+    )
+    source, Y, examples = given.X, given.Y, given.examples
     if model is not None:
         check_features(source, model.sizes[0], examples=examples)
     check_same_library(X, Y)
-    dtype = dtype or working_dtype(source.dtype)
+    dtype = dtype or dtype_of(given)
     common: dict[str, Any] = {
         "examples": examples,
         "cost": asked.cost if model is None else model.cost,
@@ -114,19 +132,22 @@ def prepare(
     }
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
+    if model is None and asked.cost is None and asked.output_activation is None:
+        say_what_may_be_meant(targets)
     weights = encode_weights(sample_weight, m=source.m, dtype=dtype)
     flat = targets.n_y == 1 and _is_flat(Y)
-    prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat)
+    prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat, given=given)
     if validation is None:
         return prepared
     if isinstance(validation, float):
         return _split(prepared, validation, rng)
-    held_out = validation_source(validation[0], source.n, examples=examples)
+    others_given = validation_given(validation[0], validation[1], given, examples=asked.examples)
+    held_out = others_given.X
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
     others = encode_targets(
-        validation[1],
+        others_given.Y,
         m=held_out.m,
         n_x=held_out.n,
         argument="validation Y",
@@ -142,11 +163,25 @@ def prepare(
     return replace(prepared, validation=(held_out, others.source))
 
 
-def validation_source(X: Any, n: int, *, examples: str) -> Source:
-    """The X of examples to validate on, as a source of n features."""
-    held_out = as_source(X, argument="validation X", examples=examples)
-    check_features(held_out, n, argument="validation X", examples=examples)
+def validation_given(X: Any, Y: Any, given: Given, *, examples: str | None) -> Given:
+    """Examples to validate on, of the features of the training examples."""
+    held_out = take_given(
+        X,
+        Y,
+        examples=examples,
+        encoder=given.encoder,
+        target=given.target,
+        argument="validation X",
+    )
+    check_features(held_out.X, given.X.n, argument="validation X", examples=held_out.examples)
     return held_out
+
+
+def dtype_of(given: Given) -> str:
+    """The working dtype: that of the columns of a table, or of the array."""
+    if given.encoder is None or given.encoder.plain:
+        return working_dtype(given.X.dtype)
+    return given.encoder.working
 
 
 def examples_held_out(fraction: float, m: int) -> int:
@@ -201,9 +236,13 @@ def _split(prepared: Prepared, fraction: float, rng: np.random.Generator) -> Pre
 
 
 def finite_or_standardized(
-    X: Source, engine: Engine, *, standardize: bool
+    X: Source, engine: Engine, *, standardize: bool, encoder: TableEncoder | None = None
 ) -> Standardization | None:
-    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each."""
+    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each.
+
+    Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
+    category would be far from all others.
+    """
     if not standardize:
         check_finite(X, "X")
         return None
@@ -224,4 +263,5 @@ def finite_or_standardized(
             "of a scale whose squares float64 holds",
             "scale it down first",
         )
-    return finalize_moments(moments)
+    mean, scale = finalize_moments(moments)
+    return mean, scale if encoder is None else np.where(encoder.one_hot[:, None], 1.0, scale)

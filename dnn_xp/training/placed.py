@@ -12,6 +12,8 @@ from dnn_xp.backends.cuda.graphs import Arrays, Replay
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data import Targets
+from dnn_xp.data.encoding import describe_encoder
+from dnn_xp.data.given import Given
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
@@ -51,6 +53,8 @@ class Placed:
         Mean and scale.
     start : str
         How the parameters were initialized.
+    given : Given, optional
+        What came, with the encoding of a table.
     """
 
     objective: Objective
@@ -62,6 +66,7 @@ class Placed:
     flat_targets: bool
     standardization: Standardization | None
     start: str
+    given: Given | None = None
 
     @property
     def kind(self) -> str:
@@ -107,6 +112,7 @@ class Placed:
             record=run.record._replace(block_size=size, blocks=-(-at_once // size)),
             settings=settings,
             stopped=state.stopped,
+            encoder=None if self.given is None else self.given.encoder,
         )
 
     def _settings(self, run: Run, state: State) -> dict[str, Any]:
@@ -126,7 +132,19 @@ class Placed:
             settings["stopped_because"] = _sentence(run, self, state)
         if isinstance(self.step, Replay):
             settings["steps"] = self.step.problem or "replayed as a CUDA graph"
-        return settings | {"plan": str(run.plan)}
+        return settings | _about_table(self.given) | {"plan": str(run.plan)}
+
+
+def _about_table(given: Given | None) -> dict[str, Any]:
+    """What a model says of the table that it was trained on."""
+    if given is None or given.encoder is None:
+        return {}
+    said = () if given.encoder.plain else (describe_encoder(given.encoder),)
+    notes = "; ".join((*said, *given.notes))
+    table: dict[str, Any] = {"table": notes} if notes else {}
+    if given.encoder.named:
+        table["feature_names"] = list(given.encoder.names_in)
+    return table | ({"target_names": [given.target]} if given.target else {})
 
 
 def place_data(
@@ -141,7 +159,9 @@ def place_data(
 
     `start` says how the parameters were initialized; `standardization` is that of a model.
     """
-    found = finite_or_standardized(data.X, engine, standardize=run.moments_taken)
+    found = finite_or_standardized(
+        data.X, engine, standardize=run.moments_taken, encoder=data.encoder
+    )
     standardization = standardization or found
     objective = Objective(
         run.network,
@@ -164,6 +184,7 @@ def place_data(
         data.flat_targets,
         standardization,
         start,
+        data.given,
     )
 
 

@@ -461,6 +461,7 @@ def test_html_repr_escapes_what_users_wrote(X):
     assert "<td>(3, 4)</td>" in html
 
 
+@pytest.mark.filterwarnings("ignore::dnn_xp.DataWarning")
 def test_many_classes_are_cut_short_in_the_summary(rng, capsys):
     X = rng.standard_normal((2, 300))
     dnn_xp.train(X, np.arange(300) % 25, hidden=[3], iterations=1).summary()

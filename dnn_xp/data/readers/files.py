@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,12 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.messages import listing, optional_package, unknown_name
+from dnn_xp.data.columns import ColumnTable
+from dnn_xp.data.readers.arrow import arrow_table
+from dnn_xp.data.readers.csv import read_csv_table
+from dnn_xp.data.readers.csv_dialect import dialect
 from dnn_xp.data.readers.parquet import ParquetSource
-from dnn_xp.data.readers.tables import Table, choose_columns
+from dnn_xp.data.readers.tables import choose_columns
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".zarr", ".parquet", ".csv")
 
@@ -32,10 +35,10 @@ def open_file(
     columns: Sequence[str] | None = None,
     labels: bool = False,
 ) -> Any:
-    """What a path holds: a memmap, an array, a dataset, a ParquetSource or a Table.
+    """What a path holds: a memmap, an array, a dataset, a ParquetSource or a ColumnTable.
 
     "file.h5::key" names a dataset inside a file; "file.parquet::a,b" and "file.csv::a,b" name
-    columns. With `labels`, Parquet columns are read as a Table, since labels may be text.
+    columns. With `labels`, Parquet columns are read as a ColumnTable, since labels may be text.
 
     Raises
     ------
@@ -53,10 +56,8 @@ def open_file(
         raise FileNotFoundError(f"{argument}={os.fspath(path)!r}: there is no file {str(file)!r}.")
     if suffix in (".parquet", ".csv"):
         chosen = inner.split(",") if columns is None and inner else columns
-        if suffix == ".csv":
-            return read_csv(file, chosen)
-        if labels:
-            return _read_parquet(file, chosen)
+        if suffix == ".csv" or labels:
+            return _table(file, chosen)
         return ParquetSource(file, chosen, argument=argument)
     key = inner if key is None else key
     if suffix == ".npy":
@@ -117,61 +118,14 @@ def table_columns(path: str | os.PathLike[str]) -> list[str]:
     if file.suffix.lower() == ".parquet":
         parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
         return [str(name) for name in parquet.read_schema(file).names]
-    return _header(file)[0]
+    return list(dialect(file).names)
 
 
-def read_csv(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Table:
-    """A CSV file as a Table, by pyarrow, pandas or NumPy, whichever is there.
-
-    The first line holds the names unless every entry of it is a number: then the columns are
-    called "0", "1", ... . Read as a whole: for large data use Parquet or HDF5.
-    """
-    file = Path(path)
-    names, has_header = _header(file)
-    chosen = choose_columns(columns, names)
-    try:
-        reader: Any = optional_package("pyarrow.csv", purpose="Reading CSV files")
-    except ImportError:
-        pass
+def _table(file: Path, columns: Sequence[str] | None) -> ColumnTable:
+    if file.suffix.lower() == ".csv":
+        table = read_csv_table(file)
     else:
-        options = reader.ReadOptions(column_names=names, skip_rows=int(has_header))
-        table = reader.read_csv(file, read_options=options)
-        return Table(chosen, tuple(table.column(name).to_numpy() for name in chosen))
-    try:
-        reader = optional_package("pandas", purpose="Reading CSV files")
-    except ImportError:
-        data = np.genfromtxt(
-            file,
-            delimiter=",",
-            names=None,
-            skip_header=int(has_header),
-            dtype=None,
-            encoding="utf-8",
-            ndmin=1,
-        )
-        fields = data.dtype.names
-        if fields is None:
-            data = data.reshape(-1, len(names))
-            return Table(chosen, tuple(data[:, names.index(name)] for name in chosen))
-        return Table(chosen, tuple(data[fields[names.index(name)]] for name in chosen))
-    frame = reader.read_csv(file, header=None, names=names, skiprows=int(has_header))
-    return Table(chosen, tuple(frame[name].to_numpy() for name in chosen))
-
-
-def _header(file: Path) -> tuple[list[str], bool]:
-    """The column names of a CSV file, and whether its first line is they."""
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        first = next(csv.reader(lines), [])
-    try:
-        for entry in first:
-            float(entry)
-    except ValueError:
-        return [name.strip() for name in first], True
-    return [str(j) for j in range(len(first))], False
-
-
-def _read_parquet(file: Path, columns: Sequence[str] | None) -> Table:
-    parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
-    names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])
-    table = parquet.read_table(file, columns=list(names))
-    return Table(names, tuple(table.column(name).to_numpy() for name in names))
+        parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
+        names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])
+        table = arrow_table(parquet.read_table(file, columns=list(names)), repr(str(file)))
+    return table.select(choose_columns(columns, table.names))
