@@ -588,11 +588,6 @@ def test_refused(Y: Any, arguments: dict[str, Any], error: type[Exception], text
         encode_targets(Y() if callable(Y) else Y, m=4, **arguments)
 
 
-def test_missing_numbers_of_a_series() -> None:
-    with pytest.raises(ValueError, match=r"Y .*1 missing.*at example 1"):
-        encode_targets(_series([1, None, 2, 1], "Int64"), m=4)
-
-
 def test_the_argument_is_named() -> None:
     with refused(ValueError, "validation Y | 3 examples ... | an array of 4 examples, like X"):
         encode_targets([1, 0, 1], m=4, argument="validation Y")
