@@ -163,7 +163,7 @@ class Arguments(Specification):
         ):
             given = checks[name](name, getattr(self, name))
             if name == "activation":
-                given = of_each_layer(name, given, len(inner), "name")
+                given = of_each_layer(name, given, len(inner), "name", "name")
             if given not in (left_out, brought):
                 raise ArgumentValueError(
                     name,

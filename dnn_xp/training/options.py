@@ -126,15 +126,17 @@ def per_layer(check: Check) -> Check:
     return of_layers
 
 
-def of_each_layer(name: str, value: Any, layers: int, noun: str = "number") -> tuple[Any, ...]:
-    """One value for each hidden layer, from one for all or one each; `noun` is what a value is."""
+def of_each_layer(
+    name: str, value: Any, layers: int, came: str = "value", wanted: str = "number"
+) -> tuple[Any, ...]:
+    """One value for each hidden layer, from one for all or one each; two nouns for the error."""
     if not isinstance(value, tuple):
         return (value,) * layers
     if len(value) != layers:
         raise ArgumentValueError(
             name,
-            counted(len(value), noun),
-            f"one {noun} for all {layers} hidden layers, or one each",
+            counted(len(value), came),
+            f"one {wanted} for all {layers} hidden layers, or one each",
         )
     return value
 
@@ -165,7 +167,9 @@ def check_rate(name: str, value: Any) -> Any:
 
 def check_dtype(name: str, value: Any) -> str:
     """Name of the working dtype, given as a name, a NumPy dtype or type, or that of a library."""
-    found = getattr(value, "__name__", None) or str(value).rpartition(".")[2]
+    found = getattr(value, "__name__", None)
+    if found is None and not isinstance(value, Integral):  # large ones have no text
+        found = str(value).rpartition(".")[2]
     if found not in ("float32", "float64"):
         raise unknown_name(name, value, ("float32", "float64"))
     return str(found)

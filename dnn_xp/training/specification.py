@@ -233,7 +233,7 @@ class Problem:
 
     def _check_together(self) -> None:
         layers = len(self.sizes)
-        of_each_layer("activation", self.activation, layers, "name")
+        of_each_layer("activation", self.activation, layers, "name", "name")
         kept = of_each_layer("keep_prob", self.keep_prob, layers)
         contradicted = not all(map(isclose, kept, self.keep_probs or (1.0,) * layers))
         if self.keep_prob != 1.0 and contradicted:

@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -1097,7 +1098,8 @@ def test_targets_that_a_model_does_not_have(models):
         ValueError, "Y | 1 NaN and 0 infinite values, ... example 1 ... | finite numbers ..."
     ):
         models["regression"].evaluate(X, changed(X[0], (1, np.nan)))
-    with pytest.raises(ValueError, match=r"^predict_proba: .* no probabilities; use predict"):
+    parts = "model | a regression, with cost='squared_error' | one of classes ... | use predict"
+    with refused(ValueError, parts):
         models["regression"].predict_proba(X)
 
 
@@ -1156,8 +1158,59 @@ def test_a_warm_start_that_does_not_fit(models, arguments, message):
 
 
 def test_a_warm_start_with_other_outputs(models):
-    with pytest.raises(ValueError, match=r"^Y has 2 outputs per example and the warm_start model"):
+    parts = "Y | 2 outputs per example | targets of 1 output, as the model has"
+    with refused(ValueError, parts):
         dnn_xp.train(X, X[:2], warm_start=models["regression"])
+
+
+# Values that have no truth value, no hash, or entries that are not what they seem.
+STRANGE = {
+    "array": np.ones(3),
+    "matrix": np.ones((2, 2)),
+    "0-d": np.array(1.0),
+    "bytes": b"ab",
+    "dict": {},
+    "set": {1, 2},
+    "nested": [[]],
+    "object": object(),
+    "10**400": 10**400,
+    "10**5000": 10**5000,
+}
+OPTIONS = {each.name: each.metadata["option"] for each in fields(dnn_xp.Specification)}
+
+
+# Whole numbers may be large.
+STRANGE_OPTIONS = [
+    (name, value)
+    for name, option in OPTIONS.items()
+    for value in STRANGE
+    if not (value.startswith("10**") and option.text in ("int", "size"))
+]
+
+
+@pytest.mark.parametrize(("name", "value"), STRANGE_OPTIONS)
+def test_strange_values_are_refused_by_name(models, name, value):
+    given = {name: STRANGE[value]}
+    for call in (
+        lambda: dnn_xp.Specification(**given),
+        lambda: dnn_xp.train(X, Y, **given),
+        lambda: dnn_xp.train(X, Y, warm_start=models["binary"], **given),
+    ):
+        with pytest.raises(dnn_xp.ArgumentError) as caught:
+            call()
+        assert caught.value.argument.partition("[")[0] == name
+
+
+@pytest.mark.parametrize("answer", [np.ones(3), np.zeros((2, 2))])
+def test_an_answer_of_a_callback_that_is_neither_true_nor_false(answer):
+    parts = "the answer of callbacks[1] | a numpy.ndarray of ... | True, False or None"
+    with refused(TypeError, parts):
+        dnn_xp.train(X, Y, iterations=2, callbacks=[lambda *_: None, lambda *_: answer])
+
+
+def test_a_rate_beyond_floats():
+    with refused(ValueError, "learning_rate(1) | 1000...000 | a finite number >= 0"):
+        dnn_xp.train(X, Y, iterations=3, learning_rate=lambda at: 10**400 if at else 0.1)
 
 
 @pytest.mark.parametrize(

@@ -161,22 +161,24 @@ def test_precision_chooses_the_dtype():
         ),
         (
             {"precision": "tf32", "dtype": "float64"},
-            r"^precision='tf32' goes with dtype='float32', got dtype='float64'. Leave one of them out$",
+            "dtype | 'float64' | 'float32' where precision='tf32' is given | leave one of them out",
         ),
         (
             {"precision": "float64", "dtype": "float32"},
-            r"^precision='float64' goes with dtype='float64', got",
+            "dtype | 'float32' | 'float64' where precision='float64' is given | leave one of them out",
         ),
         (
             {"precision": "bfloat16", "optimizer": "lbfgs"},
-            r"lower precision: its line search needs the exact cost",
+            (
+                "precision | 'bfloat16' | left out where optimizer='lbfgs' is given | its line search "
+                "needs the exact cost: leave it out, or pass optimizer='adam'"
+            ),
         ),
     ],
     ids=["unknown", "numpy", "tf32 on the CPU", "two dtypes", "wider", "lbfgs"],
 )
 def test_refused(how, text):
-    by_parts = " | " in text
-    with refused(ValueError, text) if by_parts else pytest.raises(ValueError, match=text):
+    with refused(ValueError, text):
         dnn_xp.train(X, Y, iterations=1, **how)
 
 
