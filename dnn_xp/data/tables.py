@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -11,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import listing
+from dnn_xp.common.messages import listing, nearest
 from dnn_xp.common.warnings import warn_of
 from dnn_xp.data.columns import Column, ColumnTable
 from dnn_xp.data.encoding import TableEncoder, refuse_problems
 from dnn_xp.data.learning import learn_encoding
 from dnn_xp.data.readers.arrow import arrow_table, is_arrow
 from dnn_xp.data.readers.csv import read_csv_table
-from dnn_xp.data.readers.files import split_path
+from dnn_xp.data.readers.files import found_path, split_path
 from dnn_xp.data.readers.frames import frame_table, is_polars
 from dnn_xp.data.readers.parquet import Encoding, ParquetSource
 from dnn_xp.data.readers.parquet_table import ParquetTable
@@ -52,13 +51,11 @@ def open_table(X: Any, *, argument: str = "X") -> Table:
         return arrow_table(X)
     if not isinstance(X, (str, os.PathLike)):
         return frame_table(X, argument=argument)
-    file, inner = split_path(X)
-    if not file.exists():
-        raise FileNotFoundError(f"{argument}={os.fspath(X)!r}: there is no file {str(file)!r}.")
+    file, inner = found_path(X, argument)
     table: Table = (
         ParquetTable(file)
         if file.suffix.lower() == ".parquet"
-        else without_index(read_csv_table(file))
+        else without_index(read_csv_table(file, argument=argument))
     )
     if inner:
         table = table.select([found_name(name, table, argument) for name in inner.split(",")])
@@ -77,18 +74,13 @@ def found_name(name: str, table: Table, argument: str) -> str:
     """The name, if the table has such a column; else an error with the nearest one."""
     if name in table.names:
         return name
+    near = nearest(name, table.names)
     raise ArgumentValueError(
         argument,
         f"the column {name!r}",
         f"one of the columns of {table.where}: {listing(table.names, limit=40)}",
-        _near(name, table.names),
+        f"did you mean {near!r}?" if near else "",
     )
-
-
-def _near(name: str, names: Sequence[str]) -> str:
-    lower = {each.lower(): each for each in names}
-    near = difflib.get_close_matches(name.lower(), lower, n=1)
-    return f"did you mean {lower[near[0]]!r}?" if near else ""
 
 
 def without_target(
@@ -171,9 +163,8 @@ def by_name(table: Table, encoder: TableEncoder, *, argument: str = "X") -> Tabl
 
 
 def _renamed(lacking: Sequence[str], extra: Sequence[str]) -> list[tuple[str, str]]:
-    lower = {each.lower(): each for each in extra}
-    near = [(name, difflib.get_close_matches(name.lower(), lower, n=1)) for name in lacking[:20]]
-    return [(name, lower[found[0]]) for name, found in near if found]
+    near = [(name, nearest(name, extra)) for name in lacking[:20]]
+    return [(name, found) for name, found in near if found]
 
 
 class Encoded(NamedTuple):

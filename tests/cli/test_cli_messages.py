@@ -25,9 +25,9 @@ flowers.csv
 flowers.csv --target knid
     --target must be one of 'height', 'width', 'depth', 'kind'; got 'knid'. Did you mean 'kind'?
 flowers.csv --target 4
-    --target=4: 'flowers.csv' has 4 columns, numbered 0 to 3
+    --target must be a name or the number of a column of 'flowers.csv', 0 to 3; got 4
 flowers.csv --target -5
-    --target=-5: 'flowers.csv' has 4 columns, numbered 0 to 3
+    --target must be a name or the number of a column of 'flowers.csv', 0 to 3; got -5
 flowers.csv --target kind --features heigth
     --features must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 flowers.csv --target kind --exclude heigth
@@ -53,15 +53,15 @@ flowers.csv --target kind --cost squared_error
 semicolons.csv --target 0 --separator ;;
     --separator must be one character
 twice.csv --target b
-    'twice.csv' has several columns named 'a'; give each a name of its own
+    DATA must be a table whose columns differ in name; got 'twice.csv' with several columns named 'a'
 empty.csv --target 0
-    'empty.csv' is empty
+    DATA must be a table; got 'empty.csv', which is empty
 header.csv --target a
     DATA must be a table with examples; got 'header.csv', which has only a header
 ragged.csv --target a
-    'ragged.csv' cannot be read: CSV parse error: Expected 2 columns, got 1: 3
+    DATA must be a CSV file with as many entries in each line; got 'ragged.csv', which cannot be read (CSV parse error: Expected 2 columns, got 1: 3)
 latin.csv --target 0
-    'latin.csv' is not in UTF-8
+    DATA must be a file in UTF-8 or UTF-16; got 'latin.csv', which is not in UTF-8 (
 junk.parquet --target 0
     'junk.parquet' cannot be read:
 junk.npz
@@ -71,7 +71,7 @@ zip.npz
 junk.h5
     'junk.h5' cannot be read:
 junk.npy --target 0
-    DATA='junk.npy' cannot be read:
+    DATA must be a file of one array of numbers or text; got 'junk.npy', which cannot be read (
 flowers.csv::height --target kind
     DATA must be a table without ::COLUMN; got 'flowers.csv::height'. Choose columns with --features.
 flowers.csv --target kind --x-key X

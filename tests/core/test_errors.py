@@ -558,7 +558,16 @@ EXAMPLES = [
         ),
     ),
     ("X-no-file", "no.npy", Y, FileNotFoundError, r"X='no.npy': there is no file"),
-    ("X-suffix", "no.txt", Y, ValueError, r"X='no.txt' has the suffix '.txt'"),
+    (
+        "X-suffix",
+        "no.txt",
+        Y,
+        ValueError,
+        (
+            "X | 'no.txt' | a file with one of the suffixes .npy, .npz, .h5, .hdf5, .zarr, .parquet, "
+            ".csv | open it yourself and pass the array"
+        ),
+    ),
     (
         "X-no-examples",
         X[:, :0],

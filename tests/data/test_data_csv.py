@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
 pytest.importorskip("pyarrow")
 
@@ -142,13 +143,22 @@ def test_a_first_line_that_is_an_example(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is empty"),
-        ("a,a,b\n1,2,3\n", "several columns named 'a'"),
-        ("a,b\n1,2\n1,2,3\n", "Expected 2 columns, got 3"),
+        ("", "path | '...', which is empty | a table"),
+        (
+            "a,a,b\n1,2,3\n",
+            "path | '...' with several columns named 'a' | a table whose columns differ in name",
+        ),
+        (
+            "a,b\n1,2\n1,2,3\n",
+            (
+                "path | '...', which cannot be read (...Expected 2 columns, got 3...) "
+                "| a CSV file with as many entries in each line"
+            ),
+        ),
     ],
 )
 def test_refused(tmp_path, text, said):
-    with pytest.raises(ValueError, match=said):
+    with refused(ArgumentValueError, said):
         read_csv_table(written(tmp_path, text))
 
 
@@ -156,7 +166,10 @@ def test_encodings(tmp_path):
     text = "größe;b\n1,5;x\n2,5;y\n"
     table = read_csv_table(written(tmp_path, text, "utf-16"))
     np.testing.assert_array_equal(table.columns["größe"].values, [1.5, 2.5])
-    with pytest.raises(ValueError, match="not in UTF-8"):
+    said = (
+        "path | '...', which is not in UTF-8 (...) | a file in UTF-8 or UTF-16 | save it as UTF-8"
+    )
+    with refused(ArgumentValueError, said):
         read_csv_table(written(tmp_path, text, "latin-1"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.wording import reading, say
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import unknown_name
 from dnn_xp.data.columns import Column, ColumnTable, text_column
 from dnn_xp.data.readers.csv import read_csv_table
@@ -86,7 +87,7 @@ def csv_columns(path: Path, args: Namespace | None = None) -> Columns:
     marks = {name: getattr(args, name, None) for name in ("separator", "decimal", "thousands")}
     if marks["separator"] in ("tab", "\\t"):
         marks["separator"] = "\t"
-    table = read_csv_table(path, **marks)
+    table = read_csv_table(path, argument="DATA", **marks)
     for note in table.notes:
         say("note", f"{table.where}: {note}")
     if not table.named and table.m and len(table.names) > 1:
@@ -128,7 +129,6 @@ def _one(option: str, text: str, table: Columns) -> str:
         raise unknown_name(option, text, table.names) from None
     count = len(table.names)
     if not -count <= number < count:
-        raise ValueError(
-            f"{option}={text}: {table.where} has {count} columns, numbered 0 to {count - 1}"
-        )
+        wanted = f"a name or the number of a column of {table.where}, 0 to {count - 1}"
+        raise ArgumentValueError(option, text, wanted)
     return table.names[number]

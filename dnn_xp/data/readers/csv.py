@@ -29,6 +29,7 @@ def read_csv_table(
     separator: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
+    argument: str = "path",
 ) -> ColumnTable:
     r"""A CSV file as typed columns; what was recognised is in the table's `notes`.
 
@@ -46,6 +47,8 @@ def read_csv_table(
         The decimal mark of all columns; recognised when not given.
     thousands : str, optional
         The only mark between groups of three digits; "" for none; recognised when not given.
+    argument : str
+        What errors call the path.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def read_csv_table(
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         For a file that is empty, not text, has several columns of one name, or lines of different
         lengths.
     ImportError
@@ -74,13 +77,12 @@ def read_csv_table(
     file = Path(path)
     where = repr(str(file))
     _check_marks(separator, decimal, thousands)
-    found = dialect(file, separator)
+    found = dialect(file, separator, argument=argument)
     twice = [name for name, count in Counter(found.names).items() if count > 1]
     if twice:
-        raise ValueError(
-            f"{where} has several columns named {listing(twice)}; give each a name of its own"
-        )
-    raw = _read_text(file, found, where)
+        got = f"{where} with several columns named {listing(twice)}"
+        raise ArgumentValueError(argument, got, "a table whose columns differ in name")
+    raw = _read_text(file, found, argument)
     columns = _wide_numbers(raw) if len(raw) >= _WIDE and thousands is decimal is None else None
     if columns is None:
         columns = [_plain(values) for values in raw]
@@ -150,8 +152,9 @@ def _check_marks(separator: str | None, decimal: str | None, thousands: str | No
         )
 
 
-def _read_text(file: Path, found: Dialect, where: str) -> list[Any]:
+def _read_text(file: Path, found: Dialect, argument: str) -> list[Any]:
     """Every column of the file as an Arrow array of text, without the header."""
+    where = repr(str(file))
     arrow: Any = optional_package("pyarrow", purpose=f"Reading {where}")
     reader: Any = optional_package("pyarrow.csv", purpose=f"Reading {where}")
     names = [str(j) for j in range(len(found.names))]
@@ -177,7 +180,9 @@ def _read_text(file: Path, found: Dialect, where: str) -> list[Any]:
         except arrow.ArrowInvalid as error:
             # A line that is longer than a block of the reader.
             if "straddling" not in str(error) or size >= whole:
-                raise ValueError(f"{where} cannot be read: {error}") from error
+                got = f"{where}, which cannot be read ({error})"
+                wanted = "a CSV file with as many entries in each line"
+                raise ArgumentValueError(argument, got, wanted) from error
             size *= 16
     if found.has_header:
         table = table.slice(1)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.columns import MISSING_MARKS
 from dnn_xp.data.readers.text_values import read_numbers
 
@@ -43,17 +44,17 @@ class Dialect(NamedTuple):
     longest_line: int
 
 
-def dialect(path: Path, separator: str | None = None) -> Dialect:
+def dialect(path: Path, separator: str | None = None, *, argument: str = "path") -> Dialect:
     """Look at the first lines of a file.
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         For an empty file, and for one that is not text in UTF-8 or UTF-16.
     """
-    encoding, lines = _first_lines(path)
+    encoding, lines = _first_lines(path, argument)
     if not lines:
-        raise ValueError(f"{str(path)!r} is empty")
+        raise ArgumentValueError(argument, f"{str(path)!r}, which is empty", "a table")
     chosen = separator or _separator(lines)
     records = [split_record(line, chosen) for line in lines]
     has_header = _has_header(records, "," if chosen == ";" else ".")
@@ -73,7 +74,7 @@ def split_record(line: str, separator: str) -> list[str]:
         csv.field_size_limit(limit)
 
 
-def _first_lines(path: Path) -> tuple[str, list[str]]:
+def _first_lines(path: Path, argument: str) -> tuple[str, list[str]]:
     """The encoding and the first records that are not empty; the first one whole, however long."""
     with path.open("rb") as file:
         start = file.read(4)
@@ -94,8 +95,11 @@ def _first_lines(path: Path) -> tuple[str, list[str]]:
                 if size > 64 * _SAMPLE_BYTES and len(lines) > 1:
                     break
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{str(path)!r} is not in UTF-8 ({error.reason}); save it as UTF-8"
+        raise ArgumentValueError(
+            argument,
+            f"{str(path)!r}, which is not in UTF-8 ({error.reason})",
+            "a file in UTF-8 or UTF-16",
+            "save it as UTF-8",
         ) from error
     return encoding, [line.rstrip("\r\n") for line in lines]
 

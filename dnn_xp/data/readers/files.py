@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.common.messages import listing, optional_package, unknown_name
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import counted, listing, optional_package, unknown_name
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.arrow import arrow_table
 from dnn_xp.data.readers.csv import read_csv_table
@@ -27,6 +28,27 @@ def split_path(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     return Path(file), key if mark else None
 
 
+def found_path(path: str | os.PathLike[str], argument: str) -> tuple[Path, str | None]:
+    """`split_path`, if the file is one that can be read and there is such a file.
+
+    Raises
+    ------
+    ArgumentValueError, FileNotFoundError
+        An unknown suffix; no such file.
+    """
+    file, inner = split_path(path)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ArgumentValueError(
+            argument,
+            repr(os.fspath(path)),
+            f"a file with one of the suffixes {', '.join(SUFFIXES)}",
+            "open it yourself and pass the array",
+        )
+    if not file.exists():
+        raise FileNotFoundError(f"{argument}={os.fspath(path)!r}: there is no file {str(file)!r}.")
+    return file, inner
+
+
 def open_file(
     path: str | os.PathLike[str],
     *,
@@ -42,29 +64,22 @@ def open_file(
 
     Raises
     ------
-    FileNotFoundError, ValueError, ImportError
+    FileNotFoundError, ArgumentValueError, ImportError
         No such file; a suffix or key that is unknown; a package that is not installed.
     """
-    file, inner = split_path(path)
+    file, inner = found_path(path, argument)
     suffix = file.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"{argument}={os.fspath(path)!r} has the suffix {suffix!r}, which is not one of "
-            f"{listing(SUFFIXES)}. Open it yourself and pass the array."
-        )
-    if not file.exists():
-        raise FileNotFoundError(f"{argument}={os.fspath(path)!r}: there is no file {str(file)!r}.")
     if suffix in (".parquet", ".csv"):
         chosen = inner.split(",") if columns is None and inner else columns
         if suffix == ".csv" or labels:
-            return _table(file, chosen)
+            return _table(file, chosen, argument)
         return ParquetSource(file, chosen, argument=argument)
     key = inner if key is None else key
     if suffix == ".npy":
         try:
             return np.load(file, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
-            raise ValueError(f"{argument}={os.fspath(path)!r} cannot be read: {error}") from error
+            raise _unreadable(argument, str(file), error) from error
     purpose = f"Reading {str(file)!r}"
     if suffix == ".npz":
         with np.load(file, allow_pickle=False) as arrays:
@@ -72,7 +87,7 @@ def open_file(
             try:
                 return arrays[name]
             except ValueError as error:
-                raise ValueError(f"{argument}='{file}::{name}' cannot be read: {error}") from error
+                raise _unreadable(argument, f"{file}::{name}", error) from error
     if suffix == ".zarr":
         root = optional_package("zarr", purpose=purpose).open(str(file), mode="r")
         if not hasattr(root, "array_keys"):
@@ -98,6 +113,11 @@ def hdf5_names(root: Any) -> list[str]:
     return names
 
 
+def _unreadable(argument: str, path: str, error: ValueError) -> ArgumentValueError:
+    got = f"{path!r}, which cannot be read ({error})"
+    return ArgumentValueError(argument, got, "a file of one array of numbers or text")
+
+
 def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> str:
     """The key that is meant: the one given, or the only one there is."""
     if key is not None:
@@ -105,9 +125,11 @@ def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> st
             raise unknown_name(f"{argument}: the key in {str(file)!r}", key, keys)
         return key
     if len(keys) != 1:
-        raise ValueError(
-            f"{argument}={str(file)!r} holds {len(keys)} arrays ({listing(keys)}) and one is "
-            f"wanted. Name it: '{file}::{keys[0] if keys else 'key'}'."
+        raise ArgumentValueError(
+            argument,
+            f"{str(file)!r} with {counted(len(keys), 'array')} ({listing(keys)})",
+            "one array",
+            f"name it: '{file}::{keys[0] if keys else 'key'}'",
         )
     return keys[0]
 
@@ -121,9 +143,9 @@ def table_columns(path: str | os.PathLike[str]) -> list[str]:
     return list(dialect(file).names)
 
 
-def _table(file: Path, columns: Sequence[str] | None) -> ColumnTable:
+def _table(file: Path, columns: Sequence[str] | None, argument: str) -> ColumnTable:
     if file.suffix.lower() == ".csv":
-        table = read_csv_table(file)
+        table = read_csv_table(file, argument=argument)
     else:
         parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
         names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.data.columns import (
     SECONDS,
@@ -26,15 +27,14 @@ def frame_table(frame: Any, *, argument: str = "X") -> ColumnTable:
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         When several columns have one name.
     """
     names = [str(name) for name in frame.columns]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(
-            f"{argument} has several columns named {listing(twice)}; give each a name of its own"
-        )
+        got = f"a data frame with several columns named {listing(twice)}"
+        raise ArgumentValueError(argument, got, "a table whose columns differ in name")
     if is_polars(frame):
         columns = [_polars_column(series) for series in frame.get_columns()]
     else:
