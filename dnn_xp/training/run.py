@@ -104,8 +104,8 @@ class Run:
 
     @property
     def orientation(self) -> str | None:
-        """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
-        return self.asked.layout or (None if self.batch_size is None else "rows")
+        """How blocks are laid out."""
+        return orientation_of(self.asked)
 
     @property
     def drops_out(self) -> bool:
@@ -170,7 +170,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         standardized=moments_taken or standardized_by_model,
         moments_taken=moments_taken,
         replayed=replayed,
-        transposed=asked.layout == "columns",
+        orientation=orientation_of(asked),
     )
     return Run(
         asked=asked,
@@ -217,6 +217,11 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         COSTS[targets.cost],
         asked.keep_probs,
     )
+
+
+def orientation_of(asked: Specification) -> str | None:
+    """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
+    return asked.layout or (None if asked.batch_size is None else "rows")
 
 
 def pays_to_replay(network: Network, at_once: int) -> bool:
