@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 from dnn_xp.common.checks import check_examples
 from dnn_xp.common.errors import ArgumentTypeError
 from dnn_xp.common.messages import describe, listing
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.features import as_source
 from dnn_xp.data.readers.files import SUFFIXES, split_path
+from dnn_xp.data.readers.tables import is_frame, table_matrix
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.tables import Table, found_name, is_table, open_table, table_source, without_target
 
@@ -96,6 +98,8 @@ def take_given(
     table = open_table(X, argument=argument)
     if encoder is None and not learn and not names_column(Y, table):
         # The model was trained on arrays: columns are taken in their order.
+        if isinstance(table, ColumnTable) and not is_frame(X):
+            X = table_matrix(table, argument=argument)
         return Given(as_source(X, argument=argument, examples=where), Y, where)
     name = ""
     if names_column(Y, table):

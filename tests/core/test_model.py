@@ -76,7 +76,8 @@ def test_answers_of_every_kind(kind, X):
     if model.kind == "regression":
         assert labels.shape == Y.shape
         np.testing.assert_allclose(labels.reshape(Z.shape), Z, rtol=1e-12, atol=1e-12)
-        with pytest.raises(ValueError, match=r"^predict_proba: .*no probabilities"):
+        said = "model | a regression, with cost='squared_error' | one of classes ... | use predict"
+        with refused(ValueError, said):
             model.predict_proba(X)
         return
     probabilities = model.predict_proba(X)
@@ -440,7 +441,10 @@ def test_the_summary_says_what_was_decided(X, capsys):
         "device": "cpu with numpy",
     }.items():
         assert lines[name].removeprefix(name).strip().startswith(text)
-    assert "float32, 1 block of 60 examples, 1 thread (asked for: None; " in lines["device"]
+    device = lines["device"]
+    # Between the two: the version of MKL, where it multiplies.
+    assert device.partition("float32, ")[2], device
+    assert "1 block of 60 examples, 1 thread (asked for: None; " in device
 
 
 def test_repr_is_one_line(X):

@@ -428,9 +428,9 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         {},
         ValueError,
         (
-            "Y | 1 missing, the first at example 1 (counted from 0) "
-            "| labels or values without missing ones "
-            "| drop these examples, or give them a label of their own"
+            "Y | a pandas.Series of shape (4,) and dtype Int64 with 1 missing, the first at "
+            "example 1 (counted from 0) "
+            "| labels or values without missing ones | drop these examples"
         ),
     ),
     (

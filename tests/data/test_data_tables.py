@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from refusals import refused
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -288,6 +289,24 @@ def test_examples_may_be_left_out_for_tables_alone():
     text = dnn_xp.train(FRAME[["colour"]], LABELS, **SMALL)
     with pytest.raises(ArgumentTypeError, match="a table with the columns 'colour'"):
         text.predict(np.zeros((4, 2)))
+
+
+def test_a_model_of_arrays_takes_the_columns_of_tables_in_their_order(tmp_path):
+    X = FRAME[["size", "count"]]
+    model = dnn_xp.train(X.to_numpy(), LABELS, examples="rows", **SMALL)
+    X.to_csv(tmp_path / "t.csv", index=False)
+    X.to_parquet(tmp_path / "t.parquet", row_group_size=20)
+    for table in (
+        X,
+        pl.from_pandas(X),
+        pa.Table.from_pandas(X),
+        tmp_path / "t.csv",
+        f"{tmp_path}/t.parquet",
+    ):
+        np.testing.assert_array_equal(model.predict(table), model.predict(X.to_numpy().T))
+    with refused(ArgumentTypeError, "X | column 'colour' of '...', which holds no numbers | ..."):
+        FRAME[["size", "colour"]].to_csv(tmp_path / "text.csv", index=False)
+        model.predict(tmp_path / "text.csv")
 
 
 def test_a_target_that_is_no_column():

@@ -53,7 +53,8 @@ def run(args: Namespace) -> int:
             text = table.text(names)
             if text:
                 got = f"{listing(text)} of {table.where}, without numbers"
-                raise ArgumentTypeError("--features", got, "columns of numbers, as in the training")
+                argument = "--features" if args.features else "DATA"
+                raise ArgumentTypeError(argument, got, "columns of numbers")
         m, blocks = table.m, _lines(table.table.select(names), names, model)
     pieces = (_predicted(model, each, proba=args.proba, threads=args.threads) for each in blocks)
     write(pieces, column_names(model, proba=args.proba), m, path)
