@@ -13,8 +13,10 @@ from dnn_xp.backends import Backend
 from dnn_xp.common.checks import check_int
 from dnn_xp.formulas.network import parameter_count
 
-# A block below this much arithmetic costs more to hand to a thread than to compute.
-_SMALLEST_BLOCK_FLOPS = 5e7
+# A block below this much arithmetic (a millisecond or so) gains little from a thread of its own: both threads
+# wait for the interpreter lock between its short calls. Two blocks of 2064 examples of 28-64-64-1 took 2.4 ms,
+# one of 4096 on one thread 2.5; four of 4096 took 5.9, eight of 2064 7.8 (Intel Xeon, 2 cores).
+_SMALLEST_BLOCK_FLOPS = 1.2e8
 # Below this many columns matrix products lose their speed.
 _SMALLEST_BLOCK = 96
 # With so many times as many features as examples or units, threads share the first layer's products

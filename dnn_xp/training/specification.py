@@ -287,7 +287,7 @@ class Specification(Problem):
     True
     >>> Specification(l2=-1)
     Traceback (most recent call last):
-    ValueError: l2 must be a finite number >= 0; got -1
+    dnn_xp.common.errors.ArgumentValueError: l2 must be a finite number >= 0; got -1
     """
 
     optimizer: str | Optimizer = option(
