@@ -92,9 +92,8 @@ def take_given(
     """
     where = examples_of(X, examples)
     if not is_table(X) or where == "columns":
-        source = as_source(X, argument=argument, examples=where)
-        _check_array(X, source, encoder, argument)
-        return Given(source, Y, where, encoder)
+        _check_array(X, encoder, argument)
+        return Given(as_source(X, argument=argument, examples=where), Y, where, encoder)
     table = open_table(X, argument=argument)
     if encoder is None and not learn and not names_column(Y, table):
         # The model was trained on arrays: columns are taken in their order.
@@ -121,7 +120,7 @@ def names_column(Y: Any, table: Table) -> bool:
     return file.suffix.lower() not in SUFFIXES and not file.exists()
 
 
-def _check_array(X: Any, source: Source, encoder: TableEncoder | None, argument: str) -> None:
+def _check_array(X: Any, encoder: TableEncoder | None, argument: str) -> None:
     """Arrays have no names: they stand for a table of numbers alone, column by column."""
     if encoder is not None and not encoder.plain:
         raise ArgumentTypeError(

@@ -12,7 +12,7 @@ from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe, listing, unknown_name
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.host import working_dtype
-from dnn_xp.data.readers.frames import frame_table
+from dnn_xp.data.readers.frames import frame_table, is_polars
 
 NUMERIC_KINDS = "biuf"
 
@@ -76,7 +76,7 @@ def frame_matrix(frame: Any, *, argument: str) -> npt.NDArray[Any]:
     """
     names = [str(name) for name in frame.columns]
     dtypes = list(frame.dtypes)
-    if type(frame).__module__.startswith("polars"):
+    if is_polars(frame):
         return table_matrix(frame_table(frame, argument=argument), argument=argument)
     # pandas: extension dtypes (Int64, double[pyarrow]) know their kind too
     text = [
