@@ -2,6 +2,7 @@
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.errors import ArgumentError
+from dnn_xp.common.warnings import DataWarning
 from dnn_xp.course import backward, forward
 from dnn_xp.data.splits import SplitWarning
 from dnn_xp.execution.devices import devices
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "BlockSizeWarning",
+    "DataWarning",
     "DeviceFallbackWarning",
     "DeviceRecord",
     "DivergenceError",

@@ -17,6 +17,7 @@ from dnn_xp.backends import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import SHELL, explain, say
 from dnn_xp.common.errors import Worded
+from dnn_xp.common.warnings import DataWarning
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", DeviceFallbackWarning)
+            warnings.simplefilter("always", DataWarning)
             code = _dispatch(parse(arguments))
             # Flush here, so that a closed pipe raises now and not when the interpreter exits.
             sys.stdout.flush()
@@ -93,8 +95,9 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
+    said = "note" if issubclass(category, DataWarning) else "warning"
     text = message.sentence(SHELL) if isinstance(message, Worded) else str(message)
-    say("warning", " ".join(text.split()))
+    say(said, " ".join(text.split()))
 
 
 def _silence(stream: TextIO) -> None:

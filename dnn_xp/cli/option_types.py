@@ -79,3 +79,13 @@ def output_path(text: str) -> str:
         wanted = f"a file with one of the suffixes {', '.join(WRITERS)}"
         raise argparse.ArgumentTypeError(f"OUT must be {wanted}; got {text!r}")
     return text
+
+
+def csv_options(parser: argparse.ArgumentParser) -> None:
+    """How a CSV file is written, where that is not recognised rightly."""
+    group = parser.add_argument_group("CSV files (recognised when left out)")
+    group.add_argument("--separator", metavar="MARK", help="between columns: , ; | or tab")
+    group.add_argument("--decimal", metavar="MARK", help="the decimal mark: . or ,")
+    group.add_argument(
+        "--thousands", metavar="MARK", help="between groups of three digits: , . or a blank"
+    )

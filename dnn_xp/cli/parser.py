@@ -11,6 +11,7 @@ from typing import NoReturn
 import dnn_xp
 from dnn_xp.cli.option_types import (
     DATA,
+    csv_options,
     force_option,
     key_options,
     output_path,
@@ -136,4 +137,5 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
         help="columns to predict from (default: those the model was trained on, by name)",
     )
     key_options(parser)
+    csv_options(parser)
     computing_options(parser)

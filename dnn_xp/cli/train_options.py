@@ -9,6 +9,7 @@ from typing import Any
 from dnn_xp.cli.option_types import (
     DATA,
     block_size,
+    csv_options,
     force_option,
     hidden_sizes,
     key_options,
@@ -71,6 +72,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     key_options(what)
     what.add_argument("--y-key", metavar="KEY", help="the array of targets in DATA (default: Y)")
     what.add_argument("--target-file", metavar="FILE", help="the targets, in a file of their own")
+    csv_options(parser)
     what.add_argument(
         "--test-fraction",
         type=float,

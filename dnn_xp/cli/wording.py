@@ -17,7 +17,7 @@ from dnn_xp.training.specification import Specification
 
 # Arguments of train, predict and load that are options of the commands by the same name.
 SHARED_OPTIONS = (
-    "examples",
+    *("examples", "separator", "decimal", "thousands"),
     *(
         each.name
         for each in fields(Specification)

@@ -12,10 +12,11 @@ import numpy as np
 from dnn_xp.common.checks import check_examples
 from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.host import is_array, library, numpy_dtype
 from dnn_xp.data.readers.files import open_file
 from dnn_xp.data.readers.parquet import ParquetSource
-from dnn_xp.data.readers.tables import NUMERIC_KINDS, Table, frame_matrix, is_frame, table_matrix
+from dnn_xp.data.readers.tables import NUMERIC_KINDS, frame_matrix, is_frame, table_matrix
 from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
 
 _WANTED = "a two-dimensional array of numbers"
@@ -120,7 +121,7 @@ def open_path(
     """
     rows = check_examples(examples)
     opened = open_file(path, argument=argument, key=key, columns=columns)
-    if isinstance(opened, (Table, ParquetSource)):
+    if isinstance(opened, (ColumnTable, ParquetSource)):
         if not rows:
             raise ArgumentValueError(
                 argument,
@@ -128,8 +129,8 @@ def open_path(
                 ("a file of arrays with ", Argument("examples", "columns")),
                 (Pass("examples", "rows"),),
             )
-        if isinstance(opened, Table):
-            opened = table_matrix(opened, argument=argument, where=repr(os.fspath(path)))
+        if isinstance(opened, ColumnTable):
+            opened = table_matrix(opened, argument=argument)
     return as_source(opened, argument=argument, examples=examples)
 
 

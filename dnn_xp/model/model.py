@@ -19,13 +19,10 @@ from dnn_xp.backends import (
     choose_backend,
     with_precision,
 )
-from dnn_xp.common.checks import check_examples
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
 from dnn_xp.data import (
-    Source,
-    as_source,
     check_cost,
     check_features,
     check_finite,
@@ -33,6 +30,8 @@ from dnn_xp.data import (
     encode_targets,
     encode_weights,
 )
+from dnn_xp.data.encoding import TableEncoder
+from dnn_xp.data.given import Given, examples_of, take_given
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
@@ -51,9 +50,10 @@ class Model:
     """A trained network. It does not change: training further gives a new one.
 
     Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy,
-    PyTorch, JAX, data frames, datasets and paths, (n_0, m) or with ``examples="rows"`` (m, n_0). It
-    computes where the model lives, and results come back in the library and on the device of that
-    X.
+    PyTorch, JAX, data frames, datasets and paths, (n_0, m) or with ``examples="rows"`` (m, n_0).
+    Tables (data frames, Arrow tables, CSV and Parquet files) have their examples in rows; a model
+    that was trained on one takes the columns by name, whatever their order. It computes where the
+    model lives, and results come back in the library and on the device of that X.
 
     Attributes
     ----------
@@ -79,6 +79,9 @@ class Model:
         The other arguments of the training, defaults resolved.
     stopped : StopReason or None
         Why the training ended; None of a model that a callback gets, or that was put together.
+    encoder : TableEncoder or None
+        How the columns of a table become features: names, categories, what stands for missing
+        numbers. None of a model that was trained on arrays.
 
     Examples
     --------
@@ -100,6 +103,7 @@ class Model:
     record: DeviceRecord | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     stopped: StopReason | None = None
+    encoder: TableEncoder | None = None
 
     def __post_init__(self) -> None:
         # Read-only where the library can do that, so that nobody changes a model by accident.
@@ -118,6 +122,18 @@ class Model:
     def parameters(self) -> list[tuple[Array, Array]]:
         """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives."""
         return unflatten(self.theta, self.sizes, xp=self.backend.xp)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns that the model was trained on; () for arrays and tables without names."""
+        named = self.encoder is not None and self.encoder.named
+        return self.encoder.names_in if self.encoder is not None and named else ()
+
+    @property
+    def target_name(self) -> str:
+        """The column of the table that is predicted; "" where Y was given by itself."""
+        names = self.settings.get("target_names") or [""]
+        return str(names[0]) if len(names) == 1 else ""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -140,13 +156,13 @@ class Model:
         return str(self.theta.dtype).rpartition(".")[2]
 
     def decision_function(
-        self, X: Any, *, examples: str = "columns", threads: int | None = None
+        self, X: Any, *, examples: str | None = None, threads: int | None = None
     ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows"."""
         return self._as_given(self._outputs(X, examples, threads), X, examples)
 
     def predict_proba(
-        self, X: Any, *, examples: str = "columns", threads: int | None = None
+        self, X: Any, *, examples: str | None = None, threads: int | None = None
     ) -> Array:
         """A[L], the probabilities: (n_L, m), or (m, n_L) with examples="rows".
 
@@ -167,7 +183,7 @@ class Model:
             )
         return self._as_given(self._activate(self._outputs(X, examples, threads)), X, examples)
 
-    def predict(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:
+    def predict(self, X: Any, *, examples: str | None = None, threads: int | None = None) -> Array:
         """Labels, or values for a regression.
 
         Returns
@@ -190,7 +206,7 @@ class Model:
             return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
         codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
         labels = self._classes()[self.backend.to_host(codes)]
-        return labels if labels.dtype.kind == "U" else convert(labels, backend_named("numpy"), X)
+        return labels if labels.dtype.kind in "US" else convert(labels, backend_named("numpy"), X)
 
     @in_own_context
     def evaluate(
@@ -198,7 +214,7 @@ class Model:
         X: Any,
         Y: Any,
         *,
-        examples: str = "columns",
+        examples: str | None = None,
         sample_weight: Any = None,
         threads: int | None = None,
     ) -> Evaluation:
@@ -209,12 +225,13 @@ class Model:
         Evaluation
             ``.cost`` without penalties, and ``.accuracy`` or ``.r2``.
         """
-        source = self._checked(X, examples)
+        brought = self._checked(X, examples, Y)
+        source = brought.X
         targets = encode_targets(
-            Y,
+            brought.Y,
             m=source.m,
             n_x=source.n,
-            examples=examples,
+            examples=brought.examples,
             cost=self.cost,
             output_activation=self.activations[-1],
             classes=self.classes,
@@ -273,16 +290,15 @@ class Model:
         # A network with one or several label outputs always has them; stated for the type checker.
         return np.asarray([0, 1]) if self.classes is None else self.classes
 
-    def _checked(self, X: Any, examples: str) -> Source:
-        check_examples(examples)
-        source = as_source(X, examples=examples)
-        check_features(source, self.sizes[0], examples=examples)
-        check_finite(source, "X", within=self.dtype if self.standardization is None else None)
-        return source
+    def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
+        given = take_given(X, Y, examples=examples, encoder=self.encoder, target=self.target_name)
+        check_features(given.X, self.sizes[0], examples=given.examples)
+        check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
+        return given
 
     @in_own_context
-    def _outputs(self, X: Any, examples: str, threads: int | None) -> Array:
-        source = place(self._checked(X, examples), self.backend)
+    def _outputs(self, X: Any, examples: str | None, threads: int | None) -> Array:
+        source = place(self._checked(X, examples).X, self.backend)
         with self._at_work(threads) as objective:
             Z = objective.decision_function(self.theta, source)
         check_outputs(Z, self.dtype)
@@ -302,8 +318,9 @@ class Model:
     def _activate(self, Z: Array) -> Array:
         return self.network.activations[-1].forward(Z, xp=self.backend.xp)
 
-    def _as_given(self, values: Array, X: Any, examples: str) -> Array:
-        return convert(values.T if check_examples(examples) else values, self.backend, X)
+    def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
+        rows = examples_of(X, examples) == "rows"
+        return convert(values.T if rows else values, self.backend, X)
 
 
 # Compiled objectives of models in use: jit compiles once, not once a call.

@@ -16,6 +16,7 @@ from dnn_xp.backends import DeviceRecord, backend_named
 from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
+from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
@@ -57,12 +58,13 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "keep_probs": model.network.keep_probs,
         "kind": model.kind,
         "flat_targets": model.flat_targets,
-        "classes": None if model.classes is None else model.classes.tolist(),
+        "classes": None if model.classes is None else _listed(model.classes),
         "classes_dtype": None if model.classes is None else model.classes.dtype.str,
         "history": asdict(model.history),
         "record": None if model.record is None else model.record._asdict(),
         "settings": model.settings,
         "stopped": None if model.stopped is None else model.stopped.value,
+        "encoder": None if model.encoder is None else model.encoder.to_dict(),
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
@@ -135,6 +137,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     history, record = dict(description["history"]), description["record"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes, stopped = description["classes"], description["stopped"]
+    encoding = description["encoder"]
     return {
         "theta": np.concatenate(
             [tensors[f"{name}{layer}"].reshape(-1) for layer in layers for name in ("W", "b")]
@@ -150,7 +153,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "flat_targets": description["flat_targets"],
         "classes": None
         if classes is None
-        else np.asarray(classes, dtype=description["classes_dtype"]),
+        else _labels(classes, np.dtype(description["classes_dtype"])),
         "standardization": (tensors["mean"], tensors["scale"]) if "mean" in tensors else None,
         "history": History(
             **{name: tuple(values) for name, values in history.items()}, metrics=metrics
@@ -158,4 +161,20 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "record": DeviceRecord(**record) if record else None,
         "settings": description["settings"],
         "stopped": StopReason(stopped) if stopped else None,
+        "encoder": None if encoding is None else TableEncoder.from_dict(encoding),
     }
+
+
+def _listed(labels: np.ndarray) -> list[Any]:
+    """Labels for JSON, which has no bytes: each byte is a character there."""
+    if labels.dtype.kind == "S":
+        return [label.decode("latin-1") for label in labels.tolist()]
+    listed: list[Any] = labels.tolist()
+    return listed
+
+
+def _labels(listed: list[Any], dtype: np.dtype[Any]) -> np.ndarray:
+    """The inverse of _listed."""
+    if dtype.kind == "S":
+        listed = [label.encode("latin-1") for label in listed]
+    return np.asarray(listed, dtype=dtype)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.backends import DeviceRecord
+from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.model.history import History, StopReason
@@ -107,6 +108,16 @@ def _is_record(value: Any, description: Description) -> bool:
     )
 
 
+def _is_encoding(value: Any, description: Description) -> bool:
+    if value is None:
+        return True
+    try:
+        count = len(TableEncoder.from_dict(value).names_out)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return False
+    return bool(count == description["sizes"][0])
+
+
 ENTRIES: dict[str, Entry] = {
     "sizes": Entry(
         "two or more whole numbers >= 1",
@@ -131,6 +142,9 @@ ENTRIES: dict[str, Entry] = {
     "history": Entry("lists of numbers under the names of a History", _is_history),
     "record": Entry("None, or the fields of a DeviceRecord", _is_record),
     "settings": Entry("a dict", lambda value, _: type(value) is dict),
+    "encoder": Entry(
+        "None, or the encoding of a table as so many features", _is_encoding, optional=True
+    ),
     "stopped": Entry(
         "None, or why a training stopped",
         lambda value, _: value is None or value in [each.value for each in StopReason],

@@ -15,7 +15,6 @@ from dnn_xp.common.messages import counted
 from dnn_xp.data import (
     Source,
     Targets,
-    as_source,
     block_moments,
     check_features,
     check_finite,
@@ -26,7 +25,9 @@ from dnn_xp.data import (
     merge_moments,
     working_dtype,
 )
+from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import examples_of_a_block
+from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
     Split,
@@ -47,6 +48,7 @@ from dnn_xp.data.targets.classes import (
     said_of_weights,
     weights_of_classes,
 )
+from dnn_xp.data.targets.notes import say_what_may_be_meant
 from dnn_xp.data.targets.weights import weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
@@ -79,6 +81,8 @@ class Prepared:
         Whether Y was one-dimensional.
     notes : dict
         What was decided of validation and class weights, for the settings of the model.
+    given : Given or None
+        What came, with the encoding of a table.
     """
 
     X: Source
@@ -89,6 +93,12 @@ class Prepared:
     copied_bytes: int = 0
     flat_targets: bool = True
     notes: dict[str, str] = field(default_factory=dict)
+    given: Given | None = None
+
+    @property
+    def encoder(self) -> TableEncoder | None:
+        """How the table X was encoded; None for arrays."""
+        return None if self.given is None else self.given.encoder
 
     @property
     def held_bytes(self) -> int:
@@ -128,12 +138,20 @@ def prepare(
     `validation` is a fraction or a pair (X, Y); of a fraction, `last` and `groups` say which
     examples. `model` brings cost, classes and number of features.
     """
-    examples = asked.examples
-    source = as_source(X, examples=examples)
+    given = take_given(
+        X,
+        Y,
+        examples=asked.examples,
+        encoder=None if model is None else model.encoder,
+        learn=model is None,
+        missing=asked.missing,
+        target="" if model is None else model.target_name,
+    )
+    source, Y, examples = given.X, given.Y, given.examples
     if model is not None:
         check_features(source, model.sizes[0], examples=examples)
     check_same_library(X, Y)
-    dtype = dtype or working_dtype(source.dtype)
+    dtype = dtype or dtype_of(given)
     common: dict[str, Any] = {
         "examples": examples,
         "cost": asked.cost if model is None else model.cost,
@@ -142,10 +160,12 @@ def prepare(
     }
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
+    if model is None and asked.cost is None and asked.output_activation is None:
+        say_what_may_be_meant(targets)
     check_weighable(targets, asked.class_weight)
     weights = weight_source(sample_weight, m=source.m)
     flat = targets.n_y == 1 and _is_flat(Y)
-    prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat)
+    prepared = Prepared(source, targets, weights, None, dtype, flat_targets=flat, given=given)
     if isinstance(validation, float):
         classes = targets.classes if has_classes(targets) else None
         codes = None if classes is None else class_codes(targets.source, len(classes))
@@ -223,13 +243,15 @@ def _with_pair(
     prepared: Prepared, validation: Any, asked: Problem, common: dict[str, Any]
 ) -> Prepared:
     """The examples (X, Y) to validate on that were brought."""
-    source, targets, examples = prepared.X, prepared.targets, asked.examples
-    held_out = validation_source(validation[0], source.n, examples=examples)
+    targets, given = prepared.targets, prepared.given
+    assert given is not None
+    others_given = validation_given(validation[0], validation[1], given, examples=asked.examples)
+    held_out = others_given.X
     check_finite(held_out, "validation X")
     # What the training targets turned out to mean holds for the others too.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
     others = encode_targets(
-        validation[1],
+        others_given.Y,
         m=held_out.m,
         n_x=held_out.n,
         argument="validation Y",
@@ -248,11 +270,25 @@ def _with_pair(
     return replace(prepared, validation=(held_out, others.source), notes={"validation": said})
 
 
-def validation_source(X: Any, n: int, *, examples: str) -> Source:
-    """The X of examples to validate on, as a source of n features."""
-    held_out = as_source(X, argument="validation X", examples=examples)
-    check_features(held_out, n, argument="validation X", examples=examples)
+def validation_given(X: Any, Y: Any, given: Given, *, examples: str | None) -> Given:
+    """Examples to validate on, of the features of the training examples."""
+    held_out = take_given(
+        X,
+        Y,
+        examples=examples,
+        encoder=given.encoder,
+        target=given.target,
+        argument="validation X",
+    )
+    check_features(held_out.X, given.X.n, argument="validation X", examples=held_out.examples)
     return held_out
+
+
+def dtype_of(given: Given) -> str:
+    """The working dtype: that of the columns of a table, or of the array."""
+    if given.encoder is None or given.encoder.plain:
+        return working_dtype(given.X.dtype)
+    return given.encoder.working
 
 
 def examples_held_out(fraction: float, m: int) -> int:
@@ -274,9 +310,13 @@ def _is_flat(Y: Any) -> bool:
 
 
 def finite_or_standardized(
-    X: Source, engine: Engine, *, standardize: bool
+    X: Source, engine: Engine, *, standardize: bool, encoder: TableEncoder | None = None
 ) -> Standardization | None:
-    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each."""
+    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each.
+
+    Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
+    category would be far from all others.
+    """
     if not standardize:
         check_finite(X, "X")
         return None
@@ -297,4 +337,5 @@ def finite_or_standardized(
             "of a scale whose squares float64 holds",
             "scale it down first",
         )
-    return finalize_moments(moments)
+    mean, scale = finalize_moments(moments)
+    return mean, scale if encoder is None else np.where(encoder.one_hot[:, None], 1.0, scale)

@@ -12,6 +12,8 @@ from dnn_xp.backends.cuda.graphs import Arrays, Replay
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data import Targets
+from dnn_xp.data.encoding import describe_encoder
+from dnn_xp.data.given import Given
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
@@ -53,6 +55,8 @@ class Placed:
         How the parameters were initialized.
     notes : dict
         What was decided of validation and class weights.
+    given : Given, optional
+        What came, with the encoding of a table.
     """
 
     objective: Objective
@@ -65,6 +69,7 @@ class Placed:
     standardization: Standardization | None
     start: str
     notes: dict[str, str]
+    given: Given | None = None
 
     @property
     def kind(self) -> str:
@@ -114,6 +119,7 @@ class Placed:
             ),
             settings=settings,
             stopped=state.stopped,
+            encoder=None if self.given is None else self.given.encoder,
         )
 
     def _settings(self, run: Run, state: State) -> dict[str, Any]:
@@ -137,7 +143,19 @@ class Placed:
             settings["stopped_because"] = _sentence(run, self, state)
         if isinstance(self.step, Replay):
             settings["steps"] = self.step.problem or "replayed as a CUDA graph"
-        return settings | {"plan": str(run.plan)}
+        return settings | _about_table(self.given) | {"plan": str(run.plan)}
+
+
+def _about_table(given: Given | None) -> dict[str, Any]:
+    """What a model says of the table that it was trained on."""
+    if given is None or given.encoder is None:
+        return {}
+    said = () if given.encoder.plain else (describe_encoder(given.encoder),)
+    notes = "; ".join((*said, *given.notes))
+    table: dict[str, Any] = {"table": notes} if notes else {}
+    if given.encoder.named:
+        table["feature_names"] = list(given.encoder.names_in)
+    return table | ({"target_names": [given.target]} if given.target else {})
 
 
 def place_data(
@@ -152,7 +170,9 @@ def place_data(
 
     `start` says how the parameters were initialized; `standardization` is that of a model.
     """
-    found = finite_or_standardized(data.X, engine, standardize=run.moments_taken)
+    found = finite_or_standardized(
+        data.X, engine, standardize=run.moments_taken, encoder=data.encoder
+    )
     standardization = standardization or found
     objective = Objective(
         run.network,
@@ -176,6 +196,7 @@ def place_data(
         standardization,
         start,
         data.notes,
+        data.given,
     )
 
 

@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.checks import check_int
-from dnn_xp.data import LabelSource, Source, Targets, as_source, working_dtype
+from dnn_xp.data import LabelSource, Source, Targets
+from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.sources.labels import code_dtype
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.placement import source_bytes, stored_bytes
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import PlanArguments, takes
-from dnn_xp.training.inputs import Prepared, examples_held_out, validation_source
+from dnn_xp.training.inputs import Prepared, dtype_of, examples_held_out, validation_given
 from dnn_xp.training.memory import Outline
 from dnn_xp.training.run import decide
+from dnn_xp.training.specification import Problem
 
 
 @takes(PlanArguments)
@@ -57,19 +60,21 @@ def plan(arguments: PlanArguments) -> Plan:
 def outline(arguments: PlanArguments) -> Prepared:
     """The shapes of what `prepare` would make of the same arguments."""
     asked = arguments.specification
-    X = _outlined(arguments.X, asked.examples)
-    dtype = asked.wanted_dtype or ("float32" if isinstance(X, Outline) else working_dtype(X.dtype))
+    given = _outlined(arguments.X, asked, arguments.warm_start)
+    X = given.X
+    dtype = asked.wanted_dtype or ("float32" if isinstance(X, Outline) else dtype_of(given))
     if isinstance(X, Outline):
         X = Outline(X.n, X.m, dtype, contiguous=X.contiguous)
     held_out: Source | None = None
     copied, m = 0, X.m
     if arguments.validation_pair is not None:
-        held_out = validation_source(arguments.validation_pair[0], X.n, examples=asked.examples)
+        X_validation = arguments.validation_pair[0]
+        held_out = validation_given(X_validation, None, given, examples=asked.examples).X
     elif asked.validation is not None:
         last = m - examples_held_out(asked.validation, m)
         if X.in_memory:
             copied = source_bytes(X) + stored_bytes(_labels(arguments.outputs, m, dtype))
-        X, held_out = _part(X, 0, last, asked.examples), _part(X, last, m, asked.examples)
+        X, held_out = _part(X, 0, last, given.examples), _part(X, last, m, given.examples)
         m = last
     labels = _labels(arguments.outputs, m, dtype)
     weighted = arguments.sample_weight is not None or asked.class_weight is not None
@@ -83,11 +88,19 @@ def outline(arguments: PlanArguments) -> Prepared:
     )
 
 
-def _outlined(X: Any, examples: str) -> Source:
+def _outlined(X: Any, asked: Problem, model: Model | None) -> Given:
     if not (isinstance(X, tuple) and len(X) == 2 and all(isinstance(each, int) for each in X)):
-        return as_source(X, examples=examples)
+        return take_given(
+            X,
+            examples=asked.examples,
+            encoder=None if model is None else model.encoder,
+            learn=model is None,
+            missing=asked.missing,
+            target="" if model is None else model.target_name,
+        )
+    examples = asked.examples or "columns"
     n_x, m = (check_int(name, n, at_least=1) for name, n in zip(("n_x", "m"), X, strict=True))
-    return Outline(n_x, m, "float32", contiguous=examples == "rows")
+    return Given(Outline(n_x, m, "float32", contiguous=examples == "rows"), None, examples)
 
 
 def _part(source: Source, first: int, last: int, examples: str) -> Source:

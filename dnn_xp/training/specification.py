@@ -49,12 +49,23 @@ OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
 class Problem:
     """The cost J(theta) that is minimized: network, penalties, where theta starts, where it is computed."""
 
-    examples: str = option(
-        "columns",
-        partial(check_choice, allowed=("columns", "rows")),
-        '{"columns", "rows"}',
+    examples: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=("columns", "rows"))),
+        '{"columns", "rows"}, optional',
         "where the examples are, in X and in a two-dimensional Y",
+        "When left out, rows in data frames, Arrow tables, CSV and Parquet files, and columns in "
+        "all else.",
         flag=False,
+    )
+    missing: str = option(
+        "error",
+        partial(check_choice, allowed=("error", "indicator")),
+        '{"error", "indicator"}',
+        "what missing numbers of a table are",
+        "An error; or their mean over the training examples, with a feature of their own that is 1 "
+        "where a number is missing. Missing entries of text columns are a category.",
+        choices=("error", "indicator"),
     )
     hidden: str | Sequence[int] = option(
         "auto",

@@ -25,27 +25,23 @@ flowers.csv
 flowers.csv --target knid
     --target must be one of 'height', 'width', 'depth', 'kind'; got 'knid'. Did you mean 'kind'?
 flowers.csv --target 4
-    --target=4: 'flowers.csv' has 4 columns, numbered 0 to 3
+    --target must be a name or the number of a column of 'flowers.csv', 0 to 3; got 4
 flowers.csv --target -5
-    --target=-5: 'flowers.csv' has 4 columns, numbered 0 to 3
+    --target must be a name or the number of a column of 'flowers.csv', 0 to 3; got -5
 flowers.csv --target kind --features heigth
     --features must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 flowers.csv --target kind --exclude heigth
     --exclude must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 flowers.csv --target kind --exclude height,width,depth
     --exclude must be some of the columns of 'flowers.csv'; got all of them
-flowers.csv --target height
-    --features must be columns of numbers; got 'kind' of 'flowers.csv', without numbers. Leave these out (--exclude kind), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
-flowers.parquet --target height
-    --features must be columns of numbers; got 'kind' of 'flowers.parquet', without numbers. Leave these out (--exclude kind), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
-words.csv --target height
-    --features must be columns of numbers; got 'kind', 'my notes' of 'words.csv', without numbers. Leave these out (--exclude 'kind,my notes'), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
 gaps.csv --target kind
-    DATA must be finite numbers; got 'gaps.csv' with missing (or infinite) values in 'height' (2), 'depth' (1), the first in example 7 (counted from 0). Fill the gaps in, drop these examples, or leave the columns out (--exclude height,depth).
+    X (the features) must be a table without missing numbers; got missing values in 'height' (2), the first in row 7 (counted from 0). Pass --missing indicator
 gaps.csv --target height --features width
-    --target='height' must be finite numbers; got 2 NaN and 0 infinite values, the first at example 7 (counted from 0). Drop these examples, or fill the gaps in (for instance with sklearn.impute.SimpleImputer).
+    --target='height' must be a label or value for each example; got column 'height' of 'gaps.csv' with 2 missing values, the first in row 7
 unlabelled.csv --target kind
-    --target='kind' must be a label for each example; got no label for 2 examples, the first example 4 (counted from 0). Give these a label, or drop them.
+    --target='kind' must be a label or value for each example; got column 'kind' of 'unlabelled.csv' with 2 missing values, the first in row 4
+mixed.csv --target b
+    X (the features) must be a table whose columns hold numbers, dates or text; got the column 'a', which holds numbers, and text in 1 of 20 entries (line 4: "n.a.")
 gaps.npz
     DATA must be finite numbers; got 'gaps.npz' with missing (or infinite) values in feature 0 (2), feature 2 (1), the first in example 7 (counted from 0). Fill the gaps in, or drop these examples.
 same.csv --target kind
@@ -54,18 +50,18 @@ ids.csv --target kind --test-fraction 0
     Y (the target) must be labels of at most 505 classes for 1010 examples; got more, which look like values. For values pass --cost squared_error.
 flowers.csv --target kind --cost squared_error
     Y (the target) must be numbers for this cost; got text
-semicolons.csv --target 0
-    'semicolons.csv' seems to separate its columns by ';'; commas are wanted
+semicolons.csv --target 0 --separator ;;
+    --separator must be one character
 twice.csv --target b
-    'twice.csv' has several columns named 'a'; give each a name of its own
+    DATA must be a table whose columns differ in name; got 'twice.csv' with several columns named 'a'
 empty.csv --target 0
-    'empty.csv' is empty
+    DATA must be a table; got 'empty.csv', which is empty
 header.csv --target a
     DATA must be a table with examples; got 'header.csv', which has only a header
 ragged.csv --target a
-    'ragged.csv' cannot be read: CSV parse error: Expected 2 columns, got 1: 3
+    DATA must be a CSV file with as many entries in each line; got 'ragged.csv', which cannot be read (CSV parse error: Expected 2 columns, got 1: 3)
 latin.csv --target 0
-    'latin.csv' is not in UTF-8
+    DATA must be a file in UTF-8 or UTF-16; got 'latin.csv', which is not in UTF-8 (
 junk.parquet --target 0
     'junk.parquet' cannot be read:
 junk.npz
@@ -75,7 +71,7 @@ zip.npz
 junk.h5
     'junk.h5' cannot be read:
 junk.npy --target 0
-    DATA='junk.npy' cannot be read:
+    DATA must be a file of one array of numbers or text; got 'junk.npy', which cannot be read (
 flowers.csv::height --target kind
     DATA must be a table without ::COLUMN; got 'flowers.csv::height'. Choose columns with --features.
 flowers.csv --target kind --x-key X
@@ -172,6 +168,7 @@ def wrong_files(files: Flowers) -> None:
         "notes.txt": "x",
         "semicolons.csv": "a;b\n1;2\n",
         "twice.csv": "a,a,b\n1,2,3\n",
+        "mixed.csv": "a,b\n1,2\n2,3\nn.a.,4\n" + "".join(f"{j},{j}\n" for j in range(17)),
         "empty.csv": "",
         "header.csv": "a,b\n",
         "ragged.csv": "a,b\n1,2\n3\n",

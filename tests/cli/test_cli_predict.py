@@ -228,7 +228,7 @@ model.safetensors flowers.csv --features height,width,kind
 model.safetensors flowers.csv --features heigth
     --features must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 model.safetensors flowers.csv --features height
-    DATA='flowers.csv' must be examples of 3 features, as in the training of the model; got 1 feature per example
+    --features must be the 3 columns that the model was trained on, in their order; got 1 column
 model.safetensors flowers.npz --x-key Z
     DATA: the key in 'flowers.npz' must be one of 'X', 'Y'; got 'Z'
 model.safetensors flowers.csv -o X.csv

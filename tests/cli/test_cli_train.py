@@ -88,7 +88,7 @@ def test_every_option_arrives(
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --class-weight balanced --validation 0.2 "
         "--validation-part last --patience 3 --report-every 2 "
-        "--no-standardize --device cpu --no-fallback --dtype float32 --precision float32 "
+        "--no-standardize --missing indicator --device cpu --no-fallback --dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
@@ -115,6 +115,7 @@ def test_every_option_arrives(
         "validation_part": "last",
         "patience": 3,
         "report_every": 2,
+        "missing": "indicator",
         "standardize": False,
         "device": "cpu",
         "fallback": False,
@@ -350,3 +351,48 @@ def test_numbers_for_names_are_taken_as_an_example_and_said(shell: Shell, flower
     assert "dnn-xp: note: 'a.csv' begins with 0,1,..., which is taken as an example" in said.err
     np.savetxt("a.csv", table, fmt="%d", delimiter=",")
     assert shell("train", "a.csv", "--target", "3", *QUICK, "--force") == (0, "", "")
+
+
+def test_text_and_missing_numbers_need_no_encoding_by_the_user(
+    shell: Shell, flowers: Flowers
+) -> None:
+    height = flowers.X[:, 0].astype(object)
+    height[[3, 9]] = ""
+    lines = [
+        f"{h};{str(w).replace('.', ',')};{kind};{p}"
+        for h, w, kind, p in zip(
+            height, flowers.X[:, 1], flowers.kinds, flowers.petals, strict=True
+        )
+    ]
+    text = "\n".join(["height;width;kind;petals", *lines]).replace(".", ",")
+    Path("a.csv").write_text(text)
+    said = shell(
+        "train",
+        "a.csv",
+        "--target",
+        "petals",
+        "--missing",
+        "indicator",
+        "--test-fraction",
+        "0",
+        *QUICK,
+    )
+    assert said.code == 0, said.err
+    assert "separated by semicolons" in said.err
+    assert "decimal mark ','" in said.err
+    model = dnn_xp.load("model.safetensors")
+    assert model.kind == "regression"
+    assert model.feature_names == ("height", "width", "kind")
+    assert set(flowers.kinds) <= {name.removeprefix("kind=") for name in model.encoder.names_out}
+    # Other order, other marks, an unknown kind: the same model takes them by name.
+    shuffled = [
+        "kind,height,width",
+        *(
+            f"{l.split(';')[2]},{l.split(';')[0]},{l.split(';')[1].replace(',', '.')}"
+            for l in lines
+        ),
+    ]
+    Path("b.csv").write_text("\n".join(shuffled))
+    first = shell("predict", "model.safetensors", "a.csv")
+    assert (first.code, len(first.out.splitlines())) == (0, 91)
+    assert shell("predict", "model.safetensors", "b.csv").out == first.out

@@ -474,7 +474,6 @@ ARGUMENTS = [
         ValueError,
         "examples | 'row' | one of 'columns', 'rows' | did you mean 'rows'?",
     ),
-    ({"examples": None}, ValueError, "examples | None | one of 'columns', 'rows'"),
 ]
 
 
@@ -559,7 +558,16 @@ EXAMPLES = [
         ),
     ),
     ("X-no-file", "no.npy", Y, FileNotFoundError, r"X='no.npy': there is no file"),
-    ("X-suffix", "no.txt", Y, ValueError, r"X='no.txt' has the suffix '.txt'"),
+    (
+        "X-suffix",
+        "no.txt",
+        Y,
+        ValueError,
+        (
+            "X | 'no.txt' | a file with one of the suffixes .npy, .npz, .h5, .hdf5, .zarr, .parquet, "
+            ".csv | open it yourself and pass the array"
+        ),
+    ),
     (
         "X-no-examples",
         X[:, :0],
@@ -770,9 +778,8 @@ EXAMPLES = [
         np.array([1, "a"] * 15, object),
         TypeError,
         (
-            "Y | a numpy.ndarray of shape (30,) and dtype object of int, str "
-            "| labels that are all text, or numbers with a number's dtype "
-            "| convert it, for instance with Y.astype(int) or Y.astype(str)"
+            "Y | objects of the types int, str | all text, all bytes, or all numbers "
+            "| make all of them text, for instance [str(y) for y in Y]"
         ),
     ),
     (
@@ -781,8 +788,8 @@ EXAMPLES = [
         np.array(["a", None] * 15, object),
         ValueError,
         (
-            "Y | 15 missing labels, the first at example 1 (counted from 0) "
-            "| a label for each example "
+            "Y | 15 missing, the first at example 1 (counted from 0) "
+            "| labels or values without missing ones "
             "| drop these examples, or give them a label of their own"
         ),
     ),

@@ -141,6 +141,7 @@ HOW = {
 
 
 @pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+@pytest.mark.filterwarnings("ignore::dnn_xp.DataWarning")
 def test_the_plan_holds_what_a_training_takes_and_not_much_more(
     how, features, labels, measured, tmp_path
 ):

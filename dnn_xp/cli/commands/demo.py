@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
         print("Telling benign from malignant tumours by 30 measurements of cell nuclei.\n")
         names = [name for name in table.names if name not in table.targets]
         Y = table.values("target")
-        examples = Examples(table.numbers(names), Y, table.where, tuple(names), table.targets)
+        examples = Examples(table.table.select(names), Y, table.where, tuple(names), table.targets)
     outcome = learn(
         examples,
         options,

@@ -18,7 +18,10 @@ from dnn_xp.cli.writing import check_output, write
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import counted, listing, nearest
 from dnn_xp.data import Source, check_features
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import SUFFIXES
+from dnn_xp.data.readers.tables import table_matrix
+from dnn_xp.data.tables import Table
 from dnn_xp.model.model import Model, load
 
 # Values of a piece that is read and predicted together.
@@ -35,12 +38,28 @@ def run(args: Namespace) -> int:
     path = None if args.output is None else Path(args.output)
     if path is not None:
         check_output("OUT", path, force=args.force)
-    X, names = _features(args, model)
-    check_features(X, model.sizes[0], argument=f"DATA={args.data!r}", examples=args.examples)
-    pieces = _pieces(model, X, names, repr(args.data), proba=args.proba, threads=args.threads)
-    write(pieces, column_names(model, proba=args.proba), X.m, path)
+    table = open_table(args.data, args)
+    if table is None:
+        if args.features:
+            raise unfit_option("--features", args.data, is_table=False)
+        X = arrays.features(args.data, args.x_key, args.examples)
+        check_features(X, model.sizes[0], argument=f"DATA={args.data!r}", examples=args.examples)
+        m, blocks = X.m, _blocks_of(X, model, repr(args.data))
+    else:
+        if args.x_key:
+            raise unfit_option("--x-key", args.data, is_table=True)
+        names = _columns(table, args, model)
+        if model.encoder is None or model.encoder.plain:
+            text = table.text(names)
+            if text:
+                got = f"{listing(text)} of {table.where}, without numbers"
+                argument = "--features" if args.features else "DATA"
+                raise ArgumentTypeError(argument, got, "columns of numbers")
+        m, blocks = table.m, _lines(table.table.select(names), names, model)
+    pieces = (_predicted(model, each, proba=args.proba, threads=args.threads) for each in blocks)
+    write(pieces, column_names(model, proba=args.proba), m, path)
     if path is not None:
-        print(f"{X.m:,} predictions written to {args.output}")
+        print(f"{m:,} predictions written to {args.output}")
     return 0
 
 
@@ -56,28 +75,46 @@ def load_model(path: str, *, device: str = "auto", fallback: bool = True) -> Mod
     return load(file, device=device, fallback=fallback)
 
 
-def _features(args: Namespace, model: Model) -> tuple[Source, Sequence[str]]:
-    table = open_table(args.data)
-    if table is None:
-        if args.features:
-            raise unfit_option("--features", args.data, is_table=False)
-        return arrays.features(args.data, args.x_key, args.examples), ()
-    if args.x_key:
-        raise unfit_option("--x-key", args.data, is_table=True)
-    names = _columns(table, args, model)
-    text = [name for name in names if name in table.text]
-    if text:
-        got = f"{listing(text)} of {table.where}, without numbers"
-        raise ArgumentTypeError("--features", got, "columns of numbers")
-    return table.numbers(names), names
+def _lines(table: Table, names: Sequence[str], model: Model) -> Iterator[Any]:
+    """The lines of a table of chosen columns, a few at a time, as the model takes them."""
+    encoder = model.encoder
+    first = 0
+    for part in [table] if isinstance(table, ColumnTable) else table.blocks():
+        step = max(1, _VALUES_OF_A_PIECE // max(model.sizes))
+        for start in range(0, part.m, step):
+            lines = part.take(slice(start, start + step))
+            if encoder is None or encoder.plain:
+                matrix = table_matrix(lines, argument=table.where)
+                refuse_missing(matrix.T, names, table.where, first + start)
+                yield matrix.T
+            else:
+                # Chosen columns stand in the place of those of the training.
+                columns = dict(zip(encoder.names_in, lines.columns.values(), strict=True))
+                yield lines._replace(columns=columns)
+        first += part.m
+
+
+def _blocks_of(X: Source, model: Model, where: str) -> Iterator[npt.NDArray[Any]]:
+    step = max(1, _VALUES_OF_A_PIECE // max(X.n, model.sizes[-1]))
+    for start in range(0, X.m, step):
+        block = np.asarray(X.block(start, min(start + step, X.m)))
+        refuse_missing(block, (), where, start)
+        yield block
 
 
 def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
     """The columns to predict from: those of --features, else those the model was trained on."""
     trained_on: list[str] = model.settings.get("feature_names", [])
-    n = model.sizes[0]
+    n = model.sizes[0] if model.encoder is None else len(model.encoder.names_in)
     if args.features:
-        return choose("--features", args.features, table)
+        chosen = choose("--features", args.features, table)
+        if len(chosen) != n:
+            raise ArgumentValueError(
+                "--features",
+                counted(len(chosen), "column"),
+                f"the {counted(n, 'column')} that the model was trained on, in their order",
+            )
+        return chosen
     missing = [name for name in trained_on if name not in table.names]
     if trained_on and not missing:
         return trained_on
@@ -104,21 +141,15 @@ def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
     )
 
 
-def _pieces(
-    model: Model, X: Source, names: Sequence[str], where: str, *, proba: bool, threads: int | None
-) -> Iterator[npt.NDArray[Any]]:
-    step = max(1, _VALUES_OF_A_PIECE // max(X.n, model.sizes[-1]))
-    for start in range(0, X.m, step):
-        block = X.block(start, min(start + step, X.m))
-        refuse_missing(block, names, where, start)
-        if not proba:
-            values = np.asarray(model.predict(block, threads=threads))
-            yield values if values.ndim == 1 else values.T
-            continue
-        P = np.asarray(model.predict_proba(block, threads=threads))
-        if model.kind == "binary":
-            P = np.concatenate([1 - P, P])
-        yield P.T
+def _predicted(model: Model, block: Any, *, proba: bool, threads: int | None) -> npt.NDArray[Any]:
+    """Predictions for a block (n_x, m) or the lines of a table: (m,) or (m, n_y)."""
+    rows = isinstance(block, ColumnTable)
+    if not proba:
+        values = np.asarray(model.predict(block, threads=threads))
+        return values if values.ndim == 1 or rows else values.T
+    P = np.asarray(model.predict_proba(block, threads=threads))
+    P = P if rows else P.T
+    return np.concatenate([1 - P, P], axis=1) if model.kind == "binary" else P
 
 
 def column_names(model: Model, *, proba: bool) -> list[str]:

@@ -21,9 +21,12 @@ from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data import Source, encode_targets
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
+from dnn_xp.data.readers.parquet_table import ParquetTable
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
+from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
@@ -31,9 +34,6 @@ from dnn_xp.model.model import Model
 from dnn_xp.model.summary import model_table
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
-
-# At most so many different whole numbers look like classes; more look like values.
-_MANY_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ def run(args: Namespace) -> int:
     options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     Specification(**options, seed=args.seed)  # before anything is read
     examples = read_examples(args)
-    _note_kind(examples.Y, args.cost)
     outcome = learn(
         examples,
         options,
@@ -80,27 +79,6 @@ def run(args: Namespace) -> int:
         print(report(outcome))
         print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
     return 130 if outcome.interrupted else 0
-
-
-def _note_kind(Y: npt.NDArray[Any], cost: str | None) -> None:
-    """Print a note where whole numbers look like values, or floats like classes."""
-    if cost is not None or Y.ndim > 1 or Y.dtype.kind not in "iuf":
-        return
-    distinct = np.unique(Y)
-    floats = Y.dtype.kind == "f"
-    if not floats and len(distinct) > _MANY_CLASSES:
-        say(
-            "note",
-            f"the target holds {len(distinct):,} different whole numbers, each taken as a class; "
-            "if they are values, pass --cost squared_error",
-        )
-    labels = len(distinct) <= _MANY_CLASSES and (distinct == np.rint(distinct)).all()
-    if floats and labels and distinct.tolist() != [0.0, 1.0]:
-        say(
-            "note",
-            f"the target holds floats, taken as values, though only {len(distinct)} different whole "
-            "numbers; if they are classes, pass --cost softmax_cross_entropy",
-        )
 
 
 def learn(
@@ -148,7 +126,7 @@ def _held_out(
             "a fraction of the examples such as 0.2, or 0 for no test",
         )
     named: dict[str, Any] = {name: options.get(name) for name in ("cost", "output_activation")}
-    targets = encode_targets(examples.Y, m=m, n_x=examples.X.n, examples="rows", **named)
+    targets = encode_targets(examples.Y, m=m, examples="rows", **named)
     classes = targets.classes if has_classes(targets) else None
     codes = None if classes is None else class_codes(targets.source, len(classes))
     groups = examples.groups
@@ -157,7 +135,7 @@ def _held_out(
         count,
         # The entry 1 separates these draws from those of the training, which has the same seed.
         np.random.default_rng((seed, 1)),
-        last=last or not examples.X.in_memory,
+        last=last or not examples.in_memory,
         codes=codes,
         groups=None if groups is None else group_codes(groups, m=m, argument="--groups"),
         argument="--groups",
@@ -190,20 +168,33 @@ def _held_out(
     return chosen, said + said_of_missing((), untested)
 
 
-def _part(examples: Examples, chosen: npt.NDArray[np.bool_]) -> tuple[Source, npt.NDArray[Any]]:
+def _part(
+    examples: Examples, chosen: npt.NDArray[np.bool_]
+) -> tuple[Source | Table, npt.NDArray[Any]]:
     places = np.flatnonzero(chosen)
-    if examples.X.in_memory:
-        return subset(examples.X, places), examples.Y[places]
-    # A source that is read block by block is split at one place only.
+    X = examples.X
+    if isinstance(X, ColumnTable):
+        return X.take(places), examples.Y[places]
+    if isinstance(X, ParquetTable):
+        return X.part(int(places[0]), int(places[-1]) + 1), examples.Y[places]
+    if X.in_memory:
+        return subset(X, places), examples.Y[places]
+    # What is read block by block is split at one place only.
     first, last = int(places[0]), int(places[-1]) + 1
-    return RangeSource(examples.X, first, last), examples.Y[first:last]
+    return RangeSource(X, first, last), examples.Y[first:last]
+
+
+def _width(examples: Examples) -> str:
+    if isinstance(examples.X, (ColumnTable, ParquetTable)):
+        return f"{len(examples.X.names):,} features"
+    return f"{examples.X.n:,} features"
 
 
 def report(outcome: Outcome) -> str:
     """Data, layers, decisions and scores, as text."""
     examples, model = outcome.examples, outcome.model
     lines = [
-        f"data       {examples.where}: {examples.X.m:,} examples, {examples.X.n:,} features",
+        f"data       {examples.where}: {examples.X.m:,} examples, {_width(examples)}",
         f"target     {', '.join(examples.target_names)}",
         f"split      {outcome.split}",
         *(f"note       {note}" for note in examples.notes),

@@ -8,7 +8,6 @@ import numpy as np
 
 from dnn_xp.cli.inputs.tables import Columns, columns_of
 from dnn_xp.common.messages import optional_package
-from dnn_xp.data.readers.tables import Table
 
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
@@ -27,5 +26,4 @@ def bundled(name: str) -> Columns:
         targets = {"target": names[values] if names.dtype.kind == "U" else values}
     features = dict(zip(map(str, loaded.feature_names), np.asarray(loaded.data).T, strict=True))
     columns = features | targets
-    table = Table(tuple(columns), tuple(columns.values()))
-    return columns_of(table, f"{name} (bundled with scikit-learn)", targets=tuple(targets))
+    return columns_of(columns, f"{name} (bundled with scikit-learn)", targets=tuple(targets))

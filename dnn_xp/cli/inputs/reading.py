@@ -19,7 +19,10 @@ from dnn_xp.cli.wording import no_such_file
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import counted, listing
 from dnn_xp.data import ArraySource, Source, check_finite
+from dnn_xp.data.columns import ColumnTable
+from dnn_xp.data.encoding import refuse_missing as refuse_missing_numbers
 from dnn_xp.data.readers.files import SUFFIXES, split_path
+from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.execution.placement import source_bytes
 
@@ -33,7 +36,7 @@ class Examples:
 
     Attributes
     ----------
-    X : Source
+    X : Source or table
         In memory if it is small enough.
     Y : NumPy array
         (m,), or (m, n_y).
@@ -45,7 +48,7 @@ class Examples:
         Decisions made while reading, for the report.
     """
 
-    X: Source
+    X: Source | Table
     Y: npt.NDArray[Any]
     where: str
     feature_names: tuple[str, ...] = ()
@@ -53,8 +56,13 @@ class Examples:
     notes: tuple[str, ...] = ()
     groups: npt.NDArray[Any] | None = None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether X costs no reading."""
+        return isinstance(self.X, ColumnTable) or bool(getattr(self.X, "in_memory", False))
 
-def open_table(data: str) -> Columns | None:
+
+def open_table(data: str, args: Namespace | None = None) -> Columns | None:
     """DATA as a table, or None for a file of arrays; an error for anything else."""
     file, inner = split_path(data)
     suffix = file.suffix.lower()
@@ -70,7 +78,7 @@ def open_table(data: str) -> Columns | None:
     if inner:
         remedy = "choose columns with --features"
         raise ArgumentValueError("DATA", repr(data), "a table without ::COLUMN", remedy)
-    table = csv_columns(file) if suffix == ".csv" else parquet_columns(file)
+    table = csv_columns(file, args) if suffix == ".csv" else parquet_columns(file)
     if table.m == 0:
         got = f"{table.where}, which has only a header"
         raise ArgumentValueError("DATA", got, "a table with examples")
@@ -79,7 +87,7 @@ def open_table(data: str) -> Columns | None:
 
 def read_examples(args: Namespace) -> Examples:
     """Features and targets, as the options of `train` choose them."""
-    table = open_table(args.data)
+    table = open_table(args.data, args)
     _check_options(args, table is not None)
     if table is not None:
         return _from_table(table, args)
@@ -130,13 +138,15 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
             wanted = f"one or more columns of {table.where}: {present}"
             raise ArgumentValueError("--target", "no target", wanted)
     names, notes = _feature_names(table, targets, args)
-    X = held(table.numbers(names))
-    if X.in_memory:
-        refuse_missing(X.block(0, X.m), names, table.where)
+    X = held_table(table.table.select(names))
+    if isinstance(X, ColumnTable) and args.missing == "error":
+        # Before examples are held out, while their rows are those of the file.
+        numbers = [name for name, column in X.columns.items() if column.kind != "text"]
+        refuse_missing_numbers(X.select(numbers), "X")
     if targets:
         Y = _target_columns(table, targets)
     else:
-        Y = _checked_target(args.target_file, table.m, "--target-file", examples="rows", n_x=X.n)
+        Y = _checked_target(args.target_file, table.m, "--target-file", examples="rows")
     groups = None
     if args.groups:
         names_of_groups = choose("--groups", [args.groups], table)
@@ -165,15 +175,6 @@ def _feature_names(
             names.remove("")
             notes = (f"column {table.names.index('')} has no name and is left out (an index?)",)
     names = [name for name in names if name not in excluded]
-    text = [name for name in names if name in table.text]
-    if text:
-        raise ArgumentTypeError(
-            "--features",
-            f"{listing(text)} of {table.where}, without numbers",
-            "columns of numbers",
-            f"leave these out (--exclude {_shell_list(text)}), encode them first (for instance "
-            "with pandas.get_dummies), or choose the features with --features",
-        )
     if not names:
         raise ArgumentValueError(
             "--exclude", "all of them", f"some of the columns of {table.where}"
@@ -186,18 +187,17 @@ def _shell_list(names: Sequence[str]) -> str:
 
 
 def _target_columns(table: Columns, targets: Sequence[str]) -> npt.NDArray[Any]:
-    if len(targets) == 1:
-        return _checked_target(table.values(targets[0]), table.m, f"--target={targets[0]!r}")
-    text = [name for name in targets if name in table.text]
+    values = [table.values(name, f"--target={name!r}") for name in targets]
+    if len(values) == 1:
+        return _checked_target(values[0], table.m, f"--target={targets[0]!r}")
+    text = [name for name, each in zip(targets, values, strict=True) if each.dtype.kind == "U"]
     if text:
         raise ArgumentTypeError(
             "--target",
             f"{listing(text)} of {table.where}, without numbers",
             "numbers, or labels 0 and 1, where it names several columns",
         )
-    return _checked_target(
-        np.stack([table.values(name) for name in targets], axis=1), table.m, "--target"
-    )
+    return _checked_target(np.stack(values, axis=1), table.m, "--target")
 
 
 def _checked_target(Y: Any, m: int, argument: str, **where: Any) -> npt.NDArray[Any]:
@@ -223,6 +223,14 @@ def held(source: Source) -> Source:
     if source.in_memory or source_bytes(source) > limit:
         return source
     return ArraySource(source.block(0, source.m), rows=False)
+
+
+def held_table(table: Table) -> Table:
+    """The table, read into memory where its numbers take up to a quarter of what is free."""
+    if isinstance(table, ColumnTable):
+        return table
+    size = table.m * len(table.names) * np.dtype(np.float64).itemsize
+    return table.read() if size <= max(_ALWAYS_HELD, (memory_available() or 0) // 4) else table
 
 
 def refuse_missing(

@@ -1,18 +1,22 @@
-"""Tables for the commands: which columns there are, which hold numbers, and how to read some."""
+"""Tables for the commands: opened with what the options say of them, their columns chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.wording import reading, say
-from dnn_xp.common.messages import listing, optional_package, unknown_name
-from dnn_xp.data import ArraySource, ParquetSource, Source, table_columns
-from dnn_xp.data.readers.files import open_file, read_csv
-from dnn_xp.data.readers.tables import NUMERIC_KINDS, Table, table_matrix
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import unknown_name
+from dnn_xp.data.columns import Column, ColumnTable, text_column
+from dnn_xp.data.readers.csv import read_csv_table
+from dnn_xp.data.readers.parquet_table import ParquetTable
+from dnn_xp.data.tables import Table, target_values
 
 
 class Columns(NamedTuple):
@@ -20,108 +24,90 @@ class Columns(NamedTuple):
 
     Attributes
     ----------
-    where : str
-        What messages call it.
-    names : tuple of str
-        All columns, in order.
-    text : frozenset of str
-        Those that hold no numbers.
-    m : int
-        Lines.
-    numbers : callable
-        Names -> the source of these columns.
-    values : callable
-        Name -> the values of a column, text included.
+    table : ColumnTable or ParquetTable
     targets : tuple of str
         The columns that are to be learned, where the table itself says so.
-    named : bool
-        Whether the names come from the table, and are not just "0", "1", ...
     """
 
-    where: str
-    names: tuple[str, ...]
-    text: frozenset[str]
-    m: int
-    numbers: Callable[[Sequence[str]], Source]
-    values: Callable[[str], npt.NDArray[Any]]
+    table: Table
     targets: tuple[str, ...] = ()
-    named: bool = True
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return self.table.where
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns, in order."""
+        return self.table.names
+
+    @property
+    def m(self) -> int:
+        """Lines."""
+        return self.table.m
+
+    @property
+    def named(self) -> bool:
+        """Whether the names come from the table, and are not just "0", "1", ..."""
+        return self.table.named
+
+    def values(self, name: str, option: str = "--target") -> npt.NDArray[Any]:
+        """The values of a column that is to be learned."""
+        table = self.table
+        column = table.columns[name] if isinstance(table, ColumnTable) else table.column(name)
+        return target_values(column, f"column {name!r} of {self.where}", option)
+
+    def text(self, names: Iterable[str]) -> list[str]:
+        """Those of the columns that hold no numbers."""
+        table = self.table
+        if isinstance(table, ColumnTable):
+            return [each for each in names if table.columns[each].kind not in ("number", "bool")]
+        return [each for each in names if not table.select([each]).numbers]
 
 
-def columns_of(table: Table, where: str, targets: tuple[str, ...] = ()) -> Columns:
-    """A table in memory."""
-    held = dict(zip(table.names, table.columns, strict=True))
-    text = frozenset(name for name, each in held.items() if each.dtype.kind not in NUMERIC_KINDS)
-
-    def numbers(names: Sequence[str]) -> Source:
-        chosen = Table(tuple(names), tuple(held[name] for name in names))
-        return ArraySource(table_matrix(chosen, argument="X", where=where), rows=True)
-
-    m = len(table.columns[0]) if table.columns else 0
-    named = table.names != tuple(str(j) for j in range(len(table.names)))
-    return Columns(where, table.names, text, m, numbers, held.__getitem__, targets, named)
+def columns_of(
+    arrays: dict[str, npt.NDArray[Any]], where: str, targets: tuple[str, ...] = ()
+) -> Columns:
+    """A table of arrays (m,) of numbers or text."""
+    columns = {name: _column(values) for name, values in arrays.items()}
+    m = len(next(iter(arrays.values()))) if arrays else 0
+    return Columns(ColumnTable(columns, m, where), targets)
 
 
-def csv_columns(path: Path) -> Columns:
-    """A CSV file, read as a whole."""
-    where = repr(str(path))
-    with reading(where):
-        names = table_columns(path)
-    _check_header(names, where)
-    with reading(where):
-        table = read_csv(path)
-    columns = columns_of(table, where)
-    if not columns.named and columns.m and len(names) > 1:
+def _column(values: npt.NDArray[Any]) -> Column:
+    if values.dtype.kind != "U":
+        return Column("bool" if values.dtype.kind == "b" else "number", values)
+    labels, codes = np.unique(values, return_inverse=True)
+    return text_column(labels.tolist(), codes)
+
+
+def csv_columns(path: Path, args: Namespace | None = None) -> Columns:
+    """A CSV file, read as a whole; what was recognised is said."""
+    marks = {name: getattr(args, name, None) for name in ("separator", "decimal", "thousands")}
+    if marks["separator"] in ("tab", "\\t"):
+        marks["separator"] = "\t"
+    table = read_csv_table(path, argument="DATA", **marks)
+    for note in table.notes:
+        say("note", f"{table.where}: {note}")
+    if not table.named and table.m and len(table.names) > 1:
         # A data frame whose columns were never named is written so.
-        first = [str(each[0]) for each in table.columns]
-        if first == names:
-            say("note", f"{where} begins with 0,1,..., which is taken as an example, not as names")
-    return columns
+        first = [str(column.values[0]) for column in table.columns.values()]
+        if first == list(table.names):
+            say(
+                "note",
+                f"{table.where} begins with 0,1,..., which is taken as an example, not names",
+            )
+    return Columns(table)
 
 
 def parquet_columns(path: Path) -> Columns:
-    """A Parquet file, read column by column or by row groups as it is needed."""
-    where = repr(str(path))
-    pyarrow: Any = optional_package("pyarrow", purpose=f"Reading {where}")
-    parquet: Any = optional_package("pyarrow.parquet", purpose=f"Reading {where}")
-    with reading(where):
-        file = parquet.ParquetFile(path)
-    schema, kinds = file.schema_arrow, pyarrow.types
-    names = tuple(str(name) for name in schema.names)
-    text = frozenset(
-        name
-        for name, kind in zip(names, schema.types, strict=True)
-        if not (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind))
-    )
-
-    def values(name: str) -> npt.NDArray[Any]:
-        table: Table = open_file(path, columns=[name], labels=True)
-        return table.columns[0]
-
-    return Columns(
-        where,
-        names,
-        text,
-        file.metadata.num_rows,
-        lambda chosen: ParquetSource(path, chosen),
-        values,
-    )
-
-
-def _check_header(names: Sequence[str], where: str) -> None:
-    if not names:
-        raise ValueError(f"{where} is empty")
-    if len(names) == 1:
-        for mark in (";", "\t", "|"):
-            if mark in names[0]:
-                raise ValueError(
-                    f"{where} seems to separate its columns by {mark!r}; commas are wanted"
-                )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"{where} has several columns named {listing(twice)}; give each a name of its own"
-        )
+    """A Parquet file: in memory where it is small enough, else read by row groups."""
+    with reading(repr(str(path))):
+        table = ParquetTable(path)
+    for note in table.notes:
+        say("note", f"{table.where}: {note}")
+    return Columns(table)
 
 
 def choose(option: str, wanted: Iterable[str], table: Columns) -> list[str]:
@@ -143,7 +129,6 @@ def _one(option: str, text: str, table: Columns) -> str:
         raise unknown_name(option, text, table.names) from None
     count = len(table.names)
     if not -count <= number < count:
-        raise ValueError(
-            f"{option}={text}: {table.where} has {count} columns, numbered 0 to {count - 1}"
-        )
+        wanted = f"a name or the number of a column of {table.where}, 0 to {count - 1}"
+        raise ArgumentValueError(option, text, wanted)
     return table.names[number]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.common.messages import listing, optional_package, unknown_name
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import counted, listing, optional_package, unknown_name
+from dnn_xp.data.columns import ColumnTable
+from dnn_xp.data.readers.arrow import arrow_table
+from dnn_xp.data.readers.csv import read_csv_table
+from dnn_xp.data.readers.csv_dialect import dialect
 from dnn_xp.data.readers.parquet import ParquetSource
-from dnn_xp.data.readers.tables import Table, choose_columns
+from dnn_xp.data.readers.tables import choose_columns
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".zarr", ".parquet", ".csv")
 
@@ -24,6 +28,27 @@ def split_path(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     return Path(file), key if mark else None
 
 
+def found_path(path: str | os.PathLike[str], argument: str) -> tuple[Path, str | None]:
+    """`split_path`, if the file is one that can be read and there is such a file.
+
+    Raises
+    ------
+    ArgumentValueError, FileNotFoundError
+        An unknown suffix; no such file.
+    """
+    file, inner = split_path(path)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ArgumentValueError(
+            argument,
+            repr(os.fspath(path)),
+            f"a file with one of the suffixes {', '.join(SUFFIXES)}",
+            "open it yourself and pass the array",
+        )
+    if not file.exists():
+        raise FileNotFoundError(f"{argument}={os.fspath(path)!r}: there is no file {str(file)!r}.")
+    return file, inner
+
+
 def open_file(
     path: str | os.PathLike[str],
     *,
@@ -32,38 +57,29 @@ def open_file(
     columns: Sequence[str] | None = None,
     labels: bool = False,
 ) -> Any:
-    """What a path holds: a memmap, an array, a dataset, a ParquetSource or a Table.
+    """What a path holds: a memmap, an array, a dataset, a ParquetSource or a ColumnTable.
 
     "file.h5::key" names a dataset inside a file; "file.parquet::a,b" and "file.csv::a,b" name
-    columns. With `labels`, Parquet columns are read as a Table, since labels may be text.
+    columns. With `labels`, Parquet columns are read as a ColumnTable, since labels may be text.
 
     Raises
     ------
-    FileNotFoundError, ValueError, ImportError
+    FileNotFoundError, ArgumentValueError, ImportError
         No such file; a suffix or key that is unknown; a package that is not installed.
     """
-    file, inner = split_path(path)
+    file, inner = found_path(path, argument)
     suffix = file.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"{argument}={os.fspath(path)!r} has the suffix {suffix!r}, which is not one of "
-            f"{listing(SUFFIXES)}. Open it yourself and pass the array."
-        )
-    if not file.exists():
-        raise FileNotFoundError(f"{argument}={os.fspath(path)!r}: there is no file {str(file)!r}.")
     if suffix in (".parquet", ".csv"):
         chosen = inner.split(",") if columns is None and inner else columns
-        if suffix == ".csv":
-            return read_csv(file, chosen)
-        if labels:
-            return _read_parquet(file, chosen)
+        if suffix == ".csv" or labels:
+            return _table(file, chosen, argument)
         return ParquetSource(file, chosen, argument=argument)
     key = inner if key is None else key
     if suffix == ".npy":
         try:
             return np.load(file, mmap_mode="r", allow_pickle=False)
         except ValueError as error:
-            raise ValueError(f"{argument}={os.fspath(path)!r} cannot be read: {error}") from error
+            raise _unreadable(argument, str(file), error) from error
     purpose = f"Reading {str(file)!r}"
     if suffix == ".npz":
         with np.load(file, allow_pickle=False) as arrays:
@@ -71,7 +87,7 @@ def open_file(
             try:
                 return arrays[name]
             except ValueError as error:
-                raise ValueError(f"{argument}='{file}::{name}' cannot be read: {error}") from error
+                raise _unreadable(argument, f"{file}::{name}", error) from error
     if suffix == ".zarr":
         root = optional_package("zarr", purpose=purpose).open(str(file), mode="r")
         if not hasattr(root, "array_keys"):
@@ -97,6 +113,11 @@ def hdf5_names(root: Any) -> list[str]:
     return names
 
 
+def _unreadable(argument: str, path: str, error: ValueError) -> ArgumentValueError:
+    got = f"{path!r}, which cannot be read ({error})"
+    return ArgumentValueError(argument, got, "a file of one array of numbers or text")
+
+
 def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> str:
     """The key that is meant: the one given, or the only one there is."""
     if key is not None:
@@ -104,9 +125,11 @@ def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> st
             raise unknown_name(f"{argument}: the key in {str(file)!r}", key, keys)
         return key
     if len(keys) != 1:
-        raise ValueError(
-            f"{argument}={str(file)!r} holds {len(keys)} arrays ({listing(keys)}) and one is "
-            f"wanted. Name it: '{file}::{keys[0] if keys else 'key'}'."
+        raise ArgumentValueError(
+            argument,
+            f"{str(file)!r} with {counted(len(keys), 'array')} ({listing(keys)})",
+            "one array",
+            f"name it: '{file}::{keys[0] if keys else 'key'}'",
         )
     return keys[0]
 
@@ -117,61 +140,14 @@ def table_columns(path: str | os.PathLike[str]) -> list[str]:
     if file.suffix.lower() == ".parquet":
         parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
         return [str(name) for name in parquet.read_schema(file).names]
-    return _header(file)[0]
+    return list(dialect(file).names)
 
 
-def read_csv(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Table:
-    """A CSV file as a Table, by pyarrow, pandas or NumPy, whichever is there.
-
-    The first line holds the names unless every entry of it is a number: then the columns are
-    called "0", "1", ... . Read as a whole: for large data use Parquet or HDF5.
-    """
-    file = Path(path)
-    names, has_header = _header(file)
-    chosen = choose_columns(columns, names)
-    try:
-        reader: Any = optional_package("pyarrow.csv", purpose="Reading CSV files")
-    except ImportError:
-        pass
+def _table(file: Path, columns: Sequence[str] | None, argument: str) -> ColumnTable:
+    if file.suffix.lower() == ".csv":
+        table = read_csv_table(file, argument=argument)
     else:
-        options = reader.ReadOptions(column_names=names, skip_rows=int(has_header))
-        table = reader.read_csv(file, read_options=options)
-        return Table(chosen, tuple(table.column(name).to_numpy() for name in chosen))
-    try:
-        reader = optional_package("pandas", purpose="Reading CSV files")
-    except ImportError:
-        data = np.genfromtxt(
-            file,
-            delimiter=",",
-            names=None,
-            skip_header=int(has_header),
-            dtype=None,
-            encoding="utf-8",
-            ndmin=1,
-        )
-        fields = data.dtype.names
-        if fields is None:
-            data = data.reshape(-1, len(names))
-            return Table(chosen, tuple(data[:, names.index(name)] for name in chosen))
-        return Table(chosen, tuple(data[fields[names.index(name)]] for name in chosen))
-    frame = reader.read_csv(file, header=None, names=names, skiprows=int(has_header))
-    return Table(chosen, tuple(frame[name].to_numpy() for name in chosen))
-
-
-def _header(file: Path) -> tuple[list[str], bool]:
-    """The column names of a CSV file, and whether its first line is they."""
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        first = next(csv.reader(lines), [])
-    try:
-        for entry in first:
-            float(entry)
-    except ValueError:
-        return [name.strip() for name in first], True
-    return [str(j) for j in range(len(first))], False
-
-
-def _read_parquet(file: Path, columns: Sequence[str] | None) -> Table:
-    parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
-    names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])
-    table = parquet.read_table(file, columns=list(names))
-    return Table(names, tuple(table.column(name).to_numpy() for name in names))
+        parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
+        names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])
+        table = arrow_table(parquet.read_table(file, columns=list(names)), repr(str(file)))
+    return table.select(choose_columns(columns, table.names))

@@ -5,18 +5,37 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.messages import optional_package
+from dnn_xp.data.columns import ColumnTable
+from dnn_xp.data.readers.arrow import arrow_table
 from dnn_xp.data.readers.tables import choose_columns, refuse_columns
 
 
+class Encoding(NamedTuple):
+    """How the lines of a row group become features.
+
+    Attributes
+    ----------
+    encode : callable
+        Columns of m lines -> (m, n).
+    n : int
+        Features.
+    dtype : numpy.dtype
+    """
+
+    encode: Callable[[ColumnTable], npt.NDArray[Any]]
+    n: int
+    dtype: np.dtype[Any]
+
+
 class ParquetSource:
-    """The numeric columns of a Parquet file: a line is an example, a column a feature.
+    """Columns of a Parquet file: a line is an example; a numeric column is a feature.
 
     Row groups are read when a block needs them, and the last few are kept, so blocks read in order
     read each group once. Memory is bounded by `keep` row groups. gather() reads every row group
@@ -31,6 +50,8 @@ class ParquetSource:
         The row groups that make up the examples, in this order; all when not given.
     keep : int
         Row groups kept in memory.
+    encoding : Encoding, optional
+        What makes features of the columns; without it they must be numeric.
 
     Notes
     -----
@@ -48,6 +69,7 @@ class ParquetSource:
         *,
         keep: int = 2,
         argument: str = "X",
+        encoding: Encoding | None = None,
     ) -> None:
         purpose = f"Reading {os.fspath(path)!r}"
         self._pa = optional_package("pyarrow", purpose=purpose)
@@ -64,10 +86,12 @@ class ParquetSource:
                 numeric.is_integer(kind) or numeric.is_floating(kind) or numeric.is_boolean(kind)
             )
         ]
-        if text:
+        if text and encoding is None:
             raise refuse_columns(argument, text, repr(self.path))
         double = any(numeric.is_float64(kind) for kind in types)
-        self.dtype: np.dtype[Any] = np.dtype(np.float64 if double else np.float32)
+        own = np.dtype(np.float64 if double else np.float32)
+        self.dtype: np.dtype[Any] = own if encoding is None else encoding.dtype
+        self._encoding = encoding
         groups = range(self._file.num_row_groups) if row_groups is None else row_groups
         self._groups = tuple(groups)
         sizes = [self._file.metadata.row_group(group).num_rows for group in self._groups]
@@ -75,7 +99,8 @@ class ParquetSource:
         self._edges: npt.NDArray[np.int64] = np.concatenate(
             [np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)]
         )
-        self.n, self.m = len(self.columns), int(self._edges[-1])
+        self.n = len(self.columns) if encoding is None else encoding.n
+        self.m = int(self._edges[-1])
         self._keep = keep
         self._read: OrderedDict[int, npt.NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
@@ -111,15 +136,23 @@ class ParquetSource:
                 self._read.move_to_end(k)
                 return self._read[k]
             table = self._file.read_row_group(self._groups[k], columns=list(self.columns))
-            values = np.empty((self.n, table.num_rows), dtype=self.dtype)
-            target = self._pa.from_numpy_dtype(self.dtype)
-            for j, name in enumerate(self.columns):
-                values[j] = table.column(name).cast(target, safe=False).to_numpy()
+            values = self._numbers(table) if self._encoding is None else self._encoded(table)
             values.flags.writeable = False
             self._read[k] = values
             while len(self._read) > self._keep:
                 self._read.popitem(last=False)
             return values
+
+    def _numbers(self, table: Any) -> npt.NDArray[Any]:
+        values = np.empty((self.n, table.num_rows), dtype=self.dtype)
+        target = self._pa.from_numpy_dtype(self.dtype)
+        for j, name in enumerate(self.columns):
+            values[j] = table.column(name).cast(target, safe=False).to_numpy()
+        return values
+
+    def _encoded(self, table: Any) -> npt.NDArray[Any]:
+        assert self._encoding is not None
+        return self._encoding.encode(arrow_table(table, repr(self.path))).T
 
     def __repr__(self) -> str:
         return f"ParquetSource(n={self.n}, m={self.m}, dtype={self.dtype}, path={self.path!r})"

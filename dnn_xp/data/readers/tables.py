@@ -1,24 +1,20 @@
-"""Tables: named columns, from CSV files and data frames, made into one array of numbers."""
+"""Tables of numbers alone as one array."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe, listing, unknown_name
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.host import working_dtype
+from dnn_xp.data.readers.frames import frame_table, is_polars
 
 NUMERIC_KINDS = "biuf"
-
-
-class Table(NamedTuple):
-    """Named columns of equal length, one line per example."""
-
-    names: tuple[str, ...]
-    columns: tuple[npt.NDArray[Any], ...]
 
 
 def common_dtype(dtypes: Iterable[Any]) -> np.dtype[Any]:
@@ -27,14 +23,15 @@ def common_dtype(dtypes: Iterable[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if any(doubles) else np.float32)
 
 
-def refuse_columns(argument: str, names: Sequence[str], where: str) -> TypeError:
-    """The error for columns that hold no numbers."""
+def refuse_columns(argument: str, names: Sequence[str], where: str) -> ArgumentTypeError:
+    """The error for columns that hold no numbers, where no encoding is learned."""
     few = len(names) == 1
-    return TypeError(
-        f"{argument}: {'column' if few else 'columns'} {listing(names)} of {where} "
-        f"{'holds' if few else 'hold'} no numbers; numbers are wanted. Leave "
-        f"{'it' if few else 'them'} out, or encode {'it' if few else 'them'} first (for instance "
-        "with pandas.get_dummies)."
+    return ArgumentTypeError(
+        argument,
+        f"{'column' if few else 'columns'} {listing(names)} of {where}, which "
+        f"{'holds' if few else 'hold'} no numbers",
+        "numbers",
+        f"leave {'it' if few else 'them'} out, or turn {'it' if few else 'them'} into numbers",
     )
 
 
@@ -42,25 +39,22 @@ def choose_columns(wanted: Sequence[str] | None, present: Sequence[str]) -> tupl
     """The wanted columns, all when none are named; a ValueError names one that is not there."""
     if wanted is None:
         return tuple(present)
+    there = set(present)
     for name in wanted:
-        if name not in present:
+        if name not in there:
             raise unknown_name("columns", name, present)
     return tuple(wanted)
 
 
-def table_matrix(table: Table, *, argument: str, where: str) -> npt.NDArray[Any]:
+def table_matrix(table: ColumnTable, *, argument: str) -> npt.NDArray[Any]:
     """(lines, columns) array of the table's numbers; a TypeError names columns without numbers."""
-    text = [
-        name
-        for name, column in zip(table.names, table.columns, strict=True)
-        if column.dtype.kind not in NUMERIC_KINDS
-    ]
+    text = [name for name, each in table.columns.items() if each.kind not in ("number", "bool")]
     if text:
-        raise refuse_columns(argument, text, where)
-    dtype = common_dtype(column.dtype for column in table.columns)
-    matrix = np.empty((len(table.columns[0]), len(table.columns)), dtype=dtype)
-    for j, column in enumerate(table.columns):
-        matrix[:, j] = column
+        raise refuse_columns(argument, text, table.where)
+    dtype = common_dtype(each.values.dtype for each in table.columns.values())
+    matrix = np.empty((table.m, len(table.columns)), dtype=dtype)
+    for j, column in enumerate(table.columns.values()):
+        matrix[:, j] = column.values
     return matrix
 
 
@@ -82,14 +76,8 @@ def frame_matrix(frame: Any, *, argument: str) -> npt.NDArray[Any]:
     """
     names = [str(name) for name in frame.columns]
     dtypes = list(frame.dtypes)
-    if type(frame).__module__.startswith("polars"):
-        columns = [np.asarray(column.to_numpy()) for column in frame.get_columns()]
-        table = Table(tuple(names), tuple(columns))
-        return (
-            table_matrix(table, argument=argument, where="the data frame")
-            if names
-            else (np.empty((len(frame), 0), dtype=np.float32))
-        )
+    if is_polars(frame):
+        return table_matrix(frame_table(frame, argument=argument), argument=argument)
     # pandas: extension dtypes (Int64, double[pyarrow]) know their kind too
     text = [
         name
@@ -111,9 +99,13 @@ def series_values(series: Any, *, argument: str) -> npt.NDArray[Any]:
     if kind is not None and kind in NUMERIC_KINDS and not isinstance(dtype, np.dtype):
         if bool(series.isna().any()):
             missing = int(series.isna().sum())
-            raise ValueError(
-                f"{argument} ({describe(series)}) has {missing} missing values; the first is at "
-                f"example {int(np.argmax(np.asarray(series.isna())))}. Drop these examples."
+            first = int(np.argmax(np.asarray(series.isna())))
+            raise ArgumentValueError(
+                argument,
+                f"{describe(series)} with {missing} missing, the first at example {first} "
+                "(counted from 0)",
+                "labels or values without missing ones",
+                "drop these examples",
             )
         return np.asarray(series.to_numpy(dtype=f"{kind}{dtype.itemsize}"))
     return np.asarray(series.to_numpy())

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from dnn_xp.data.host import library
 from dnn_xp.data.sources.base import ArraySource, Source
+from dnn_xp.data.sources.encoded import EncodedSource
 from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.formulas.types import Array
 
@@ -35,6 +36,8 @@ def subset(source: Source, indices: npt.NDArray[np.int64]) -> Source:
     """The chosen examples of a source in memory, copied."""
     if isinstance(source, LabelSource):
         return LabelSource(source.codes[indices], source.n, dtype=source.dtype.name)
+    if isinstance(source, EncodedSource):
+        return EncodedSource(source.table.take(indices), source.encoder)
     return ArraySource(source.gather(indices), rows=False)
 
 

@@ -118,4 +118,4 @@ def check_probabilities(survey: Survey, argument: str) -> None:
 
 
 def _is_zero_one(classes: npt.NDArray[Any]) -> bool:
-    return classes.dtype.kind != "U" and classes.tolist() == [0, 1]
+    return classes.dtype.kind not in "US" and classes.tolist() == [0, 1]

@@ -6,22 +6,18 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dnn_xp.common.checks import check_examples
-from dnn_xp.common.errors import (
-    Argument,
-    ArgumentTypeError,
-    ArgumentValueError,
-    Pass,
-    Text,
-)
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass, Text
 from dnn_xp.common.messages import counted, describe
+from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.features import as_values, check_kind
 from dnn_xp.data.host import is_array
 from dnn_xp.data.readers.files import open_file
-from dnn_xp.data.readers.tables import Table, is_frame, is_series, series_values, table_matrix
+from dnn_xp.data.readers.tables import is_frame, is_series, series_values, table_matrix
 from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
+from dnn_xp.data.tables import target_values
+from dnn_xp.data.targets.objects import objects_as_array
 
 
 def target_source(
@@ -59,7 +55,7 @@ def target_source(
             values = series_values(Y[Y.columns[0]], argument=argument)[:, None]
             values = values if rows else values.T
         wanted = f"an array with one entry for each of the {m} examples"
-        given = Y if values is None else values
+        given = _listed(Y) if values is None else values
         values = _with_text(as_values(given, argument=argument, wanted=wanted), argument)
         if len(values.shape) not in (1, 2):
             raise ArgumentValueError(
@@ -79,12 +75,25 @@ def target_source(
     return source
 
 
+def _listed(Y: Any) -> Any:
+    """Lists of labels as objects, since NumPy would make None and NaN among text text as well."""
+    if isinstance(Y, (list, tuple)) and Y and not any(isinstance(y, (list, tuple)) for y in Y):
+        plain = all(isinstance(y, (int, float, complex, np.number, np.bool_)) for y in Y)
+        if not plain and not any(hasattr(y, "shape") and y.shape for y in Y):
+            objects = np.empty(len(Y), dtype=object)
+            objects[:] = Y
+            return objects
+    return Y
+
+
 def _opened(path: str | os.PathLike[str], argument: str, rows: bool) -> Any:
     opened = open_file(path, argument=argument, labels=True)
-    if not isinstance(opened, Table):
+    if not isinstance(opened, ColumnTable):
         return opened
     if len(opened.columns) == 1:
-        return opened.columns[0]
+        (name,) = opened.names
+        where = f"column {name!r} of {opened.where}"
+        return target_values(opened.columns[name], where, argument)
     if not rows:
         raise ArgumentValueError(
             argument,
@@ -92,44 +101,17 @@ def _opened(path: str | os.PathLike[str], argument: str, rows: bool) -> Any:
             ("one column or a file of arrays with ", Argument("examples", "columns")),
             (f"choose one column ('{os.fspath(path)}::name'), or ", Pass("examples", "rows")),
         )
-    return table_matrix(opened, argument=argument, where=repr(os.fspath(path)))
+    return table_matrix(opened, argument=argument)
 
 
 def _with_text(values: Any, argument: str) -> Any:
-    """The values, text of every kind as NumPy strings; ArgumentTypeError for other objects."""
+    """The values, with objects as text, bytes or numbers; ArgumentTypeError for other ones."""
     kind = getattr(values.dtype, "kind", "f")
     if kind not in "OSTU" or str(values.dtype).endswith("bfloat16"):
         check_kind(values, argument=argument)
         return values
     array = np.asarray(values[...])
-    if kind == "U":
-        return array
-    if kind == "S":
-        return np.char.decode(array, "utf-8")
-    return _text_of_objects(array.astype(object), argument)
-
-
-def _text_of_objects(array: npt.NDArray[Any], argument: str) -> npt.NDArray[Any]:
-    entries = array.ravel().tolist()
-    missing = [i for i, entry in enumerate(entries) if entry is None or entry != entry]
-    if missing:
-        raise ArgumentValueError(
-            argument,
-            f"{counted(len(missing), 'missing label')}, the first at example {missing[0]} (counted from 0)",
-            "a label for each example",
-            "drop these examples, or give them a label of their own",
-        )
-    if all(isinstance(entry, bytes) for entry in entries):
-        entries = [entry.decode("utf-8") for entry in entries]
-    if not all(isinstance(entry, str) for entry in entries):
-        kinds = sorted({type(entry).__name__ for entry in entries})
-        raise ArgumentTypeError(
-            argument,
-            f"{describe(array)} of {', '.join(kinds)}",
-            "labels that are all text, or numbers with a number's dtype",
-            f"convert it, for instance with {argument}.astype(int) or {argument}.astype(str)",
-        )
-    return np.asarray(entries, dtype=str).reshape(array.shape)
+    return array if kind in "SU" else objects_as_array(array.astype(object), argument)
 
 
 def _mismatch(

@@ -47,7 +47,7 @@ def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
     "zero_one" floats and integers, or "none".
     """
     kind = source.dtype.kind
-    text = kind == "U"
+    text = kind in "US"
     distinct: npt.NDArray[Any] | None = None
     if source.n == 1 and labels != "none":
         distinct = np.empty(0, source.dtype)
@@ -103,7 +103,10 @@ def encode_labels(
     """
     codes = np.empty(source.m, dtype=code_dtype(len(classes)))
     counts = np.zeros(len(classes), dtype=np.int64)
-    comparable = (source.dtype.kind == "U") == (classes.dtype.kind == "U")
+    kinds = [
+        dtype.kind if dtype.kind in "US" else "number" for dtype in (source.dtype, classes.dtype)
+    ]
+    comparable = kinds[0] == kinds[1]
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     unknown: npt.NDArray[Any] = np.empty(0, source.dtype)

@@ -1,0 +1,94 @@
+"""Parquet files as tables: read by row groups, in memory bounded by one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dnn_xp.common.messages import optional_package
+from dnn_xp.data.columns import Column, ColumnTable, are_names
+from dnn_xp.data.readers.arrow import arrow_column, arrow_table
+
+
+class ParquetTable:
+    """The columns of a Parquet file whose lines are examples.
+
+    Attributes
+    ----------
+    path : str
+    names : tuple of str
+        The columns, in order; those that a pandas index left are not among them.
+    m : int
+        Lines.
+    where : str
+        What messages call the table.
+    named : bool
+        Whether the names are more than "0", "1", ...
+    notes : tuple of str
+        What was decided in reading it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        names: Sequence[str] | None = None,
+        lines: tuple[int, int] | None = None,
+    ) -> None:
+        self.path = os.fspath(path)
+        self.where = repr(self.path)
+        reader: Any = optional_package("pyarrow.parquet", purpose=f"Reading {self.where}")
+        self._file = reader.ParquetFile(self.path)
+        present = [str(name) for name in self._file.schema_arrow.names]
+        index = [name for name in present if name.startswith("__index_level_")]
+        kept = [name for name in present if name not in index]
+        self.names = tuple(kept if names is None else names)
+        self.first, self.last = (0, int(self._file.metadata.num_rows)) if lines is None else lines
+        self.m = self.last - self.first
+        self.named = are_names(present)
+        self.notes = tuple(
+            f"column {name!r} is left out: the index of a data frame" for name in index
+        )
+
+    def select(self, names: Sequence[str]) -> ParquetTable:
+        """The table of these columns, in this order."""
+        return ParquetTable(self.path, names, (self.first, self.last))
+
+    def part(self, first: int, last: int) -> ParquetTable:
+        """The table of the lines first to last - 1."""
+        return ParquetTable(self.path, self.names, (self.first + first, self.first + last))
+
+    def blocks(self) -> Iterator[ColumnTable]:
+        """The row groups, one after the other."""
+        start = 0
+        for group in range(self._file.num_row_groups):
+            stop = start + int(self._file.metadata.row_group(group).num_rows)
+            low, high = max(start, self.first), min(stop, self.last)
+            if low < high:
+                table = self._file.read_row_group(group, columns=list(self.names))
+                yield self._named(table.slice(low - start, high - low))
+            start = stop
+
+    @property
+    def numbers(self) -> bool:
+        """Whether all columns are integers, floats or bool."""
+        kinds = optional_package("pyarrow", purpose=f"Reading {self.where}").types
+        types = [self._file.schema_arrow.field(name).type for name in self.names]
+        return all(
+            kinds.is_integer(each) or kinds.is_floating(each) or kinds.is_boolean(each)
+            for each in types
+        )
+
+    def read(self) -> ColumnTable:
+        """All lines, in memory."""
+        table = self._file.read(columns=list(self.names))
+        return self._named(table.slice(self.first, self.m))._replace(notes=self.notes)
+
+    def column(self, name: str) -> Column:
+        """One column of all lines."""
+        values = self._file.read(columns=[name]).column(name)
+        return arrow_column(values.slice(self.first, self.m))
+
+    def _named(self, table: Any) -> ColumnTable:
+        made = arrow_table(table.select(list(self.names)), self.where)
+        return made._replace(named=self.named)
