@@ -128,6 +128,7 @@ def canonical(block: Array, *, orientation: str | None) -> Array:
     return np.array(block, order="F" if as_rows else "C")
 
 
+@cache
 def _l2_cache_bytes() -> int:
     """Bytes of a core's L2 cache; 1 MiB where the system does not report them."""
     try:

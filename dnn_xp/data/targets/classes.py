@@ -74,6 +74,8 @@ def check_class_weight(name: str, value: Any) -> ClassWeight | None:
         pairs = list(value)
     else:
         raise ArgumentTypeError(name, describe(value), _WANTED, "such as {0: 1.0, 1: 5.0}")
+    if not pairs:
+        raise ArgumentValueError(name, describe(value), _WANTED, "such as {0: 1.0, 1: 5.0}")
     checked = []
     for label, weight in pairs:
         label = plain_label(label)
