@@ -49,7 +49,7 @@ class Pass(NamedTuple):
 
 
 class Values(NamedTuple):
-    """What becomes of a value of X on its way into a block.
+    """What becomes of a value of X or Y on its way into a block.
 
     Attributes
     ----------
@@ -144,11 +144,19 @@ def _parts(sizes: Sequence[int], m: int) -> int:
 
 
 def _example_bytes(
-    sizes: Sequence[int], X: Values, temporaries: int, *, gathered: bool, drops_out: bool
+    sizes: Sequence[int],
+    X: Values,
+    Y: Values | None,
+    temporaries: int,
+    *,
+    gathered: bool,
+    drops_out: bool,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries of the widest, X and outputs."""
     hidden = sum(sizes[1:])
     layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + _OF_OUTPUTS * sizes[-1])
+    if Y is not None:
+        layers += (Y.kept + Y.at_first) * sizes[-1]
     # A is kept as it was dropped from, too, and the mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if drops_out else 0
     copied = np.dtype(X.given).itemsize if gathered else 0
@@ -161,6 +169,7 @@ def make_plan(
     *costs: Pass,
     X: Values,
     threads: int,
+    Y: Values | None = None,
     elaborate: bool = False,
     drops_out: bool = False,
     optimizer_vectors: int = 2,
@@ -179,8 +188,8 @@ def make_plan(
         Layers.
     step, costs : Pass
         The examples of an update, and sets of examples whose cost takes a pass of its own.
-    X : Values
-        What becomes of X.
+    X, Y : Values
+        What becomes of X and, where it is standardized, of Y.
     threads : int
         Blocks computed at once where there are so many.
     elaborate, drops_out : bool
@@ -204,11 +213,12 @@ def make_plan(
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
 
     forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
-    in_step = _example_bytes(sizes, X, in_all, gathered=step.gathered, drops_out=drops_out)
+    Y = Y if Y and Y.standardized else None
+    in_step = _example_bytes(sizes, X, Y, in_all, gathered=step.gathered, drops_out=drops_out)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = _example_bytes(sizes, X, forward, gathered=each.gathered, drops_out=False)
+        in_cost = _example_bytes(sizes, X, Y, forward, gathered=each.gathered, drops_out=False)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

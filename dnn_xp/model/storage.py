@@ -43,6 +43,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
+    if model.target_standardization is not None:
+        tensors["target_mean"], tensors["target_scale"] = model.target_standardization
     # safetensors writes the buffer of an array whatever its strides, so only contiguous ones may go
     # in.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -147,6 +149,9 @@ def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict
         if classes is None
         else np.asarray(classes, dtype=description["classes_dtype"]),
         "standardization": (tensors["mean"], tensors["scale"]) if "mean" in tensors else None,
+        "target_standardization": (tensors["target_mean"], tensors["target_scale"])
+        if "target_mean" in tensors
+        else None,
         "history": History(
             **{name: tuple(values) for name, values in history.items()}, metrics=metrics
         ),

@@ -9,6 +9,7 @@ import numpy as np
 
 from dnn_xp.backends import Backend
 from dnn_xp.data import (
+    Moments,
     Source,
     Targets,
     as_source,
@@ -199,17 +200,45 @@ def finite_or_standardized(
     if not standardize:
         check_finite(X, "X")
         return None
-    with np.errstate(invalid="ignore", over="ignore"):
-        (moments,) = engine.fold(
-            lambda block: (block_moments(block),),
-            lambda start, stop: (X.block(start, stop),),
-            X.m,
-            examples_of_a_block(X.n),
-            combine=lambda left, right: (merge_moments(left[0], right[0]),),
-            read_ahead=not X.in_memory,
-        )
-    if not (np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all()):
+    moments = source_moments(X, None, engine)
+    if not _are_finite(moments):
         check_finite(X, "X")
         msg = "X holds values too large to be standardized in float64; scale it down first"
         raise ValueError(msg)
     return finish(moments)
+
+
+def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> Standardization:
+    """Mean and scale of the targets, (n_L, 1) each; weighted as the examples are."""
+    moments = source_moments(Y, weights, engine)
+    if not _are_finite(moments):
+        msg = (
+            "Y holds values too large to be standardized in float64; scale it down first, or pass "
+            "standardize_targets=False"
+        )
+        raise ValueError(msg)
+    return finish(moments)
+
+
+def source_moments(source: Source, weights: Source | None, engine: Engine) -> Moments:
+    """The moments of all examples, weighted or not, in one pass over blocks by the engine."""
+
+    def read(start: int, stop: int) -> tuple[Any, ...]:
+        own = () if weights is None else (weights.block(start, stop),)
+        return source.block(start, stop), *own
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        (moments,) = engine.fold(
+            lambda *block: (block_moments(*block),),
+            read,
+            source.m,
+            examples_of_a_block(source.n),
+            combine=lambda left, right: (merge_moments(left[0], right[0]),),
+            read_ahead=not source.in_memory,
+        )
+    found: Moments = moments
+    return found
+
+
+def _are_finite(moments: Moments) -> bool:
+    return bool(np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all())

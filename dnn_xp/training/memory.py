@@ -134,12 +134,14 @@ def plan_memory(
     optimizer_vectors: int,
     standardized: bool,
     moments_taken: bool,
+    targets_standardized: bool,
     replayed: bool,
     transposed: bool,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
-    `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for,
+    `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
+    and scale of X have to be looked for,
     `replayed` whether a step of examples in memory is replayed as a CUDA graph, `transposed` whether
     blocks of rows become columns.
     """
@@ -182,6 +184,7 @@ def plan_memory(
         ),
         *(Pass(each, block_size(each), ahead, gathered=copied(each)) for each in costs),
         X=Values(given, data.dtype, standardized),
+        Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
         elaborate=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         drops_out=drops_out,

@@ -20,6 +20,8 @@ from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 Check = Callable[[str, Any], Any]
 
 DEFAULT_HIDDEN = (64, 32)
+# Costs whose targets are standardized where the output is the identity.
+SCALED_COSTS = ("squared_error", "huber")
 
 
 class Option(NamedTuple):
@@ -37,7 +39,8 @@ class Option(NamedTuple):
         Whether ``dnn-xp train`` takes it.
     group, text, choices
         Where its flag stands, how the flag's text is read ("int", "float", "str", "numbers",
-        "sizes" or "size"), and the names that it takes.
+        "sizes" or "size"; "switch" takes none, as those that are True or False), and the names that
+        it takes.
     shown : bool
         Whether a model's settings and summary show it.
     """
@@ -191,6 +194,23 @@ def check_dtype(name: str, value: Any) -> str:
     if found not in ("float32", "float64"):
         raise unknown_name(name, value, ("float32", "float64"))
     return str(found)
+
+
+def check_target_scaling(
+    standardize_targets: bool | None, output_activation: str | None, cost: str | None
+) -> None:
+    """ValueError when targets are to be standardized that have no mean and scale: classes, counts, bounded ones."""
+    if not standardize_targets or output_activation in (None, "identity") and cost in SCALED_COSTS:
+        return
+    if output_activation in (None, "identity") and cost is None:
+        return
+    came = [f"cost={cost!r}"] * (cost is not None)
+    came += [f"output_activation={output_activation!r}"] * (output_activation is not None)
+    msg = (
+        f"standardize_targets=True was given with {' and '.join(came)}; it goes with values to be fitted, "
+        "cost='squared_error' or 'huber' and identity output. Leave it out"
+    )
+    raise ValueError(msg)
 
 
 def check_fitting_cost(output_activation: str, cost: str) -> None:

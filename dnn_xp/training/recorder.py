@@ -145,9 +145,10 @@ class Recorder:
     def _report(
         self, iteration: int, theta: Array, cost: float, learning_rate: float, seconds: float
     ) -> None:
+        data, cost = self._data, cost * self._data.objective.unit
         if not math.isfinite(cost):
             self._diverged(iteration, cost, learning_rate)
-        data, watched, validation_cost, validation_score = self._data, cost, math.nan, math.nan
+        watched, validation_cost, validation_score = cost, math.nan, math.nan
         if data.held_out is not None:
             found = score(data.objective, theta, data.held_out, data.kind)
             watched = validation_cost = found.cost

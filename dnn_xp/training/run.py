@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -19,7 +20,12 @@ from dnn_xp.formulas.schedules import Schedule, constant
 from dnn_xp.model.model import Model
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
-from dnn_xp.training.options import check_fitting_cost, option_of
+from dnn_xp.training.options import (
+    SCALED_COSTS,
+    check_fitting_cost,
+    check_target_scaling,
+    option_of,
+)
 from dnn_xp.training.specification import Problem, Specification
 
 # Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
@@ -41,6 +47,9 @@ _STATE_VECTORS = {
 _ITERATIONS = 300
 _LBFGS_ITERATIONS = 200
 _EPOCHS = 20
+# Updates of mini-batches when their number is left out, in so many epochs at most.
+_BATCH_UPDATES = 1500
+_MOST_EPOCHS = 300
 # Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
 _LARGE = 1e11
 
@@ -75,9 +84,9 @@ class Run:
         Examples of a block, given how many are summed.
     threads : int
         Blocks computed at once, at most.
-    moments_taken, replayed : bool
-        Whether X is standardized by moments that have to be taken first; whether a step of examples
-        in memory is replayed as a CUDA graph.
+    moments_taken, target_moments_taken, replayed : bool
+        Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
+        examples in memory is replayed as a CUDA graph.
     plan : Plan
         What memory it takes.
     """
@@ -97,6 +106,7 @@ class Run:
     block_size: Callable[[int], int]
     threads: int
     moments_taken: bool
+    target_moments_taken: bool
     replayed: bool
     plan: Plan
 
@@ -153,8 +163,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
     block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
-    standardized_by_model = model is not None and model.standardization is not None
-    moments_taken = asked.standardize and not standardized_by_model
+    moments_taken = asked.standardize and model is None
+    targets_taken = model is None and _scales_targets(asked, network)
     replayed = backend.replay is not None and pays_to_replay(network, at_once)
     plan = plan_memory(
         data,
@@ -164,8 +174,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_STATE_VECTORS.get(name, 2),
-        standardized=moments_taken or standardized_by_model,
+        standardized=moments_taken if model is None else model.standardization is not None,
         moments_taken=moments_taken,
+        targets_standardized=targets_taken
+        if model is None
+        else model.target_standardization is not None,
         replayed=replayed,
         transposed=asked.layout == "columns",
     )
@@ -176,7 +189,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         optimizer=optimizer,
         learning_rate=_learning_rate(asked, name),
         iterations=_iterations(asked),
-        epochs=_epochs(asked),
+        epochs=_epochs(asked, m),
         batch_size=asked.batch_size,
         backend=backend,
         record=record._replace(
@@ -189,6 +202,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         moments_taken=moments_taken,
+        target_moments_taken=targets_taken,
         replayed=replayed,
         plan=plan,
     )
@@ -216,6 +230,14 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     )
 
 
+def _scales_targets(asked: Specification, network: Network) -> bool:
+    """Whether Y is standardized: unless told not to, where the network's output may be any number."""
+    output, cost = network.activations[-1].name, network.cost.name
+    check_target_scaling(asked.standardize_targets, output, cost)
+    fitting = output == "identity" and cost in SCALED_COSTS
+    return fitting if asked.standardize_targets is None else asked.standardize_targets
+
+
 def pays_to_replay(network: Network, at_once: int) -> bool:
     """Whether a step of so many examples in memory is the same work every time, and little enough."""
     return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
@@ -236,10 +258,12 @@ def _iterations(asked: Specification) -> int | None:
     return default if given is None else given
 
 
-def _epochs(asked: Specification) -> int | None:
-    if asked.batch_size is None:
-        return None
-    return _EPOCHS if asked.epochs is None else asked.epochs
+def _epochs(asked: Specification, m: int) -> int | None:
+    if asked.batch_size is None or asked.epochs is not None:
+        return asked.epochs if asked.batch_size else None
+    # A small set has few batches: as many epochs as make enough updates.
+    batches = math.ceil(m / asked.batch_size)
+    return min(max(_EPOCHS, math.ceil(_BATCH_UPDATES / batches)), _MOST_EPOCHS)
 
 
 def _learning_rate(asked: Specification, optimizer: str) -> Schedule:

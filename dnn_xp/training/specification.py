@@ -28,6 +28,7 @@ from dnn_xp.training.options import (
     check_hidden,
     check_optimizer,
     check_rate,
+    check_target_scaling,
     checks_of,
     decimal,
     hidden_sizes,
@@ -151,12 +152,20 @@ class Problem:
         text="int",
     )
     standardize: bool = option(
-        False,
+        True,
         switch,
         "bool",
         "subtract each feature's mean and divide by its standard deviation",
         "Both come from one exact pass over the training examples and are kept in the model, which "
         "then takes raw X.",
+    )
+    standardize_targets: bool | None = option(
+        None,
+        optional(switch),
+        "bool, optional",
+        "the same with Y; when left out, for squared_error and huber with identity output",
+        "The network learns (Y - mean) / scale; predictions and costs are in the units of Y.",
+        text="switch",
     )
     device: str | None = option(
         None,
@@ -233,6 +242,7 @@ class Problem:
             raise ValueError(msg)
         if self.output_activation is not None and self.cost is not None:
             check_fitting_cost(self.output_activation, self.cost)
+        check_target_scaling(self.standardize_targets, self.output_activation, self.cost)
 
     @property
     def sizes(self) -> tuple[int, ...]:
