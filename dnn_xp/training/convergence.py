@@ -17,8 +17,10 @@ from dnn_xp.training.state import State
 _ROUNDING = 1e-3
 # A training is still falling fast when the last tenth of its reports took off more than this share of
 # the cost of a constant.
-_FAST = 0.02
+_FAST = 0.05
 _FEWEST_REPORTS = 10
+# Whoever asks for fewer updates than that wants no result yet.
+_FEW_UPDATES = 20
 
 
 class ConvergenceWarning(UserWarning):
@@ -30,19 +32,21 @@ def warn_of_convergence(
 ) -> None:
     """Warn where a training that ran to its end is worse than a constant, or was cut short by a default.
 
-    How many updates are enough is the user's affair where they said it: only a number that was left
-    out can be too small. Trainings that were stopped by hand are not judged.
+    How many updates are enough is the user's affair where they said it: then only those of some
+    length are compared with a constant. Trainings that were stopped by hand are not judged.
     """
     asked = run.asked
-    judged = state.stopped not in (None, StopReason.CALLBACK, StopReason.INTERRUPTED)
-    if not judged or state.iteration == 0:
+    left_out = asked.iterations is None and asked.epochs is None
+    by_hand = state.stopped in (None, StopReason.CALLBACK, StopReason.INTERRUPTED)
+    if by_hand or (state.iteration < _FEW_UPDATES and not left_out):
         return
-    constant = constant_cost(data, prepared, engine)
-    if not np.isfinite(constant) or constant <= 0.0:
+    constant = constant_cost(run, data, prepared, engine)
+    # 0 is that of targets that are all the same, of which nothing can be learned.
+    if not np.isfinite(constant) or constant == 0.0:
         return
     costs = [report.cost for report in state.listed()]
     end = costs[-1] if state.best is None else _kept(state)
-    if end > constant * (1.0 + _ROUNDING):
+    if end - constant > _ROUNDING * abs(constant):
         others = [] if asked.standardize else ["standardize=True"]
         if data.target_standardization is None and run.network.cost.any_activation:
             others.append("standardize_targets=True")
@@ -53,24 +57,24 @@ def warn_of_convergence(
         )
         warnings.warn(msg, ConvergenceWarning, stacklevel=4)
         return
-    left_out = asked.iterations is None and asked.epochs is None
     watched = costs
     if data.held_out is not None:
         watched = [report.validation_cost for report in state.listed()]
     if not left_out or state.stopped is not StopReason.COMPLETED or len(watched) < _FEWEST_REPORTS:
         return
     before = watched[-1 - max(1, len(watched) // 10)]
-    fall = (before - watched[-1]) / constant
-    if fall > _FAST:
+    if before - watched[-1] > _FAST * abs(constant):
         updates = run.iterations if run.epochs is None else run.epochs
+        # Whoever passes a length gets no penalty that was not asked for.
+        l2 = f", l2={run.penalties.l2:g}" if run.penalties.l2 else ""
         msg = (
             f"the training ended while its cost was falling fast, from {before:.4g} to {watched[-1]:.4g} in the last "
-            f"tenth of its {updates} {_length(run)}. Pass {_length(run)}={3 * (updates or 1)}"
+            f"tenth of its {updates} {_length(run)}. Pass {_length(run)}={3 * (updates or 1)}{l2}"
         )
         warnings.warn(msg, ConvergenceWarning, stacklevel=4)
 
 
-def constant_cost(data: Placed, prepared: Prepared, engine: Engine) -> float:
+def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) -> float:
     """The lowest cost, without penalties and in the units of Y, of a prediction that is the same for all examples.
 
     From the mean p of Y, weighted as the examples are:
@@ -83,13 +87,16 @@ def constant_cost(data: Placed, prepared: Prepared, engine: Engine) -> float:
     """
     targets, cost = prepared.targets, data.objective.network.cost.name
     if cost in ("squared_error", "huber"):
+        if data.target_standardization is not None:
+            return float(np.sum(data.target_standardization[1] ** 2) / 2.0)
         moments = source_moments(targets.source, prepared.weights, engine)
         return float(np.sum(moments.M2) / (moments.m or 1) / 2.0)
-    if targets.counts is not None and prepared.weights is None and prepared.validation is None:
+    if targets.counts is not None and prepared.weights is None:
+        # Those that were set aside to validate on are counted, too.
+        held_out = prepared.validation[0].m if _splits(run) and prepared.validation else 0
         counts = targets.counts.astype(np.float64)
-        if targets.kind == "binary":
-            counts = counts[1:]
-        p = counts / targets.source.m
+        p = counts[1:] if targets.kind == "binary" else counts
+        p = p / (targets.source.m + held_out)
     else:
         p = source_moments(targets.source, prepared.weights, engine).mean[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -99,6 +106,11 @@ def constant_cost(data: Placed, prepared: Prepared, engine: Engine) -> float:
         if cost == "binary_cross_entropy":
             information += np.where(p < 1.0, -(1.0 - p) * np.log1p(-p), 0.0)
     return float(np.sum(information))
+
+
+def _splits(run: Run) -> bool:
+    """Whether the examples to validate on are some of those given to train on."""
+    return run.asked.validation is not None
 
 
 def _length(run: Run) -> str:

@@ -196,7 +196,7 @@ class GradientCheckArguments(Problem):
     def specification(self) -> Specification:
         """The options alone, of a training in float64."""
         own = {each.name: getattr(self, each.name) for each in fields(Problem)}
-        return Specification(**own, dtype="float64")
+        return Specification(**own | {"l2": self.l2 or 0.0}, dtype="float64")
 
 
 @takes(GradientCheckArguments)

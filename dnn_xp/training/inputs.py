@@ -23,7 +23,7 @@ from dnn_xp.data import (
     merge_moments,
     working_dtype,
 )
-from dnn_xp.data.finite import examples_of_a_block
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.sources.subset import RangeSource, side_by_side, subset
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.objective import Examples
@@ -32,6 +32,8 @@ from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem
 
 Standardization = tuple[np.ndarray, np.ndarray]
+# Values of a block of the pass that takes the mean of Y, which may come with weights.
+VALUES_OF_TARGETS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def finite_or_standardized(
     if not standardize:
         check_finite(X, "X")
         return None
-    moments = source_moments(X, None, engine)
+    moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
     if not _are_finite(moments):
         check_finite(X, "X")
         msg = "X holds values too large to be standardized in float64; scale it down first"
@@ -220,8 +222,10 @@ def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> S
     return finish(moments)
 
 
-def source_moments(source: Source, weights: Source | None, engine: Engine) -> Moments:
-    """The moments of all examples, weighted or not, in one pass over blocks by the engine."""
+def source_moments(
+    source: Source, weights: Source | None, engine: Engine, *, values: int = VALUES_OF_TARGETS
+) -> Moments:
+    """The moments of all examples, weighted or not, in one pass over blocks of that many values by the engine."""
 
     def read(start: int, stop: int) -> tuple[Any, ...]:
         own = () if weights is None else (weights.block(start, stop),)
@@ -232,7 +236,7 @@ def source_moments(source: Source, weights: Source | None, engine: Engine) -> Mo
             lambda *block: (block_moments(*block),),
             read,
             source.m,
-            examples_of_a_block(source.n),
+            examples_of_a_block(source.n, values=values),
             combine=lambda left, right: (merge_moments(left[0], right[0]),),
             read_ahead=not source.in_memory,
         )

@@ -23,11 +23,12 @@ from dnn_xp.execution.placement import (
 )
 from dnn_xp.formulas.network import Network
 from dnn_xp.training.batches import shuffle_bytes
-from dnn_xp.training.inputs import Prepared
+from dnn_xp.training.inputs import VALUES_OF_TARGETS, Prepared
 
 # Bytes of the arrays of a pass for each of its values, and a little: of the moments of X (in float64,
-# less the mean, squared), and of a look at labels (positions among the classes, in int64).
+# less the mean, squared), of weighted ones of Y, and of a look at labels (positions among the classes, in int64).
 _BYTES_OF_MOMENTS = 26
+_BYTES_OF_WEIGHTED_MOMENTS = 58
 _BYTES_OF_LABELS = 28
 
 
@@ -120,7 +121,9 @@ def checking_bytes(
         of_value += in_flight * np.dtype(given).itemsize
     # The order that was drawn, and both parts of it in order.
     of_split = 17 * m if split else 0
-    return max(examples * n * of_value, min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS) + of_split
+    of_targets = min(m, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
+    of_labels = min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS
+    return max(examples * n * of_value, of_labels, of_targets) + of_split
 
 
 def plan_memory(

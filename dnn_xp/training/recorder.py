@@ -172,16 +172,18 @@ class Recorder:
 
     def _diverged(self, iteration: int, cost: float, learning_rate: float) -> None:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
+        raw = self._data.standardization is None
         if self._reports is None:
+            ways = "standardize=True, or a smaller initialization, mends this"
             message = (
-                f"the cost is {cost} before the first update; the initial parameters or the scale of X are too "
-                "large: standardize=True, or a smaller initialization, mends this"
+                f"the cost is {cost} before the first update; the initial parameters"
+                + (f" or the scale of X are too large: {ways}" if raw else " are too large: pass smaller ones")
             )
             raise ValueError(message)
         last = self._reports[0]
         message = (
-            f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower learning_rate, "
-            "standardize X (standardize=True) or clip gradients (clip_norm=1.0). "
+            f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower learning_rate"
+            f"{', standardize X (standardize=True)' if raw else ''} or clip gradients (clip_norm=1.0). "
             f"The model after {last.iteration} updates (cost {last.cost:.6g}) is this error's .model"
         )
         kept = replace(self._start, reports=self._reports, last=self._last)

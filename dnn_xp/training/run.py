@@ -50,6 +50,11 @@ _EPOCHS = 20
 # Updates of mini-batches when their number is left out, in so many epochs at most.
 _BATCH_UPDATES = 1500
 _MOST_EPOCHS = 300
+# The penalty when neither it nor a length is given: of values, standardized, and of classes and counts,
+# whose cost bears less; and the number of examples from which none is needed. See docs/defaults.md.
+_L2_OF_VALUES = 5.0
+_L2_OF_CLASSES = 1.0
+_MANY_EXAMPLES = 100_000
 # Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
 _LARGE = 1e11
 
@@ -131,8 +136,22 @@ class Run:
             "learning_rate": None if self.optimizer is None else repr(self.learning_rate),
             "iterations": self.iterations,
             "epochs": self.epochs,
+            "l2": self.penalties.l2,
             "keep_prob": list(self.network.keep_probs) or None,
+            "chosen": self._chosen(),
         }
+
+    def _chosen(self) -> str | None:
+        """What was chosen from the number of examples because it was left out."""
+        m, chosen = self.penalties.m, []
+        if self.epochs is not None and self.asked.epochs is None:
+            updates = self.epochs * math.ceil(m / (self.batch_size or m))
+            chosen.append(f"epochs={self.epochs}, which are {updates:,} updates")
+        if self.penalties.l2 and self.asked.l2 is None:
+            chosen.append(
+                f"l2={self.penalties.l2:g} against overfitting, as no length was given (l2=0: none)"
+            )
+        return f"for {m:,} examples: {'; '.join(chosen)}" if chosen else None
 
 
 def decide(asked: Specification, data: Prepared, *, model: Model | None = None) -> Run:
@@ -164,7 +183,10 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     threads = threads_used(asked.threads, backend)
     block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
     moments_taken = asked.standardize and model is None
-    targets_taken = model is None and _scales_targets(asked, network)
+    if model is None:
+        targets_scaled = targets_taken = _scales_targets(asked, network)
+    else:
+        targets_scaled, targets_taken = model.target_standardization is not None, False
     replayed = backend.replay is not None and pays_to_replay(network, at_once)
     plan = plan_memory(
         data,
@@ -176,16 +198,14 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         optimizer_vectors=_STATE_VECTORS.get(name, 2),
         standardized=moments_taken if model is None else model.standardization is not None,
         moments_taken=moments_taken,
-        targets_standardized=targets_taken
-        if model is None
-        else model.target_standardization is not None,
+        targets_standardized=targets_scaled,
         replayed=replayed,
         transposed=asked.layout == "columns",
     )
     return Run(
         asked=asked,
         network=network,
-        penalties=Penalties(asked.l2, asked.l1, m),
+        penalties=Penalties(_l2(asked, m, values=targets_scaled), asked.l1, m),
         optimizer=optimizer,
         learning_rate=_learning_rate(asked, name),
         iterations=_iterations(asked),
@@ -247,6 +267,17 @@ def _optimizer(asked: Specification) -> Optimizer | None:
     if isinstance(asked.optimizer, Optimizer):
         return asked.optimizer
     return None if asked.is_lbfgs else OPTIMIZERS[asked.optimizer]()
+
+
+def _l2(asked: Specification, m: int, *, values: bool) -> float:
+    """As given, or a penalty against overfitting where both it and the length are left to the library."""
+    if asked.l2 is not None:
+        return asked.l2
+    decided = asked.iterations is not None or asked.epochs is not None
+    regularized = asked.l1 or asked.keep_probs
+    if decided or regularized or m >= _MANY_EXAMPLES:
+        return 0.0
+    return min(_L2_OF_VALUES, m / 10) if values else _L2_OF_CLASSES
 
 
 def _iterations(asked: Specification) -> int | None:

@@ -87,7 +87,7 @@ def test_every_option_arrives(
         "--output-activation softmax --initial-scale 0.5 "
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --validation 0.2 --patience 3 --report-every 2 "
-        "--no-standardize --device cpu --no-fallback --dtype float32 --precision float32 "
+        "--no-standardize --no-standardize-targets --device cpu --no-fallback --dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
@@ -113,6 +113,7 @@ def test_every_option_arrives(
         "patience": 3,
         "report_every": 2,
         "standardize": False,
+        "standardize_targets": False,
         "device": "cpu",
         "fallback": False,
         "dtype": "float32",
