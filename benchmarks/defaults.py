@@ -33,7 +33,7 @@ class Set(NamedTuple):
 
 def sets() -> dict[str, Callable[[], Set]]:
     """The sets by name; each is made when it is called."""
-    from sklearn import datasets as bundled  # noqa: PLC0415 - only here
+    from sklearn import datasets as bundled
 
     def loaded(name: str, error: str = "accuracy") -> Callable[[], Set]:
         def load() -> Set:
@@ -69,7 +69,7 @@ def sets() -> dict[str, Callable[[], Set]]:
 
 def error_of(how: str, y: np.ndarray, found: np.ndarray) -> float:
     """1 - accuracy, 1 - R2 or 1 - average precision; `found` are predictions, or probabilities of class 1."""
-    from sklearn import metrics  # noqa: PLC0415 - only here
+    from sklearn import metrics
 
     measure = {
         "accuracy": metrics.accuracy_score,
@@ -79,7 +79,9 @@ def error_of(how: str, y: np.ndarray, found: np.ndarray) -> float:
     return 1.0 - float(measure[how](y, found))
 
 
-def ours(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, how: str, seed: int, **options: Any) -> Any:
+def ours(
+    X: np.ndarray, y: np.ndarray, X_test: np.ndarray, how: str, seed: int, **options: Any
+) -> Any:
     """What dnn_xp predicts."""
     model = dnn_xp.train(X, y, examples="rows", seed=seed, **options)
     if how == "average precision":
@@ -89,18 +91,22 @@ def ours(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, how: str, seed: int, 
 
 def theirs(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, how: str, seed: int) -> Any:
     """What scikit-learn's MLP predicts, its X standardized."""
-    from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415 - only here
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - only here
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - only here
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     network = (MLPRegressor if how == "r2" else MLPClassifier)(random_state=seed)
     model = make_pipeline(StandardScaler(), network).fit(X, y)
-    return model.predict_proba(X_test)[:, 1] if how == "average precision" else model.predict(X_test)
+    return (
+        model.predict_proba(X_test)[:, 1] if how == "average precision" else model.predict(X_test)
+    )
 
 
-def measure(names: list[str], who: Callable[..., Any], splits: int = SPLITS, **options: Any) -> dict:
+def measure(
+    names: list[str], who: Callable[..., Any], splits: int = SPLITS, **options: Any
+) -> dict:
     """Errors and seconds of each split, by set."""
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - only here
+    from sklearn.model_selection import train_test_split
 
     found: dict[str, dict[str, list[float]]] = {}
     for name in names:
@@ -136,7 +142,9 @@ def compared(mine: dict, peers: dict) -> str:
         times.append(s / t)
         lines.append(f"| {name} | {a:.4f} | {b:.4f} | {ratios[-1]:.2f} | {s:.2f} | {t:.2f} |")
     mean = [math.exp(np.mean(np.log(each))) for each in (ratios, times)]
-    return "\n".join([*lines, f"| geometric mean of the ratios | | | {mean[0]:.3f} | {mean[1]:.2f} | |"])
+    return "\n".join(
+        [*lines, f"| geometric mean of the ratios | | | {mean[0]:.3f} | {mean[1]:.2f} | |"]
+    )
 
 
 def main() -> None:

@@ -70,9 +70,7 @@ def block_moments(block: Array, weights: Array | None = None) -> Moments:
     return Moments(count, to_host(mean + drift / count), np.maximum(to_host(M2), 0.0))
 
 
-def _weighted_moments(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-) -> Moments:
+def _weighted_moments(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> Moments:
     total = float(weights.sum())
     if total == 0.0:
         return Moments(0, np.zeros((values.shape[0], 1)), np.zeros((values.shape[0], 1)))

@@ -29,7 +29,6 @@ from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
 
-
 # Mean and scale, (n, 1) each.
 Moments = tuple[np.ndarray, np.ndarray]
 

@@ -9,6 +9,7 @@ import numpy as np
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.inputs import Prepared, source_moments
+from dnn_xp.training.options import SCALED_COSTS
 from dnn_xp.training.placed import Placed
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
@@ -47,13 +48,11 @@ def warn_of_convergence(
     costs = [report.cost for report in state.listed()]
     end = costs[-1] if state.best is None else _kept(state)
     if end - constant > _ROUNDING * abs(constant):
-        others = [] if asked.standardize else ["standardize=True"]
-        if data.target_standardization is None and run.network.cost.any_activation:
-            others.append("standardize_targets=True")
+        falling = costs[-1] < costs[-1 - max(1, len(costs) // 10)]
+        way = f"more {_length(run)} or a higher" if falling else "a lower"
         msg = (
             f"the training ended at cost {end:.4g}, above that of a constant prediction, {constant:.4g}: it has "
-            f"learned nothing. Pass a lower learning_rate, {'more ' + _length(run)}"
-            + "".join(f", {each}" for each in others)
+            f"learned nothing. Pass {way} learning_rate{_scaling(data)}"
         )
         warnings.warn(msg, ConvergenceWarning, stacklevel=4)
         return
@@ -69,7 +68,7 @@ def warn_of_convergence(
         l2 = f", l2={run.penalties.l2:g}" if run.penalties.l2 else ""
         msg = (
             f"the training ended while its cost was falling fast, from {before:.4g} to {watched[-1]:.4g} in the last "
-            f"tenth of its {updates} {_length(run)}. Pass {_length(run)}={3 * (updates or 1)}{l2}"
+            f"tenth of its {updates} {_length(run)}. Pass {_length(run)}={3 * (updates or 1)}{l2}{_scaling(data)}"
         )
         warnings.warn(msg, ConvergenceWarning, stacklevel=4)
 
@@ -111,6 +110,17 @@ def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) ->
 def _splits(run: Run) -> bool:
     """Whether the examples to validate on are some of those given to train on."""
     return run.asked.validation is not None
+
+
+def _scaling(data: Placed) -> str:
+    """The options that would standardize what is not."""
+    output, cost = data.objective.network.activations[-1].name, data.objective.network.cost.name
+    raw = {
+        "standardize": data.standardization is None,
+        "standardize_targets": data.target_standardization is None
+        and (output == "identity" and cost in SCALED_COSTS),
+    }
+    return "".join(f", {name}=True" for name, missing in raw.items() if missing)
 
 
 def _length(run: Run) -> str:

@@ -200,7 +200,9 @@ def check_target_scaling(
     standardize_targets: bool | None, output_activation: str | None, cost: str | None
 ) -> None:
     """ValueError when targets are to be standardized that have no mean and scale: classes, counts, bounded ones."""
-    if not standardize_targets or output_activation in (None, "identity") and cost in SCALED_COSTS:
+    if not standardize_targets or (
+        output_activation in (None, "identity") and cost in SCALED_COSTS
+    ):
         return
     if output_activation in (None, "identity") and cost is None:
         return

@@ -175,9 +175,10 @@ class Recorder:
         raw = self._data.standardization is None
         if self._reports is None:
             ways = "standardize=True, or a smaller initialization, mends this"
-            message = (
-                f"the cost is {cost} before the first update; the initial parameters"
-                + (f" or the scale of X are too large: {ways}" if raw else " are too large: pass smaller ones")
+            message = f"the cost is {cost} before the first update; the initial parameters" + (
+                f" or the scale of X are too large: {ways}"
+                if raw
+                else " are too large: pass smaller ones"
             )
             raise ValueError(message)
         last = self._reports[0]

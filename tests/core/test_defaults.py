@@ -29,7 +29,7 @@ def features(rng):
 
 def huber_in_units(residual, delta):
     """Huber's loss with threshold delta, as SciPy writes it."""
-    from scipy.special import huber  # noqa: PLC0415 - only here
+    from scipy.special import huber
 
     return huber(delta, residual)
 
@@ -51,10 +51,12 @@ def test_targets_of_any_size_are_learned_without_an_option(X, a, b, dtype):
 
 
 @pytest.mark.parametrize("cost", ["squared_error", "huber"])
-@pytest.mark.parametrize("how", [{}, {"optimizer": "lbfgs"}, {"batch_size": 50}, {"validation": 0.2}])
+@pytest.mark.parametrize(
+    "how", [{}, {"optimizer": "lbfgs"}, {"batch_size": 50}, {"validation": 0.2}]
+)
 def test_costs_and_predictions_are_in_the_units_of_the_targets(X, cost, how):
     Y = np.stack([2e5 + 6e4 * X[0], 1e-3 * (X[1] + X[2]), 7.0 + X[3] * X[4]])
-    length = {"epochs": 3} if "batch_size" in how else {"iterations": 12}
+    length = {"epochs": 3, "learning_rate": 0.01} if "batch_size" in how else {"iterations": 12}
     model = dnn_xp.train(X, Y, cost=cost, hidden=[6], **length, **how)
     R = model.predict(X) - Y
     scale = model.target_standardization[1]
@@ -65,7 +67,9 @@ def test_costs_and_predictions_are_in_the_units_of_the_targets(X, cost, how):
     if "validation" not in how:
         assert model.history.costs[-1] == pytest.approx(found.cost, rel=1e-9)
         np.testing.assert_allclose(scale[:, 0], Y.std(axis=1), rtol=1e-12)
-        np.testing.assert_allclose(model.target_standardization[0][:, 0], Y.mean(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(
+            model.target_standardization[0][:, 0], Y.mean(axis=1), rtol=1e-12
+        )
     else:
         # What was set aside has no part in the mean; its cost is in the same units.
         assert model.history.validation_costs[-1] > 1e5
@@ -113,7 +117,7 @@ def test_a_file_larger_than_a_block_gives_the_bits_of_memory(X, tmp_path):
 
 
 def test_saving_pickling_and_warm_start_take_the_scale_along(X, tmp_path):
-    import pickle  # noqa: PLC0415 - only here
+    import pickle
 
     Y = 2e5 + 6e4 * X[0]
     model = dnn_xp.train(X, Y, hidden=[6], iterations=20)
@@ -129,7 +133,7 @@ def test_saving_pickling_and_warm_start_take_the_scale_along(X, tmp_path):
 
 def test_constant_targets_are_predicted(X):
     model = dnn_xp.train(X, np.full(M, 3e5), hidden=[4], iterations=50)
-    np.testing.assert_allclose(model.predict(X), 3e5, atol=1.0)
+    np.testing.assert_allclose(model.predict(X), 3e5, atol=5.0)
 
 
 def test_targets_as_they_are_when_told_so(X):
@@ -182,7 +186,7 @@ def test_features_of_any_size_are_learned_without_an_option(X):
 
 
 def test_small_noisy_data_are_not_overfitted_and_the_summary_says_why(capsys):
-    from sklearn.datasets import load_diabetes  # noqa: PLC0415 - only here
+    from sklearn.datasets import load_diabetes
 
     rows, Y = load_diabetes(return_X_y=True)
     test = np.random.default_rng(0).random(len(Y)) < 0.25
@@ -231,7 +235,7 @@ def test_small_data_get_enough_mini_batches(X, capsys):
 
 @pytest.mark.parametrize("name", ["wine", "iris"])
 def test_mini_batches_reach_what_the_full_batch_reaches(name):
-    from sklearn import datasets  # noqa: PLC0415 - only here
+    from sklearn import datasets
 
     rows, Y = getattr(datasets, f"load_{name}")(return_X_y=True)
     test = np.random.default_rng(1).random(len(Y)) < 0.3
@@ -256,14 +260,16 @@ def test_a_training_above_a_constant_warns(X):
     assert dnn_xp.train(X, Y, iterations=30).history.costs[-1] < entropy
 
 
-def test_raw_targets_far_from_one_warn_and_the_way_out_is_said(X):
-    with pytest.warns(dnn_xp.ConvergenceWarning, match="standardize_targets=True"):
+def test_a_training_that_is_still_falling_warns_and_says_the_way_out(X):
+    expected = "falling fast.*Pass iterations=900, l2=1, standardize_targets=True$"
+    with pytest.warns(dnn_xp.ConvergenceWarning, match=expected):
         dnn_xp.train(X, 2e5 + 6e4 * X[0], standardize_targets=False)
 
 
-def test_a_training_that_is_still_falling_warns(X):
-    with pytest.warns(dnn_xp.ConvergenceWarning, match="falling fast.*Pass iterations=900, l2=1"):
-        dnn_xp.train(X, X[0] * X[1] > 0, learning_rate=0.0005)
+def test_a_rate_that_is_too_low_is_not_lowered_further(X):
+    expected = "Pass more iterations or a higher learning_rate$"
+    with pytest.warns(dnn_xp.ConvergenceWarning, match=expected):
+        dnn_xp.train(X, X[0] > X[1], learning_rate=1e-5)
 
 
 @pytest.mark.parametrize("weights", [None, "ramp"])
@@ -282,7 +288,7 @@ def test_the_cost_of_a_constant_is_that_of_a_network_without_weights(X, kind, we
         nothing, Y, hidden=[], optimizer="lbfgs", sample_weight=given, iterations=100
     )
     with pytest.warns(dnn_xp.ConvergenceWarning) as warned:
-        dnn_xp.train(X, Y, sample_weight=given, learning_rate=5.0, iterations=25)
+        dnn_xp.train(X, Y, sample_weight=given, learning_rate=50.0, iterations=20)
     said = str(warned[0].message).split("constant prediction, ")[1].split(":")[0]
     assert float(said) == pytest.approx(constant.history.costs[-1], rel=1e-3)
 
