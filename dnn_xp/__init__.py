@@ -1,6 +1,7 @@
 """Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
 
 from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+from dnn_xp.common.errors import ArgumentError
 from dnn_xp.course import backward, forward
 from dnn_xp.execution.devices import devices
 from dnn_xp.execution.memory import Plan
@@ -19,6 +20,7 @@ from dnn_xp.training.train import train
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
     "BlockSizeWarning",
     "ConvergenceWarning",
     "DeviceFallbackWarning",

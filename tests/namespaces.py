@@ -12,6 +12,11 @@ from typing import Any
 import array_api_compat
 import numpy as np
 import pytest
+from strict_backend import strict_backend
+
+from dnn_xp.backends import OTHERS
+
+OTHERS["array_api_strict"] = strict_backend
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import array_api_compat as compat
@@ -16,17 +15,47 @@ from dnn_xp.backends.cuda.crossover import gpu_pays
 from dnn_xp.backends.jax import jax_backend
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.record import Backend
-from dnn_xp.backends.strict import strict_backend
 from dnn_xp.backends.torch import torch_backend
+from dnn_xp.common.errors import (
+    PYTHON,
+    Argument,
+    ArgumentError,
+    ArgumentValueError,
+    Pass,
+    Worded,
+    Words,
+)
+from dnn_xp.common.messages import describe, nearest
 from dnn_xp.formulas.types import Array
 
+# Backends of further array-API libraries: name of the library -> (device of an array -> backend).
+OTHERS: dict[str, Callable[[Any], Backend]] = {}
 
-class DeviceFallbackWarning(UserWarning):
-    """CUDA was asked for and cannot be used; the CPU goes on with the same result."""
+
+class DeviceFallbackWarning(Worded, UserWarning):
+    """CUDA was asked for and cannot be used: falling back to the CPU, with the same result."""
+
+    def __init__(self, device: str, problem: str) -> None:
+        super().__init__(device, problem)
+        self.device = device
+        self.problem = problem
+
+    def sentence(self, words: Words = PYTHON) -> str:
+        """The device, why it cannot be used, and how to make this an error."""
+        device = words.argument(Argument("device", self.device))
+        error = words.argument(Argument("fallback", False))
+        return (
+            f"{device} cannot be used: {self.problem}. Falling back to the CPU, with the same "
+            f"result; {error} makes this an error"
+        )
+
+
+class DeviceError(ArgumentError, RuntimeError):
+    """CUDA was asked for without a fallback, and cannot be used."""
 
 
 class DeviceRecord(NamedTuple):
-    """Where a model was computed, what had been asked for, and why they differ when they do.
+    """Where a model was computed, what had been asked for, and why they differ.
 
     Attributes
     ----------
@@ -39,7 +68,7 @@ class DeviceRecord(NamedTuple):
     precision : str
         What products were computed in; "" where that is `dtype`.
     block_size, blocks, threads : int
-        How the engine cut the examples; `block_size` covers the last training data seen.
+        Examples per block, blocks and threads, of the last training data.
     blas : str
         What multiplied matrices besides the library's own BLAS; "" where nothing did.
     """
@@ -78,41 +107,40 @@ def backend_named(library: str, device_name: str = "cpu") -> Backend:
         "cupy": lambda: cupy_backend(index),
         "torch": lambda: torch_backend(device_name),
         "jax": jax_backend,
-        "array_api_strict": strict_backend,
     }
-    return makers[library]()
+    return makers[library]() if library in makers else OTHERS[library](None)
 
 
 def backend_for_array(array: Array) -> Backend:
-    """The backend in which an array already lives."""
+    """The backend of an array's library, on the array's device."""
     if compat.is_torch_array(array):
         return torch_backend(array.device)
     if compat.is_jax_array(array):
         return jax_backend(_jax_device(array))
     if compat.is_cupy_array(array):
         return cupy_backend(array.device.id)
-    if type(array).__module__.split(".")[0] == "array_api_strict":
-        return strict_backend(array.device)
-    return numpy_backend()
+    other = OTHERS.get(type(array).__module__.partition(".")[0])
+    return numpy_backend() if other is None else other(array.device)
 
 
 def _jax_device(array: Array) -> Any:
-    # A traced or sharded array has several devices or none; the default device serves then.
+    # None, the default device, for a traced or sharded array, which has no device or several.
     devices: set[Any] = getattr(array, "devices", set)()
     return next(iter(devices)) if len(devices) == 1 else None
 
 
 def compiled(backend: Backend) -> Backend:
-    """The same backend with the step of a block compiled, where that is a choice: PyTorch."""
+    """The same backend with the step of a block compiled: PyTorch. JAX always compiles."""
     if backend.library == "torch":
         return torch_backend(backend.device_name, compiled=True)
     if backend.library == "jax":
         return backend
-    msg = (
-        f"compile=True is for PyTorch tensors (torch.compile); {backend.library} runs the formulas "
-        "as they are written. Leave it out"
+    raise ArgumentValueError(
+        "compile",
+        f"True with {backend.library}",
+        "False unless X and Y are PyTorch tensors (torch.compile)",
+        ("leave ", Argument("compile"), " out"),
     )
-    raise ValueError(msg)
 
 
 def choose_backend(
@@ -125,9 +153,10 @@ def choose_backend(
 ) -> tuple[Backend, DeviceRecord]:
     """Backend for the `device` argument of the public functions, given the array X (None for files).
 
-    `step_operations` is the arithmetic of one gradient step, by which "auto" decides over host
-    arrays; who has no step to take leaves it out and stays on the CPU.
+    `step_operations` is the arithmetic of one gradient step, from which "auto" chooses the device
+    for host arrays. Without it "auto" is the CPU.
     """
+    device = check_device("device", device)
     requested = str(device)
     if device is None or device == "auto":
         backend = numpy_backend() if array is None else backend_for_array(array)
@@ -157,50 +186,54 @@ def _cuda_where_it_pays(step_operations: float) -> tuple[Backend, str]:
     pays, reason = gpu_pays(step_operations)
     if not pays:
         return numpy_backend(), reason
-    # Only now: importing CuPy takes seconds, which a small training does not have.
+    # CuPy is imported only here: that takes seconds, longer than a small training.
     problem = why_not_cuda(0)
     if problem is None:
         return cupy_backend(0), reason
-    # No warning: nobody asked for CUDA.
+    # No warning: the user did not ask for CUDA.
     return numpy_backend(), f"{reason}, but CUDA cannot be used: {problem}"
 
 
 def _level_of_user() -> int:
-    """Stack level of the line that called this package, counted from the function that asks."""
+    """Stack level of the line that called this package, counted from the caller of this function."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dnn_xp":
         level, frame = level + 1, frame.f_back
     return level
 
 
-def check_device(name: str, device: Any) -> str | None:
-    """The `device` argument, if it is one; whether the device can be used is another question."""
-    if device in (None, "auto", "cpu") or re.fullmatch(r"cuda(:\d+)?", str(device)):
-        return None if device is None else str(device)
-    meant = {"gpu": "cuda"}.get(str(device)) or "".join(
-        get_close_matches(str(device), ("auto", "cpu", "cuda"), n=1)
+def check_device(argument: str, device: object) -> str | None:
+    """The device's name or None; ArgumentValueError unless it is "auto", "cpu", "cuda" or "cuda:N".
+
+    Whether the device can be used is not checked here.
+    """
+    if device is None:
+        return None
+    if isinstance(device, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        return device
+    meant = None
+    if isinstance(device, str):
+        meant = "cuda" if device == "gpu" else nearest(device, ("auto", "cpu", "cuda"))
+    raise ArgumentValueError(
+        argument,
+        describe(device),
+        "'auto', 'cpu', 'cuda', 'cuda:N' or left out",
+        f"did you mean {meant!r}?" if meant else "",
     )
-    hint = f": did you mean {meant!r}?" if meant else "."
-    msg = (
-        f"{name}={device!r} is unknown{hint} "
-        "Choose one of None, 'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', ..."
-    )
-    raise ValueError(msg)
 
 
 def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
-    check_device("device", device)
-    index = int(str(device).partition(":")[2] or 0)
+    index = int(device.partition(":")[2] or 0)
     problem = why_not_cuda(index)
     if problem is None:
         return cupy_backend(index), "as asked"
     if not fallback:
-        msg = f"device={device!r} cannot be used: {problem}. Use device='cpu', or fallback=True to go on with the CPU"
-        raise RuntimeError(msg)
-    warnings.warn(
-        f"device={device!r} cannot be used: {problem}. The CPU goes on with the same result; "
-        "fallback=False makes this an error",
-        DeviceFallbackWarning,
-        stacklevel=_level_of_user(),
-    )
+        raise DeviceError(
+            "device",
+            f"{device!r}, which cannot be used: {problem}",
+            "a device that can be used",
+            (Pass("device", "cpu"), ", or ", Pass("fallback", True), " to fall back to the CPU"),
+        )
+    warning = DeviceFallbackWarning(device, problem)
+    warnings.warn(warning, stacklevel=_level_of_user())
     return numpy_backend(), f"fell back to the CPU: {problem}"

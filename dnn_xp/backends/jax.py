@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends.record import Backend
+from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.formulas.types import Array
 
 
@@ -23,11 +24,15 @@ def jax_backend(device: Any = None) -> Backend:
         # Labels and indices stay what they are in 32 bits, as long as they fit.
         narrowed = placed.dtype != array.dtype
         if narrowed and not (array.dtype.kind in "iu" and np.array_equal(placed, array)):
-            msg = (
-                f"JAX turns {array.dtype} into {placed.dtype} unless 64-bit types are on; "
-                "call jax.config.update('jax_enable_x64', True) first, or pass dtype='float32'"
+            raise ArgumentValueError(
+                "dtype",
+                f"{array.dtype}, which JAX turns into {placed.dtype}",
+                "of 32 bits unless JAX's 64-bit types are on",
+                (
+                    "call jax.config.update('jax_enable_x64', True) first, or ",
+                    Pass("dtype", "float32"),
+                ),
             )
-            raise ValueError(msg)
         return placed
 
     def memory_available() -> int | None:

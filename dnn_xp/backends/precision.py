@@ -1,7 +1,7 @@
-"""The precision that products are computed in: that of the dtype, TF32 or bfloat16, never chosen silently.
+"""The precision of matrix products: that of the dtype, TF32 or bfloat16, never chosen silently.
 
 float32 and float64 compute in the dtype itself, with TF32 off even where a library has it on, as
-JAX has on a GPU. tf32 leaves arrays in float32 and rounds the operands of matrix products to 10
+JAX has on a GPU. tf32 keeps arrays in float32 and rounds the operands of matrix products to 10
 bits of mantissa. bfloat16 keeps parameters, their updates and all sums over blocks in float32, and
 computes the block itself in arrays of bfloat16, 7 bits of mantissa.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from dnn_xp.backends.record import Backend
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass, Text
 
 PRECISIONS = ("float32", "float64", "tf32", "bfloat16")
 
@@ -22,27 +23,27 @@ def with_precision(backend: Backend, precision: str) -> Backend:
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         Where the library or device has no such products.
     """
     switch = _TF32.get(backend.library) if backend.device_name != "cpu" else None
     if precision == "tf32" and switch is None:
-        msg = (
-            "precision='tf32' is a mode of CUDA GPUs, and this training computes on "
-            f"{backend.device_name} with {backend.library}. Leave it out, or bring device='cuda'"
+        raise ArgumentValueError(
+            "precision",
+            f"'tf32' on {backend.device_name} with {backend.library}",
+            "another one here: TF32 is a mode of CUDA GPUs",
+            ("leave ", Argument("precision"), " out, or ", Pass("device", "cuda")),
         )
-        raise ValueError(msg)
     if precision == "bfloat16" and not backend.bfloat16:
-        way_out = (
-            "install nvmath-python and ml_dtypes, which do that for it"
-            if backend.library == "cupy"
-            else "pass X and Y as PyTorch tensors or JAX arrays, or bring device='cuda'"
+        way: Text = ("pass X and Y as PyTorch tensors or JAX arrays, or ", Pass("device", "cuda"))
+        if backend.library == "cupy":
+            way = ("install nvmath-python and ml_dtypes, which compute with it",)
+        raise ArgumentValueError(
+            "precision",
+            f"'bfloat16' with {backend.library}",
+            f"another one here: {backend.library} alone cannot compute in bfloat16",
+            ("leave ", Argument("precision"), " out, or ", *way),
         )
-        msg = (
-            f"precision='bfloat16' needs arrays of bfloat16, which {backend.library} alone cannot "
-            f"compute with. Leave it out, or {way_out}"
-        )
-        raise ValueError(msg)
     if switch is None:
         return backend
 

@@ -1,4 +1,7 @@
-"""The way in from a shell: dnn-xp, or python -m dnn_xp."""
+"""The shell commands: dnn-xp, or python -m dnn_xp.
+
+May import everything but __main__; the rest of the package imports nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from typing import TextIO
 
 from dnn_xp.backends import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
-from dnn_xp.cli.wording import explain, in_shell_words, say
+from dnn_xp.cli.wording import SHELL, explain, say
+from dnn_xp.common.errors import Worded
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -29,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all is well, 1 for a failure (one line on stderr says which), 2 for arguments that
-        cannot be understood, 130 after Ctrl-C, 141 when nobody reads the output any more.
+        0 for success, 1 for a failure (one line on stderr says which), 2 for arguments that cannot
+        be parsed, 130 after Ctrl-C, 141 when the reader of the output has closed it.
 
     Examples
     --------
@@ -44,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", DeviceFallbackWarning)
             code = _dispatch(parse(arguments))
-            # A reader that went away is noticed here, not when the interpreter ends.
+            # Flush here, so that a closed pipe raises now and not when the interpreter exits.
             sys.stdout.flush()
             return code
     except SystemExit as stop:  # argparse, after --help or its own message
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(args: Namespace) -> int:
-    # Imported here: showing help must not wait for what only the work needs.
+    # Imported here, so that --help does not wait for modules that only the work needs.
     if args.command == "train":
         from dnn_xp.cli.commands import train
 
@@ -89,12 +93,13 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say("warning", in_shell_words(" ".join(str(message).split())))
+    text = message.sentence(SHELL) if isinstance(message, Worded) else str(message)
+    say("warning", " ".join(text.split()))
 
 
 def _silence(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, so that the interpreter ends without a complaint."""
+    """Discard what is still buffered, so that the interpreter exits without an error."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except OSError:  # a stream without a file behind it has nothing to lose
+    except OSError:  # a stream without a file buffers nothing
         return

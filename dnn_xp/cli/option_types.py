@@ -57,7 +57,7 @@ def hidden_sizes(text: str) -> str | tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"--hidden={text!r} is no list of layer sizes; 64,32 is one (or auto, or none)"
+            f"--hidden must be layer sizes such as 64,32, or auto, or none; got {text!r}"
         ) from None
 
 
@@ -76,7 +76,6 @@ def output_path(text: str) -> str:
     """A path whose suffix says in what format predictions are written."""
     suffix = split_path(text)[0].suffix.lower()
     if suffix not in WRITERS:
-        raise argparse.ArgumentTypeError(
-            f"OUT={text!r} has the suffix {suffix!r}; one of {', '.join(WRITERS)} is wanted"
-        )
+        wanted = f"a file with one of the suffixes {', '.join(WRITERS)}"
+        raise argparse.ArgumentTypeError(f"OUT must be {wanted}; got {text!r}")
     return text

@@ -1,10 +1,9 @@
-"""What the commands say: the library's errors in the words of a shell, each on one line."""
+"""What the commands print: errors and warnings in the words of a shell, each on one line."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,10 +11,11 @@ from dataclasses import fields
 from pathlib import Path
 from zipfile import BadZipFile
 
-from dnn_xp.common.messages import listing
+from dnn_xp.common.errors import PYTHON, Argument, Pass, Worded, Words
+from dnn_xp.common.messages import listing, nearest
 from dnn_xp.training.specification import Specification
 
-# Arguments of train, predict and load that are options of the commands under the same name.
+# Arguments of train, predict and load that are options of the commands by the same name.
 SHARED_OPTIONS = (
     "examples",
     *(
@@ -25,39 +25,41 @@ SHARED_OPTIONS = (
     ),
 )
 
-_WHOLE_PHRASES = (
-    (r" The model after .* is this error's \.model", ""),
-    (r"Use device='cpu', or fallback=True to go on", "Leave out --no-fallback to go on"),
-    (r"fallback=False makes", "--no-fallback makes"),
-    (r"standardize X \(standardize=True\)", "standardize (leave out --no-standardize)"),
-    (r"standardize=True", "leaving out --no-standardize"),
-    (r"pass Y\.astype\(float\), or cost=", "pass cost="),
-    (r"; dnn_xp\.load wants", "; wanted is"),
-    (r"what Model\.save wrote", "what 'dnn-xp train' wrote"),
-    (r"\bpath=", "MODEL="),
-    (r"^X(?=[ :=])", "the features (X)"),
-    (r"^Y(?=[ :=])", "the target (Y)"),
-)
+# Options that the shell can only turn off: --no-fallback, --no-standardize.
+_SWITCHES = ("fallback", "standardize")
+_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL"}
 
 
-def in_shell_words(message: str) -> str:
-    """An error or warning of the library with its arguments named as the options are.
+def _argument(each: Argument) -> str:
+    """`--batch-size`, `--cost huber`; an argument that the shell does not have stays as it is."""
+    if each.name in _SWITCHES:
+        return f"--no-{each.name}"
+    name, mark, rest = each.name.partition("[")
+    if name in SHARED_OPTIONS:
+        written = "--" + name.replace("_", "-") + mark + rest
+        return f"{written} {_typed(each.value)}" if each.has_value else written
+    place, mark, rest = each.name.partition(":")
+    return PYTHON.argument(each._replace(name=_PLACES.get(place, place) + mark + rest))
 
-    >>> in_shell_words("learning_rate=0.0 and batch_size do not fit; pass optimizer='adam'")
-    "--learning-rate=0.0 and --batch-size do not fit; pass --optimizer='adam'"
-    """
-    for phrase, said in _WHOLE_PHRASES:
-        message = re.sub(phrase, said, message)
-    for name in SHARED_OPTIONS:
-        # A name with an underscore is always the argument; a plain word only before "=" or "must".
-        end = r"\b" if "_" in name else r"\b(?==| must | has )"
-        message = re.sub(rf"(?<![-\w]){name}{end}", "--" + name.replace("_", "-"), message)
-    return message
+
+def _typed(value: object) -> str:
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return shlex.quote(",".join(map(str, values)))
+
+
+def _advice(each: Pass) -> str:
+    verb = "leave out" if each.name in _SWITCHES and each.value else "pass"
+    return f"{verb} {_argument(Argument(*each))}"
+
+
+SHELL = Words(_argument, _advice)
 
 
 def explain(error: BaseException) -> str:
-    """One line for people of an error of any kind."""
-    if isinstance(error, OSError) and error.strerror:
+    """One line that describes an error of any kind."""
+    if isinstance(error, Worded):
+        text = error.sentence(SHELL)
+    elif isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     elif isinstance(error, (ValueError, TypeError, RuntimeError, ImportError, OSError, BadZipFile)):
         text = str(error)
@@ -65,12 +67,12 @@ def explain(error: BaseException) -> str:
         text = f"not enough memory. {error}"
     else:
         text = f"{type(error).__name__}: {error} (unexpected; --debug shows where it arose)"
-    return in_shell_words(" ".join(text.split())) or type(error).__name__
+    return " ".join(text.split()) or type(error).__name__
 
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Errors of the packages that read files, with the file named."""
+    """Errors of the packages that read files, with the name of the file."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -85,13 +87,13 @@ def say(kind: str, text: str) -> None:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A question with the nearest name, after a blank; nothing when none is near."""
-    near = difflib.get_close_matches(name, names, n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+    """A question with the nearest name, after a blank; nothing where none is near."""
+    near = nearest(name, names)
+    return f" Did you mean {near}?" if near else ""
 
 
 def no_such_file(argument: str, path: str | os.PathLike[str], others: tuple[str, ...] = ()) -> str:
-    """The message for a file that is not there, with a near match among its neighbours."""
+    """The message for a missing file, with a near match among its neighbours."""
     path = Path(path)
     neighbours = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     sets = f" and no bundled data set (these are {listing(others)})" if others else ""

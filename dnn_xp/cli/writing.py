@@ -1,11 +1,10 @@
-"""Predictions on their way out, piece by piece: CSV, Parquet, NPY."""
+"""Writers of predictions, piece by piece: CSV, Parquet, NPY."""
 
 from __future__ import annotations
 
 import csv
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.messages import optional_package
 
 Pieces = Iterator[npt.NDArray[Any]]
 
 
 def check_output(argument: str, path: Path, *, force: bool) -> None:
-    """An error, before any work is done, when the output cannot be written or is there already."""
+    """Raise, before any work is done, where the output cannot be written or exists already."""
     if path.is_dir():
         raise IsADirectoryError(f"{argument}={str(path)!r} is a folder; name a file in it")
     if path.exists() and not force:
@@ -35,29 +35,19 @@ def check_output(argument: str, path: Path, *, force: bool) -> None:
 
 
 def write(pieces: Pieces, names: Sequence[str], m: int, path: Path | None) -> None:
-    """Write pieces (k,) or (k, columns) of m predictions; the file appears whole or not at all."""
+    """Write pieces (k,) or (k, columns) of m predictions to a file, or to standard output."""
     if path is None:
         _csv(pieces, names, sys.stdout)
         return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
-        WRITERS[path.suffix.lower()](pieces, names, m, Path(temporary))
-        # mkstemp makes files for the owner alone; this one is to be as any other that is made here.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as temporary:
+        WRITERS[path.suffix.lower()](pieces, names, m, temporary)
 
 
 def _csv(pieces: Pieces, names: Sequence[str], stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(names)
     for piece in pieces:
-        # As text float32 is as short as it can be, which it is not as a Python float.
+        # float32 as text has the shortest digits; as a Python float it would have those of float64.
         writer.writerows(piece.reshape(len(piece), -1).astype(str).tolist())
 
 
@@ -84,7 +74,7 @@ def _parquet(pieces: Pieces, names: Sequence[str], m: int, path: Path) -> None:
     try:
         for piece in pieces:
             columns = piece.reshape(len(piece), -1).T
-            # Text that NumPy holds goes in as Python strings.
+            # NumPy strings become Python strings, which pyarrow takes.
             arrays = [each.tolist() if each.dtype.kind == "U" else each.copy() for each in columns]
             table = pyarrow.table(dict(zip(names, arrays, strict=True)))
             writer = writer or parquet.ParquetWriter(path, table.schema)

@@ -1,4 +1,4 @@
-"""What every room uses: checks of numbers and the wording of errors.
+"""What every room uses: errors and checks of arguments, wording, text tables, files written whole.
 
 May import the standard library and NumPy only.
 """

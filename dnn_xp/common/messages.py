@@ -1,12 +1,16 @@
-"""How errors are worded: what came, what was wanted, and the way out."""
+"""Parts of messages: names, values and counts in words, and errors for unknown names and packages."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from types import ModuleType
 from typing import Any
+
+import numpy as np
+
+from dnn_xp.common.errors import ArgumentValueError
 
 
 def listing(names: Iterable[object], *, limit: int = 12) -> str:
@@ -16,7 +20,27 @@ def listing(names: Iterable[object], *, limit: int = 12) -> str:
     return ", ".join(shown[:limit]) + (f" and {more} more" if more > 0 else "")
 
 
-def unknown_name(argument: str, got: object, allowed: Iterable[str]) -> ValueError:
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: 1 example, 2 examples."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def nearest(name: object, names: Iterable[str]) -> str | None:
+    """The most similar of the names, ignoring case; None if none is similar.
+
+    Examples
+    --------
+    >>> nearest("Sigmiod", ["relu", "sigmoid"])
+    'sigmoid'
+    """
+    spelled = {each.lower(): each for each in names}
+    near = difflib.get_close_matches(str(name).lower(), spelled, n=1) if name else []
+    return spelled[near[0]] if near else None
+
+
+def unknown_name(
+    argument: str, got: object, allowed: Iterable[str | None], *, limit: int = 40
+) -> ArgumentValueError:
     """The error for a name that is not one of the allowed names, with the nearest one suggested.
 
     Parameters
@@ -25,30 +49,48 @@ def unknown_name(argument: str, got: object, allowed: Iterable[str]) -> ValueErr
         The argument the name came in.
     got : object
         What came.
-    allowed : iterable of str
+    allowed : iterable of str or None
         The names there are.
+    limit : int
+        Names listed at most.
 
     Returns
     -------
-    ValueError
-        To be raised by the caller.
+    ArgumentValueError
+        For the caller to raise.
 
     Examples
     --------
     >>> print(unknown_name("activation", "sigmiod", ["relu", "sigmoid"]))
-    activation='sigmiod' is unknown: did you mean 'sigmoid'? Choose one of 'relu', 'sigmoid'.
+    activation must be one of 'relu', 'sigmoid'; got 'sigmiod'. Did you mean 'sigmoid'?
     """
-    names = list(allowed)
-    spelled = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(str(got).lower(), spelled, n=1)
-    hint = f": did you mean {spelled[near[0]]!r}?" if near else "."
-    return ValueError(
-        f"{argument}={got!r} is unknown{hint} Choose one of {listing(names, limit=40)}."
+    names = tuple(allowed)
+    near = nearest(got, (each for each in names if each)) if isinstance(got, str) else None
+    return ArgumentValueError(
+        argument,
+        describe(got),
+        f"one of {listing(names, limit=limit)}",
+        f"did you mean {near!r}?" if near else "",
     )
 
 
+# Characters of a value that a message shows.
+_SHOWN = 80
+
+
+def _shortened(value: object) -> str:
+    """repr, cut in the middle; integers beyond Python's limit of digits have none."""
+    try:
+        said = repr(value)
+    except ValueError:
+        return f"an integer of about {int(value).bit_length() * 0.30103:.0f} digits"  # type: ignore[call-overload]  # only int's repr raises
+    if len(said) <= _SHOWN:
+        return said
+    return f"{said[: _SHOWN - 20]}...{said[-17:]}"
+
+
 def describe(obj: Any) -> str:
-    """What came, in words: its type, and its shape and dtype where it has them.
+    """A value in words: numbers and text as they are, else the type with length, shape and dtype.
 
     Examples
     --------
@@ -57,13 +99,13 @@ def describe(obj: Any) -> str:
     'a numpy.ndarray of shape (2, 3) and dtype float64'
     >>> describe([1, 2])
     'a list of length 2'
-    >>> describe(None)
-    'None'
+    >>> describe(None), describe("rows"), describe(2.5)
+    ('None', "'rows'", '2.5')
     """
-    if obj is None or isinstance(obj, (bool, int, float, complex)):
-        return repr(obj)
-    if isinstance(obj, str):
-        return f"the string {obj!r}"
+    if isinstance(obj, np.generic):
+        obj = obj.item()
+    if obj is None or isinstance(obj, (bool, int, float, complex, str, type)):
+        return _shortened(obj)
     kind = type(obj)
     module = kind.__module__
     name = kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
@@ -71,7 +113,7 @@ def describe(obj: Any) -> str:
     shape = getattr(obj, "shape", None)
     if isinstance(shape, tuple):
         facts.append(f"shape {tuple(shape)}")
-    elif hasattr(obj, "__len__"):
+    elif isinstance(obj, Sized):
         facts.append(f"length {len(obj)}")
     dtype = getattr(obj, "dtype", None)
     if dtype is not None:
@@ -80,15 +122,8 @@ def describe(obj: Any) -> str:
     return f"{article} {name}" + (" of " + " and ".join(facts) if facts else "")
 
 
-def check_examples(examples: object, *, argument: str = "examples") -> bool:
-    """Whether examples are rows; a ValueError when `examples` is neither "columns" nor "rows"."""
-    if examples not in ("columns", "rows"):
-        raise unknown_name(argument, examples, ("columns", "rows"))
-    return examples == "rows"
-
-
 def optional_package(package: str, *, purpose: str, extra: str = "files") -> ModuleType:
-    """The package, imported now; an ImportError that names the extra when it is missing."""
+    """The package, imported now; an ImportError that names the extra where it is missing."""
     try:
         return importlib.import_module(package)
     except ImportError as error:

@@ -1,8 +1,11 @@
-"""The door: everything users bring is checked here, once, and becomes a source of examples."""
+"""What comes in: checks of what users pass, and sources of examples made from it.
+
+May import common, formulas and backends.
+"""
 
 from __future__ import annotations
 
-from dnn_xp.data.agreement import check_features, check_same_library, looks_transposed
+from dnn_xp.data.agreement import check_features, check_same_library
 from dnn_xp.data.features import as_source, open_path
 from dnn_xp.data.finite import block_is_finite, check_cost, check_finite, check_outputs
 from dnn_xp.data.host import working_dtype
@@ -13,7 +16,7 @@ from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.standardize import (
     Moments,
     block_moments,
-    finish,
+    finalize_moments,
     merge_moments,
     moments,
     standardize,
@@ -39,8 +42,7 @@ __all__ = [
     "check_same_library",
     "encode_targets",
     "encode_weights",
-    "finish",
-    "looks_transposed",
+    "finalize_moments",
     "merge_moments",
     "moments",
     "open_path",

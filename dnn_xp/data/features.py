@@ -1,4 +1,4 @@
-"""X at the door: whatever holds numbers becomes a source of examples, or an error says why not."""
+"""X as a source of examples: arrays, datasets, data frames, nested lists, files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-from dnn_xp.common.messages import check_examples, describe
+from dnn_xp.common.checks import check_examples
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
+from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, library, numpy_dtype
 from dnn_xp.data.readers.files import open_file
 from dnn_xp.data.readers.parquet import ParquetSource
@@ -38,9 +40,9 @@ def as_source(X: Any, *, argument: str = "X", examples: str = "columns") -> Sour
         An array of NumPy, CuPy, PyTorch, JAX or another array-API library; a np.memmap, an h5py
         or Zarr dataset, or any object with shape, dtype and slicing; a pandas or polars data
         frame; a path (see `open_path`). (n_x, m), or (m, n_x) with examples="rows". Integers and
-        bool are taken as they are and computed with as float32 (see `working_dtype`).
+        bool stay as they are; the engine computes with them in float32 (see `working_dtype`).
     argument : str
-        What the errors call it.
+        Its name in errors.
     examples : {"columns", "rows"}
         Where the examples are.
 
@@ -51,11 +53,10 @@ def as_source(X: Any, *, argument: str = "X", examples: str = "columns") -> Sour
 
     Raises
     ------
-    TypeError
-        For what cannot be computed with: None, sparse matrices, objects, text, complex numbers,
-        tensors that record gradients.
-    ValueError
-        For a wrong number of dimensions, for no examples or no features, for masked entries.
+    ArgumentTypeError
+        For None, sparse matrices, objects, text, complex numbers, tensors that record gradients.
+    ArgumentValueError
+        For a wrong number of dimensions, no examples, no features, masked entries.
 
     Examples
     --------
@@ -80,9 +81,10 @@ def as_source(X: Any, *, argument: str = "X", examples: str = "columns") -> Sour
         kind = ArraySource if is_array(values) else DatasetSource
         source = kind(values, rows)
     if source.m == 0 or source.n == 0:
-        raise ValueError(
-            f"{argument} is empty: {source.n} features and {source.m} examples came "
-            f'(with examples="{examples}"). At least one of each is wanted.'
+        raise ArgumentValueError(
+            argument,
+            (f"{source.n} features and {source.m} examples with ", Argument("examples", examples)),
+            "at least one example of at least one feature",
         )
     return source
 
@@ -109,19 +111,22 @@ def open_path(
     columns : sequence of str, optional
         The columns that are features.
     argument : str
-        What the errors call it.
+        Its name in errors.
 
     Raises
     ------
     FileNotFoundError, ValueError, TypeError, ImportError
-        No such file; an unknown suffix, key or column; nothing numeric in it; a package missing.
+        No such file; an unknown suffix, key or column; no numbers in it; a missing package.
     """
     rows = check_examples(examples)
     opened = open_file(path, argument=argument, key=key, columns=columns)
     if isinstance(opened, (Table, ParquetSource)):
         if not rows:
-            raise ValueError(
-                f'{argument}={os.fspath(path)!r} holds one example per line. Pass examples="rows".'
+            raise ArgumentValueError(
+                argument,
+                f"the table {os.fspath(path)!r}, which has one example per line",
+                ("a file of arrays with ", Argument("examples", "columns")),
+                (Pass("examples", "rows"),),
             )
         if isinstance(opened, Table):
             opened = table_matrix(opened, argument=argument, where=repr(os.fspath(path)))
@@ -129,14 +134,16 @@ def open_path(
 
 
 def as_values(obj: Any, *, argument: str, wanted: str = _WANTED) -> Any:
-    """An array or dataset with shape, dtype and slicing; lists and data frames become NumPy's."""
+    """An array or dataset with shape, dtype and slicing; lists and data frames as NumPy arrays."""
     module = type(obj).__module__
     if obj is None:
-        raise TypeError(f"{argument} is None; {wanted} is wanted.")
+        raise ArgumentTypeError(argument, "None", wanted)
     if {"sparse", "_sparse"} & set(module.split(".")):
-        raise TypeError(
-            f"{argument} is {describe(obj)}: a sparse matrix. Dense arrays are wanted: pass "
-            f"{argument}.toarray() if that fits in memory."
+        raise ArgumentTypeError(
+            argument,
+            f"{describe(obj)}, which is sparse",
+            "a dense array",
+            f"pass {argument}.toarray() if that fits in memory",
         )
     if is_frame(obj):
         return frame_matrix(obj, argument=argument)
@@ -145,53 +152,63 @@ def as_values(obj: Any, *, argument: str, wanted: str = _WANTED) -> Any:
     if isinstance(obj, np.ma.MaskedArray):
         masked = int(np.ma.count_masked(obj))  # type: ignore[no-untyped-call]  # NumPy's stubs
         if masked:
-            raise ValueError(
-                f"{argument} is a masked array with {masked} masked entries. Fill them "
-                f"({argument}.filled(value)) or leave these examples out."
+            raise ArgumentValueError(
+                argument,
+                f"a masked array with {masked} of them",
+                "an array without masked entries",
+                f"fill them ({argument}.filled(value)), or leave these examples out",
             )
         return np.asarray(obj.data)
     if isinstance(obj, np.matrix):
         return np.asarray(obj)
     if compat.is_torch_array(obj):
         if obj.requires_grad:
-            raise TypeError(
-                f"{argument} is a torch tensor that requires grad; values alone are wanted. "
-                f"Pass {argument}.detach()."
+            raise ArgumentTypeError(
+                argument,
+                "a torch tensor that requires grad",
+                "a tensor that records no gradient",
+                f"pass {argument}.detach()",
             )
         if "strided" not in str(obj.layout):
-            raise TypeError(
-                f"{argument} is a sparse matrix ({obj.layout}). Dense arrays are wanted: pass "
-                f"{argument}.to_dense() if that fits in memory."
+            raise ArgumentTypeError(
+                argument,
+                f"a sparse tensor ({obj.layout})",
+                "a dense array",
+                f"pass {argument}.to_dense() if that fits in memory",
             )
     if is_array(obj):
         return obj
     if isinstance(obj, (dict, set, str, bytes)) or not all(
         hasattr(obj, name) for name in ("shape", "dtype", "__getitem__")
     ):
-        raise TypeError(
-            f"{argument} is {describe(obj)}; {wanted} is wanted, or a dataset with shape, dtype "
-            "and slicing, a data frame, nested lists, or the path of a file."
+        raise ArgumentTypeError(
+            argument,
+            describe(obj),
+            f"{wanted}, or a dataset with shape, dtype and slicing, a data frame, nested lists, "
+            "or the path of a file",
         )
     return obj
 
 
 def _from_list(obj: Any, argument: str) -> Any:
-    """np.asarray of nested lists; tensors inside are for their own library to stack."""
+    """np.asarray of nested lists; lists of another library's tensors are refused."""
     if len(obj) and not isinstance(obj[0], np.ndarray) and compat.is_array_api_obj(obj[0]):
-        raise TypeError(
-            f"{argument} is a {type(obj).__name__} of {library(obj[0])} arrays; one array is "
-            "wanted. Stack them first."
+        raise ArgumentTypeError(
+            argument,
+            f"a {type(obj).__name__} of {library(obj[0])} arrays",
+            "one array",
+            "stack them first",
         )
     try:
         return np.asarray(obj)
     except ValueError as error:
-        raise ValueError(
-            f"{argument} is {describe(obj)} whose entries differ in length; {_WANTED} is wanted."
+        raise ArgumentValueError(
+            argument, f"{describe(obj)} whose entries differ in length", _WANTED
         ) from error
 
 
 def check_kind(values: Any, *, argument: str) -> None:
-    """A TypeError unless the values are bool, integers or floats."""
+    """Raise ArgumentTypeError unless the values are bool, integers or floats."""
     try:
         kind: str = numpy_dtype(values.dtype).kind
     except TypeError:
@@ -199,26 +216,25 @@ def check_kind(values: Any, *, argument: str) -> None:
     if kind in NUMERIC_KINDS:
         return
     way = {
-        "c": f"Pass its parts, for instance the stacked {argument}.real and {argument}.imag.",
-        "O": f"Convert it: {argument}.astype(float).",
-        "U": "Encode text as numbers first.",
-    }.get(kind, "Convert it to float32 or float64 first.")
-    raise TypeError(
-        f"{argument} is {describe(values)}: it holds {_KINDS.get(kind, 'no numbers')}; "
-        f"bool, integers or floats are wanted. {way}"
+        "c": f"pass its parts, for instance the stacked {argument}.real and {argument}.imag",
+        "O": f"convert it: {argument}.astype(float)",
+        "U": "encode text as numbers first",
+    }.get(kind, "convert it to float32 or float64 first")
+    raise ArgumentTypeError(
+        argument,
+        f"{describe(values)}, which holds {_KINDS.get(kind, 'no numbers')}",
+        "an array of bool, integers or floats",
+        way,
     )
 
 
-def _dimensions(values: Any, argument: str, rows: bool) -> ValueError:
+def _dimensions(values: Any, argument: str, rows: bool) -> ArgumentValueError:
     shape = tuple(values.shape)
     wanted = "(examples, features)" if rows else "(features, examples)"
-    way = "Reshape it to two dimensions."
+    way = "reshape it to two dimensions"
     if len(shape) == 1:
         one, many = ("[:, None]", "[None, :]") if rows else ("[None, :]", "[:, None]")
-        way = f"One feature: pass {argument}{one}. One example: pass {argument}{many}."
+        way = f"one feature: pass {argument}{one}. One example: pass {argument}{many}"
     elif len(shape) > 2:
-        way = f"Flatten each example, for instance {argument}.reshape({shape[0]}, -1)."
-    return ValueError(
-        f"{argument} is {describe(values)} with {len(shape)} dimensions; two are wanted: "
-        f"{wanted}. {way}"
-    )
+        way = f"flatten each example, for instance {argument}.reshape({shape[0]}, -1)"
+    return ArgumentValueError(argument, describe(values), f"two-dimensional, {wanted}", way)

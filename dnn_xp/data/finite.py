@@ -1,4 +1,4 @@
-"""NaN and infinity: looked for once, block by block, in bounded memory."""
+"""Searches for NaN and infinity, once, block by block, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from dnn_xp.common.errors import Argument, ArgumentValueError, Text
 from dnn_xp.data.host import namespace, to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array
 
-# Values of a block of the passes that check X and Y and take the mean of X.
+# Values per block in the passes that check X and Y and compute the mean of X.
 VALUES_OF_A_BLOCK = 1 << 18
 
 
 def examples_of_a_block(n: int, *, values: int = VALUES_OF_A_BLOCK) -> int:
-    """Examples of n features that have about that many values."""
+    """Examples per block: about `values` values at n features each."""
     return max(1, values // n)
 
 
 def block_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable[tuple[int, int]]:
-    """(start, stop) of blocks of about that many values."""
+    """(start, stop) of blocks of about `values` values."""
     step = examples_of_a_block(source.n, values=values)
     return ((start, min(start + step, source.m)) for start in range(0, source.m, step))
 
 
 def block_is_finite(block: Array) -> bool:
-    """Whether a block of floats may be taken as free of NaN and infinity, by its sum alone.
+    """Whether the sum of a block of floats is finite, and with it every value of the block.
 
-    A sum that contains NaN or infinity is never finite. The other way round a large sum may
-    overflow: then False comes although all is well, and the values have to be looked at.
+    A sum over NaN or infinity is never finite. The sum of finite values may overflow, so False
+    does not prove a bad value: the caller looks at each value then.
     """
     with np.errstate(all="ignore"):
         return math.isfinite(float(namespace(block).sum(block)))
@@ -43,103 +44,103 @@ def check_finite(
     blocks: Iterable[tuple[int, int]] | None = None,
     within: str | None = None,
 ) -> None:
-    """Raise when the source holds NaN or infinity, with how many and where the first one is.
+    """Raise where the source holds NaN or infinity, with the counts and the first position.
 
     Parameters
     ----------
     source : Source
-        (n, m); integers and bool pass unread.
+        (n, m); integers and bool are not read.
     argument : str
-        What the error calls it.
+        Its name in the error.
     blocks : iterable of (start, stop), optional
-        The blocks to read it in; of about `VALUES_OF_A_BLOCK` values each when not given.
+        The blocks to read; about `VALUES_OF_A_BLOCK` values each when left out.
     within : str, optional
-        The dtype it is computed in: finite values that would be infinite there are refused, too.
+        The working dtype: finite values that overflow there are refused too.
 
     Raises
     ------
-    ValueError
-        With the counts, and the first position in the order of the examples.
+    ArgumentValueError
     """
     if source.dtype.kind != "f":
         return
     nans = infinities = 0
     first: tuple[int, int] | None = None
     narrowed = within == "float32" and source.dtype == np.float64
-    too_far = ""
+    too_far: tuple[Text, Text, Text] | None = None
     for start, stop in block_ranges(source) if blocks is None else blocks:
         block = source.block(start, stop)
-        if narrowed and not too_far:
+        if narrowed and too_far is None:
             too_far = _beyond_float32(block, start)
         if block_is_finite(block):
             continue
         values = to_host(block)
         bad = ~np.isfinite(values)
         if first is None and bad.any():
-            # Examples in order, and within an example its features
+            # In the order of the examples, and of the features within an example.
             example, feature = divmod(int(np.argmax(bad.T)), source.n)
             first = (start + example, feature)
         here = int(np.count_nonzero(np.isnan(values)))
         nans += here
         infinities += int(np.count_nonzero(bad)) - here
-    if first is None and too_far:
-        raise ValueError(f"{argument} holds {too_far}")
+    if first is None and too_far is not None:
+        raise ArgumentValueError(argument, *too_far)
     if first is None:
         return
     place = f"example {first[0]}" + (f", feature {first[1]}" if source.n > 1 else "")
-    raise ValueError(
-        f"{argument} holds {nans} NaN and {infinities} infinite values; the first is at {place} "
-        "(counted from 0). Finite numbers are wanted: drop these examples or fill the gaps in "
-        "(for instance with sklearn.impute.SimpleImputer)."
+    raise ArgumentValueError(
+        argument,
+        f"{nans} NaN and {infinities} infinite values, the first at {place} (counted from 0)",
+        "finite numbers",
+        "drop these examples, or fill the gaps in (for instance with sklearn.impute.SimpleImputer)",
     )
 
 
 def check_outputs(Z: Array, dtype: str) -> None:
-    """Raise where outputs Z (n_L, m) of a model in that dtype are not finite, though X is.
-
-    Raises
-    ------
-    ValueError
-        With how many examples, and the first of them.
-    """
+    """Raise ArgumentValueError where outputs Z (n_L, m) of a model are not finite though X is."""
     if block_is_finite(Z):
         return
     (bad,) = np.nonzero(~np.isfinite(to_host(Z)).all(axis=0))
     if len(bad) == 0:
         return
-    raise ValueError(
-        f"X holds values for which this model's outputs overflow {dtype}: {len(bad)} of "
-        f"{Z.shape[1]} examples, the first is example {bad[0]} (counted from 0). {_way_out(dtype)}"
+    raise ArgumentValueError(
+        "X",
+        f"values whose outputs overflow in {len(bad)} of {Z.shape[1]} examples, the first example "
+        f"{bad[0]} (counted from 0)",
+        f"values for which this model's outputs are finite in {dtype}",
+        _way_out(dtype),
     )
 
 
 def check_cost(cost: float, dtype: str) -> None:
-    """Raise ValueError where the cost of a model in that dtype is not finite, though X and Y are."""
+    """Raise ArgumentValueError where the cost of a model is not finite though X and Y are."""
     if not math.isfinite(cost):
-        raise ValueError(
-            f"the cost on these examples is {cost}: X or Y holds values for which this model "
-            f"overflows {dtype}. {_way_out(dtype)}"
+        raise ArgumentValueError(
+            "X and Y",
+            f"a cost of {cost}",
+            f"values for which this model's cost is finite in {dtype}",
+            _way_out(dtype),
         )
 
 
-def _way_out(dtype: str) -> str:
-    wider = "" if dtype == "float64" else ", or train with dtype='float64'"
-    return f"Look for values far beyond those of the training{wider}."
+def _way_out(dtype: str) -> Text:
+    look = "look for values far beyond those of the training"
+    return look if dtype == "float64" else (f"{look}, or train with ", Argument("dtype", "float64"))
 
 
-def _beyond_float32(block: Array, start: int) -> str:
-    """The first finite value of a block that float32 cannot hold, in words; "" where there is none."""
+def _beyond_float32(block: Array, start: int) -> tuple[Text, Text, Text] | None:
+    """(got, wanted, remedy) for the first finite value that overflows float32; None without one."""
     largest, xp = float(np.finfo(np.float32).max), namespace(block)
-    # NaN compares as False, and the values are looked at.
+    # A maximum of NaN compares as False, and each value is looked at.
     if float(xp.max(xp.abs(block))) <= largest:
-        return ""
+        return None
     values = to_host(block)
     far = np.isfinite(values) & (np.abs(values) > largest)
     if not far.any():
-        return ""
+        return None
     example, feature = divmod(int(np.argmax(far.T)), len(values))
+    place = f"example {start + example}, feature {feature} (counted from 0)"
     return (
-        f"{values[feature, example]:.3g} at example {start + example}, feature "
-        f"{feature} (counted from 0), which float32, the dtype of this model, cannot hold. Scale "
-        "the features, or train with dtype='float64'"
+        f"{values[feature, example]:.3g} at {place}",
+        "within the range of float32, the dtype of this model",
+        ("scale the features, or train with ", Argument("dtype", "float64")),
     )

@@ -1,4 +1,4 @@
-"""Facts about arrays of any library, and their copies on the host."""
+"""Library, device and dtype of arrays, and their copies on the host."""
 
 from __future__ import annotations
 
@@ -30,14 +30,22 @@ def library(array: Array) -> str:
 
 
 def device(array: Array) -> Any:
-    """The device the array lies on, in its library's own terms."""
+    """The array's device, as its library names it."""
     return compat.device(array)
 
 
-def numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    """NumPy's dtype of the same name as a library's dtype.
+def positions_for(array: Array, indices: npt.NDArray[np.int64], m: int) -> Array:
+    """Indices below m in the array's library and on its device, for its `take`."""
+    # int32 where it is enough: JAX has no int64 unless asked for it.
+    host = indices.astype(np.int32) if m < 2**31 else indices
+    positions: Array = namespace(array).asarray(host, device=device(array))
+    return positions
 
-    bfloat16, which NumPy does not have, is given as float32: its blocks are converted on the way.
+
+def numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """NumPy's dtype of the same name as a library's dtype; float32 for bfloat16.
+
+    NumPy has no bfloat16: sources convert its blocks to float32.
 
     Raises
     ------
@@ -60,7 +68,7 @@ def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def working_dtype(dtype: Any) -> str:
-    """The dtype in which values of `dtype` are computed with.
+    """The dtype in which the engine computes with values of `dtype`.
 
     float32 and float64 keep theirs. Everything else (integers, bool, float16, bfloat16,
     longdouble) becomes float32.
@@ -83,7 +91,7 @@ def working_dtype(dtype: Any) -> str:
 
 
 def to_host(array: Array) -> npt.NDArray[Any]:
-    """The array's values as a NumPy array; without a copy where the library can share them."""
+    """The array's values as a NumPy array, shared where the library can share them."""
     if isinstance(array, np.ndarray):
         return np.asarray(array)
     if compat.is_torch_array(array):
@@ -91,7 +99,7 @@ def to_host(array: Array) -> npt.NDArray[Any]:
     if compat.is_cupy_array(array):
         return np.asarray(array.get())
     if not compat.is_jax_array(array):
-        # array-api-strict hands its values over from its default device only
+        # NumPy reads the values of array-api-strict on its default device only.
         info = namespace(array).__array_namespace_info__()
         array = compat.to_device(array, info.default_device())
     return np.asarray(array)

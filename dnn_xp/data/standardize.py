@@ -19,7 +19,7 @@ WIDER_THAN_FLOAT32 = ("float64", "int32", "int64", "uint32", "uint64")
 
 
 def itemsize_meanwhile(given: npt.DTypeLike, working: npt.DTypeLike) -> int:
-    """Bytes of a value while it is standardized: in float64 where the working dtype would round it first.
+    """Bytes of a value while it is standardized: float64 where the working dtype would round it.
 
     >>> itemsize_meanwhile("int64", "float32"), itemsize_meanwhile("float32", "float32")
     (8, 4)
@@ -29,7 +29,7 @@ def itemsize_meanwhile(given: npt.DTypeLike, working: npt.DTypeLike) -> int:
 
 
 class Moments(NamedTuple):
-    """What is known of some examples: how many, their mean, their sum of squared deviations.
+    """Count, mean and sum of squared deviations of some examples.
 
     mean and M2 are float64 NumPy arrays (n, 1). Of weighted examples m is the sum of their weights.
     """
@@ -40,14 +40,14 @@ class Moments(NamedTuple):
 
 
 def block_moments(block: Array, weights: Array | None = None) -> Moments:
-    """The moments of a block (n, len) in float64: two passes, each put right by what is left over.
+    """The moments of a block (n, len) in float64: two passes with a correction of rounding.
 
-    drift = sum (x - mean0)             mean0 = sum x / len, as it was rounded
+    drift = sum (x - mean0)             mean0 = sum x / len, rounded
     mean  = mean0 + drift / len
     M2    = sum (x - mean0)^2 - drift^2 / len       (Chan, Golub, LeVeque 1983, eq. 1.7)
 
     With weights (1, len) every term of a sum counts as often as its weight says, and len is their sum.
-    It is computed where the block lies, with weights on the host; mean and M2 come back as NumPy arrays.
+    Computed on the block's device, with weights on the host; mean and M2 are NumPy arrays.
     """
     n, count = int(block.shape[0]), int(block.shape[1])
     if weights is not None:
@@ -85,7 +85,7 @@ def _has_float64(block: Array) -> bool:
     """Whether the block's device can compute in float64."""
     if isinstance(block, np.ndarray):
         return True
-    # JAX has it only when asked to.
+    # JAX has float64 only where it is enabled.
     if compat.is_jax_array(block):
         return False
     found = namespace(block).__array_namespace_info__().dtypes(device=device(block))
@@ -93,7 +93,7 @@ def _has_float64(block: Array) -> bool:
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:
-    """The moments of the examples of a and of b together (Chan, Golub, LeVeque 1983).
+    """The moments of the examples of a and b together (Chan, Golub, LeVeque 1983).
 
         mean = mean_a + delta m_b / m        delta = mean_b - mean_a        m = m_a + m_b
         M2   = M2_a + M2_b + delta^2 m_a m_b / m
@@ -112,14 +112,14 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
 
 def moments(source: Source, blocks: Iterable[tuple[int, int]] | None = None) -> Moments:
-    """The moments of all examples of a source, read once in blocks.
+    """The moments of all examples of a source, which is read once, in blocks.
 
     Parameters
     ----------
     source : Source
         (n, m).
     blocks : iterable of (start, stop), optional
-        The blocks to read it in; of about `VALUES_OF_A_BLOCK` values each when not given.
+        The blocks to read; about `VALUES_OF_A_BLOCK` values each when left out.
 
     Returns
     -------
@@ -132,16 +132,16 @@ def moments(source: Source, blocks: Iterable[tuple[int, int]] | None = None) -> 
     return total
 
 
-def finish(moments: Moments) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def finalize_moments(moments: Moments) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The mean and the scale, (n, 1) each: scale = sqrt(M2 / m), and 1 for constant features.
 
-    A feature counts as constant when its variance is no more than rounding could have made it,
+    A feature is constant where its variance is at most the rounding error of a constant,
     eps m var + (eps m mean)^2, which is scikit-learn's bound.
 
     Examples
     --------
     >>> import numpy as np
-    >>> mean, scale = finish(block_moments(np.array([[1.0, 3.0], [5.0, 5.0]])))
+    >>> mean, scale = finalize_moments(block_moments(np.array([[1.0, 3.0], [5.0, 5.0]])))
     >>> mean.ravel().tolist(), scale.ravel().tolist()
     ([2.0, 5.0], [1.0, 1.0])
     """

@@ -1,4 +1,4 @@
-"""How large a block of examples is."""
+"""The number of examples in a block."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from dnn_xp.backends import Backend
 from dnn_xp.common.checks import check_int
 from dnn_xp.formulas.network import parameter_count
 
-# A block below this much arithmetic costs more to hand to a thread than to compute.
-_SMALLEST_BLOCK_FLOPS = 5e7
+# A block below this much arithmetic (a millisecond or so) gains little from a thread of its own: both threads
+# wait for the interpreter lock between its short calls. Two blocks of 2064 examples of 28-64-64-1 took 2.4 ms,
+# one of 4096 on one thread 2.5; four of 4096 took 5.9, eight of 2064 7.8 (Intel Xeon, 2 cores).
+_SMALLEST_BLOCK_FLOPS = 1.2e8
 # Below this many columns matrix products lose their speed.
 _SMALLEST_BLOCK = 96
 # With so many times as many features as examples or units, threads share the first layer's products
@@ -63,7 +65,7 @@ def block_size_of(
     block_size: str | int, sizes: Sequence[int], *, dtype: str, backend: Backend
 ) -> Callable[[int], int]:
     """Examples per block as the user chose, "auto" or a number, given the number of examples."""
-    if block_size != "auto":
+    if not (isinstance(block_size, str) and block_size == "auto"):
         size = check_int("block_size", block_size, at_least=1)
         return lambda m: min(size, m)
     # Asked for at every step, with one or two values of m.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dnn_xp.backends.cuda.backend import cupy_backend, why_not_cuda
 from dnn_xp.backends.numpy.backend import numpy_backend
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.execution.threads import default_threads
 
 
@@ -25,10 +26,8 @@ class DeviceReport(tuple[DeviceLine, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        width = max(len(line.name) for line in self)
-        return "\n".join(
-            f"{line.name:<{width}}  {'yes' if line.usable else 'no ':<3}  {line.detail}"
-            for line in self
+        return text_table(
+            [(each.name, "yes" if each.usable else "no", each.detail) for each in self]
         )
 
 
@@ -55,7 +54,7 @@ def devices() -> DeviceReport:
     lines.append(
         DeviceLine("cuda", problem is None, _cuda_detail() if problem is None else problem)
     )
-    for library in ("torch", "jax", "array_api_strict"):
+    for library in ("torch", "jax"):
         found = importlib.util.find_spec(library) is not None
         # The version is read from the metadata: importing PyTorch to print a line would take
         # seconds.

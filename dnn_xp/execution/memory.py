@@ -35,12 +35,15 @@ class Pass(NamedTuple):
         Bytes of one example in what is read ahead; 0 where nothing is.
     gathered : bool
         Whether X of a block is a copy, as of the examples of a shuffled batch.
+    relaid : bool
+        Whether X of a block is copied into another layout before it is computed with.
     """
 
     m: int
     block_size: int
     bytes_ahead: int = 0
     gathered: bool = False
+    relaid: bool = False
 
     @property
     def blocks(self) -> int:
@@ -69,15 +72,22 @@ class Values(NamedTuple):
         return np.dtype(self.working).itemsize
 
     @property
-    def kept(self) -> int:
-        """Bytes of it besides the data while a block is computed."""
-        changed = self.standardized or np.dtype(self.given) != np.dtype(self.working)
-        return self.itemsize if changed else 0
+    def changed(self) -> bool:
+        """Whether it is computed with as another one than it is given."""
+        return self.standardized or np.dtype(self.given) != np.dtype(self.working)
 
-    @property
-    def at_first(self) -> int:
-        """The same before any layer: as it is standardized in, less its mean, divided by its scale."""
-        return 3 * itemsize_meanwhile(self.given, self.working) if self.standardized else 0
+    def kept(self, *, relaid: bool) -> int:
+        """Bytes of it besides the data while a block is computed."""
+        return self.itemsize if self.changed or relaid else 0
+
+    def at_first(self, *, relaid: bool) -> int:
+        """The same before any layer: as it is standardized in, less its mean, divided by its scale.
+
+        And as it is laid out anew, from what became of it.
+        """
+        twice = 2 * self.itemsize if self.changed and relaid else 0
+        meanwhile = itemsize_meanwhile(self.given, self.working)
+        return max(twice, 3 * meanwhile if self.standardized else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +158,20 @@ def _example_bytes(
     X: Values,
     Y: Values | None,
     temporaries: int,
+    of: Pass,
     *,
-    gathered: bool,
     drops_out: bool,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries of the widest, X and outputs."""
     hidden = sum(sizes[1:])
     layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + _OF_OUTPUTS * sizes[-1])
     if Y is not None:
-        layers += (Y.kept + Y.at_first) * sizes[-1]
+        layers += (Y.kept(relaid=False) + Y.at_first(relaid=False)) * sizes[-1]
     # A is kept as it was dropped from, too, and the mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if drops_out else 0
-    copied = np.dtype(X.given).itemsize if gathered else 0
-    return copied * sizes[0] + max(X.kept * sizes[0] + layers + dropped, X.at_first * sizes[0])
+    copied = np.dtype(X.given).itemsize if of.gathered else 0
+    kept, at_first = X.kept(relaid=of.relaid), X.at_first(relaid=of.relaid)
+    return copied * sizes[0] + max(kept * sizes[0] + layers + dropped, at_first * sizes[0])
 
 
 def make_plan(
@@ -214,11 +225,11 @@ def make_plan(
 
     forward, in_all = _MOST_TEMPORARIES if elaborate else _TEMPORARIES
     Y = Y if Y and Y.standardized else None
-    in_step = _example_bytes(sizes, X, Y, in_all, gathered=step.gathered, drops_out=drops_out)
+    in_step = _example_bytes(sizes, X, Y, in_all, step, drops_out=drops_out)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = _example_bytes(sizes, X, Y, forward, gathered=each.gathered, drops_out=False)
+        in_cost = _example_bytes(sizes, X, Y, forward, each, drops_out=False)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

@@ -19,7 +19,6 @@ To add a rule, write one entry of `INITIALIZATIONS`.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -27,7 +26,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.common.checks import check_choice
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
+from dnn_xp.common.messages import describe
 from dnn_xp.formulas.activations import ACTIVATIONS
 
 Random: TypeAlias = np.random.Generator | np.random.RandomState
@@ -105,29 +106,23 @@ def initialize(
     >>> [(W.shape, b.shape) for W, b in layers]
     [((3, 4), (3, 1)), ((1, 3), (1, 1))]
     """
-    if rule != "auto" and rule not in INITIALIZATIONS:
-        raise ValueError(_unknown_rule(rule))
+    check_choice("initialization", rule, ("auto", *INITIALIZATIONS))
     if len(activations) != len(sizes) - 1:
-        raise ValueError(
-            f"activations must name one for each of the {len(sizes) - 1} layers of sizes "
-            f"{list(sizes)}; got {len(activations)}: {list(activations)}"
+        raise ArgumentValueError(
+            "activations",
+            f"{len(activations)}: {list(activations)}",
+            f"one name for each of the {len(sizes) - 1} layers of sizes {list(sizes)}",
         )
     if not isinstance(rng, (np.random.Generator, np.random.RandomState)):
-        raise TypeError(
-            f"rng must be a numpy Generator or RandomState, got {describe(rng)}; "
-            "pass np.random.default_rng(seed)"
+        raise ArgumentTypeError(
+            "rng",
+            describe(rng),
+            "a numpy Generator or RandomState",
+            "pass np.random.default_rng(seed)",
         )
     layers = []
     for n_in, n_out, name in zip(sizes[:-1], sizes[1:], activations, strict=True):
-        if name not in ACTIVATIONS:
-            raise unknown_name("activation", name, ACTIVATIONS)
+        check_choice("activation", name, ACTIVATIONS)
         draw = INITIALIZATIONS[ACTIVATIONS[name].initialization if rule == "auto" else rule]
         layers.append((draw(rng, n_out, n_in, scale), np.zeros((n_out, 1))))
     return layers
-
-
-def _unknown_rule(rule: object) -> str:
-    allowed = ["auto", *INITIALIZATIONS]
-    near = difflib.get_close_matches(str(rule), allowed, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"initialization must be one of {', '.join(allowed)}; got {rule!r}{hint}"

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dnn_xp.common.checks import check_float, check_int
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import describe
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -208,9 +210,8 @@ class warm_up:  # noqa: N801 - called like a function, so named like one (PEP 8)
 
     def __post_init__(self) -> None:
         if not callable(self.schedule):
-            raise ValueError(
-                f"schedule must be a schedule, such as constant(0.1); got {self.schedule!r}"
-            )
+            wanted = "a schedule, such as constant(0.1)"
+            raise ArgumentValueError("schedule", describe(self.schedule), wanted)
         _set(self, iterations=check_int("iterations", self.iterations, at_least=1))
         _set(self, every=check_int("every", self.every, at_least=1))
 

@@ -39,6 +39,10 @@ class History:
         The rate of the update that follows.
     seconds : tuple of float
         Time since the start of the training, reporting included.
+    batch_costs : tuple of float
+        With ``batch_costs=True``, for each epoch the mean of its batches' costs, each at the
+        parameters before that batch's update (with dropout, of the thinned network): what other
+        libraries show as the loss, and not the exact cost. Empty otherwise.
     """
 
     iterations: tuple[int, ...] = ()
@@ -47,6 +51,7 @@ class History:
     metrics: dict[str, tuple[float, ...]] = field(default_factory=dict)
     learning_rates: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
+    batch_costs: tuple[float, ...] = ()
 
     def __repr__(self) -> str:
         if not self.iterations:

@@ -12,13 +12,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from dnn_xp.backends import (
+    OTHERS,
     Backend,
     DeviceRecord,
     backend_named,
     choose_backend,
     with_precision,
 )
-from dnn_xp.common.messages import check_examples, optional_package, unknown_name
+from dnn_xp.common.checks import check_examples
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import counted, optional_package, unknown_name
 from dnn_xp.data import (
     Source,
     as_source,
@@ -163,8 +166,12 @@ class Model:
             For a regression, which has no probabilities.
         """
         if self.kind == "regression":
-            msg = f"predict_proba: a regression (cost {self.cost!r}) has no probabilities; use predict"
-            raise ValueError(msg)
+            raise ArgumentValueError(
+                "model",
+                ("a regression, with ", Argument("cost", self.cost)),
+                "one of classes or labels, which have probabilities",
+                "use predict",
+            )
         return self._as_given(self._activate(self._outputs(X, examples, threads)), X, examples)
 
     def predict(self, X: Any, *, examples: str = "columns", threads: int | None = None) -> Array:
@@ -220,8 +227,11 @@ class Model:
             dtype=self.dtype,
         )
         if targets.n_y != self.sizes[-1]:
-            msg = f"Y has {targets.n_y} outputs per example and the model has {self.sizes[-1]}"
-            raise ValueError(msg)
+            raise ArgumentValueError(
+                "Y",
+                f"{counted(targets.n_y, 'output')} per example",
+                f"targets of {counted(self.sizes[-1], 'output')}, as the model has",
+            )
         weights = encode_weights(sample_weight, m=source.m, dtype=self.dtype)
         given = Examples(
             place(source, self.backend),
@@ -243,16 +253,18 @@ class Model:
 
     def to(self, device: str, *, fallback: bool = True) -> Model:
         """The same model on "cpu", "cuda", "cuda:N", or in the arrays of "torch", "jax", "numpy" or "cupy"."""
-        if device in ("torch", "jax", "numpy", "array_api_strict"):
+        allowed = ("cpu", "cuda", "cuda:1", "numpy", "cupy", "torch", "jax")
+        given: Any = device
+        if not isinstance(given, str):
+            raise unknown_name("device", given, allowed)
+        if device in ("torch", "jax", "numpy", *OTHERS):
             if device in ("torch", "jax"):
                 optional_package(device, purpose=f"device={device!r}", extra=device)
             backend = backend_named(device)
-        elif device in ("auto", "cpu", "cupy") or str(device).startswith("cuda"):
-            backend, _ = choose_backend(
-                "cuda" if device == "cupy" else device, None, fallback=fallback
-            )
+        elif device in ("auto", "cpu", "cupy") or device.startswith("cuda"):
+            named = "cuda" if device == "cupy" else device
+            backend, _ = choose_backend(named, None, fallback=fallback)
         else:
-            allowed = ("cpu", "cuda", "cuda:1", "numpy", "cupy", "torch", "jax")
             raise unknown_name("device", device, allowed)
         theta = backend.from_host(self.backend.to_host(self.theta))
         return replace(self, theta=theta, backend=backend)
@@ -358,4 +370,4 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
     True
     """
     model = Model(**load_model(path))
-    return model if device in (None, "auto", "cpu") else model.to(str(device), fallback=fallback)
+    return model if device is None else model.to(device, fallback=fallback)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from dnn_xp.backends import DeviceRecord, backend_named
+from dnn_xp.common.atomic import written_whole
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
+from dnn_xp.common.messages import describe
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
@@ -63,28 +65,13 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "stopped": None if model.stopped is None else model.stopped.value,
     }
     metadata = {"format": _FORMAT, "model": json.dumps(description)}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
+    with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    # The mask can only be read by setting it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _checked(path: object) -> Path:
     if not isinstance(path, (str, os.PathLike)):
-        msg = f"path must be the path of a file, got {path!r}"
-        raise TypeError(msg)
+        raise ArgumentTypeError("path", describe(path), "the path of a file")
     return Path(path)
 
 
@@ -98,27 +85,26 @@ def load_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
-                msg = (
-                    f"path={str(path)!r} is a safetensors file of another kind "
-                    f"(format {metadata.get('format')!r}); "
-                    f"dnn_xp.load wants {_FORMAT!r}, which Model.save writes"
+                raise ArgumentValueError(
+                    "path",
+                    f"{str(path)!r}, a safetensors file of format {metadata.get('format')!r}",
+                    f"a saved model of format {_FORMAT!r}",
                 )
-                raise ValueError(msg)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping, keys() only
     except SafetensorError as error:
-        msg = (
-            f"path={str(path)!r} is not a safetensors file or is damaged ({error}); "
-            "dnn_xp.load wants what Model.save wrote"
-        )
-        raise ValueError(msg) from error
+        raise ArgumentValueError(
+            "path",
+            f"{str(path)!r}, which is no safetensors file or is damaged ({error})",
+            "a saved model",
+        ) from error
     try:
         return _fields(json.loads(metadata["model"]), tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        msg = (
-            f"path={str(path)!r} is a dnn_xp model whose description is damaged or is that of a "
-            f"newer version ({error!r})"
-        )
-        raise ValueError(msg) from error
+        raise ArgumentValueError(
+            "path",
+            f"{str(path)!r}, whose description is damaged or of a newer version ({error!r})",
+            "a saved model",
+        ) from error
 
 
 def _fields(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict[str, Any]:

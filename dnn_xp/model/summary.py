@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from dnn_xp.common.text_tables import text_table
+
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
 
@@ -90,17 +92,10 @@ def _report_of(model: Model) -> int:
 def model_table(model: Model) -> str:
     """The text that :meth:`Model.summary` prints."""
     rows = layer_rows(model)
-    widths = [max(len(row[column]) for row in (_HEAD, *rows)) for column in range(len(_HEAD))]
-    line = "  ".join("-" * width for width in widths)
-    texts = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in (_HEAD, *rows)
-    ]
+    layers = text_table(rows, head=_HEAD)
+    line = layers.splitlines()[1]
     total = f"{model.network.parameter_count:,} parameters"
-    named = facts(model)
-    width = max(len(name) for name, _ in named)
-    said = [f"{name.ljust(width)}  {value}" for name, value in named]
-    return "\n".join(text.rstrip() for text in [texts[0], line, *texts[1:], line, total, "", *said])
+    return "\n".join([layers, line, total, "", text_table(facts(model))])
 
 
 def model_repr(model: Model) -> str:

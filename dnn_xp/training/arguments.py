@@ -7,22 +7,16 @@ import inspect
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
-from functools import wraps
+from functools import partial, wraps
 from numbers import Real
 from typing import Any, ParamSpec, TypeVar
 
+from dnn_xp.common.checks import check_callable, check_int, check_sequence
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.model.model import Model
 from dnn_xp.training.initial import given_layers
-from dnn_xp.training.options import (
-    about,
-    check_activation,
-    check_hidden,
-    of_each_layer,
-    option,
-    option_of,
-    whole,
-)
+from dnn_xp.training.options import about, checks_of, of_each_layer, option, option_of
 from dnn_xp.training.specification import Specification
 
 P = ParamSpec("P")
@@ -72,19 +66,19 @@ def _described(arguments: Any) -> str:
 
 
 def _check_callbacks(name: str, callbacks: Any) -> tuple[Callback, ...]:
-    if callable(callbacks) or not isinstance(callbacks, (list, tuple)):
-        raise TypeError(f"{name} must be a list of functions, got {describe(callbacks)}")
-    for number, callback in enumerate(callbacks):
-        if not callable(callback):
-            raise TypeError(f"{name}[{number}] must be callable, got {describe(callback)}")
-    return tuple(callbacks)
+    entries = check_sequence(name, callbacks, wanted="a list of functions")
+    wanted = "a function of (iteration, cost, model)"
+    return tuple(
+        check_callable(f"{name}[{number}]", each, wanted=wanted)
+        for number, each in enumerate(entries)
+    )
 
 
 def check_model(name: str, model: Any) -> Model | None:
     """A model, or None."""
     if model is not None and not isinstance(model, Model):
-        msg = f"{name} must be a Model, as train and load return it; got {describe(model)}"
-        raise TypeError(msg)
+        wanted = "a Model, as train and load return it"
+        raise ArgumentTypeError(name, describe(model), wanted)
     return model
 
 
@@ -130,11 +124,8 @@ class Arguments(Specification):
         if self.validation is not None and not isinstance(self.validation, Real):
             pair = self.validation
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                msg = (
-                    "validation must be a fraction such as 0.1 or a pair (X, Y), got "
-                    f"{describe(pair)}"
-                )
-                raise TypeError(msg)
+                wanted = "a fraction such as 0.1 or a pair (X, Y)"
+                raise ArgumentTypeError("validation", describe(pair), wanted)
             self._set(validation=None, validation_pair=tuple(pair))
         if check_model("warm_start", self.warm_start) is not None:
             self._take_from_model(self.warm_start)
@@ -155,24 +146,31 @@ class Arguments(Specification):
     def _take_from_model(self, model: Any) -> None:
         """Fill in what the warm_start model brings; refuse options that say something else."""
         if self.layers is not None or self.initialization != "auto":
-            msg = "initialization and warm_start were both given; the model brings its parameters"
-            raise ValueError(msg)
+            came = "a list of (W, b)" if self.layers is not None else repr(self.initialization)
+            raise ArgumentValueError(
+                "initialization",
+                came,
+                ("left out where ", Argument("warm_start"), " is given"),
+                "the model brings its parameters",
+            )
         inner = model.sizes[1:-1]
-        hidden = check_hidden("hidden", self.hidden)
-        names = check_activation("activation", self.activation)
-        names = of_each_layer("activation", names, len(inner), "names", "one name")
-        for name, given, left_out, brought in (
-            ("hidden", hidden, "auto", inner),
-            ("activation", names, ("relu",) * len(inner), model.activations[:-1]),
-            ("output_activation", self.output_activation, None, model.activations[-1]),
-            ("cost", self.cost, None, model.cost),
+        checks = dict(checks_of(Specification))
+        for name, left_out, brought in (
+            ("hidden", "auto", inner),
+            ("activation", ("relu",) * len(inner), model.activations[:-1]),
+            ("output_activation", None, model.activations[-1]),
+            ("cost", None, model.cost),
         ):
+            given = checks[name](name, getattr(self, name))
+            if name == "activation":
+                given = of_each_layer(name, given, len(inner), "name", "name")
             if given not in (left_out, brought):
-                msg = (
-                    f"{name}={given!r} differs from the warm_start model's {brought!r}; "
-                    f"leave {name} out, the model brings its architecture"
+                raise ArgumentValueError(
+                    name,
+                    repr(given),
+                    (f"{brought!r}, that of the ", Argument("warm_start"), " model"),
+                    ("leave ", Argument(name), " out, the model brings its architecture"),
                 )
-                raise ValueError(msg)
             self._set(**{name: brought})
 
 
@@ -213,7 +211,7 @@ class PlanArguments(Arguments):
     _: KW_ONLY
     outputs: int = option(
         1,
-        whole(1),
+        partial(check_int, at_least=1),
         "int",
         "outputs of the network: 1 for two classes or one value, else the number of classes",
         flag=False,

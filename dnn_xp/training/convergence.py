@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from dnn_xp.common.errors import PYTHON, Argument, Part, Pass, Text, Worded, Words, render
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.inputs import Prepared, source_moments
@@ -24,8 +25,22 @@ _FEWEST_REPORTS = 10
 _FEW_UPDATES = 20
 
 
-class ConvergenceWarning(UserWarning):
-    """A training ended above the cost of a constant prediction, or while its cost was falling fast."""
+class ConvergenceWarning(Worded, UserWarning):
+    """A training ended above the cost of a constant prediction, or while its cost was falling fast.
+
+    Attributes
+    ----------
+    reason : Text
+        What happened, and what to pass.
+    """
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def sentence(self, words: Words = PYTHON) -> str:
+        """The reason in the words of one interface."""
+        return render(self.reason, words)
 
 
 def warn_of_convergence(
@@ -49,12 +64,17 @@ def warn_of_convergence(
     end = costs[-1] if state.best is None else _kept(state)
     if end - constant > _ROUNDING * abs(constant):
         falling = costs[-1] < costs[-1 - max(1, len(costs) // 10)]
-        way = f"more {_length(run)} or a higher" if falling else "a lower"
-        msg = (
-            f"the training ended at cost {end:.4g}, above that of a constant prediction, {constant:.4g}: it has "
-            f"learned nothing. Pass {way} learning_rate{_scaling(data)}"
+        way: tuple[Part, ...] = ("more ", Argument(_length(run)), " or a higher ")
+        reason = (
+            (
+                f"the training ended at cost {end:.4g}, above that of a constant prediction, {constant:.4g}: it has "
+                "learned nothing. Take "
+            ),
+            *(way if falling else ("a lower ",)),
+            Argument("learning_rate"),
+            *_scaling(data),
         )
-        warnings.warn(msg, ConvergenceWarning, stacklevel=4)
+        warnings.warn(ConvergenceWarning(reason), stacklevel=4)
         return
     watched = costs
     if data.held_out is not None:
@@ -65,12 +85,17 @@ def warn_of_convergence(
     if before - watched[-1] > _FAST * abs(constant):
         updates = run.iterations if run.epochs is None else run.epochs
         # Whoever passes a length gets no penalty that was not asked for.
-        l2 = f", l2={run.penalties.l2:g}" if run.penalties.l2 else ""
-        msg = (
-            f"the training ended while its cost was falling fast, from {before:.4g} to {watched[-1]:.4g} in the last "
-            f"tenth of its {updates} {_length(run)}. Pass {_length(run)}={3 * (updates or 1)}{l2}{_scaling(data)}"
+        l2 = (", ", Argument("l2", run.penalties.l2)) if run.penalties.l2 else ()
+        reason = (
+            (
+                f"the training ended while its cost was falling fast, from {before:.4g} to {watched[-1]:.4g} in the last "
+                f"tenth of its {updates} {_length(run)}: "
+            ),
+            Pass(_length(run), 3 * (updates or 1)),
+            *l2,
+            *_scaling(data),
         )
-        warnings.warn(msg, ConvergenceWarning, stacklevel=4)
+        warnings.warn(ConvergenceWarning(reason), stacklevel=4)
 
 
 def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) -> float:
@@ -112,7 +137,7 @@ def _splits(run: Run) -> bool:
     return run.asked.validation is not None
 
 
-def _scaling(data: Placed) -> str:
+def _scaling(data: Placed) -> tuple[Part, ...]:
     """The options that would standardize what is not."""
     output, cost = data.objective.network.activations[-1].name, data.objective.network.cost.name
     raw = {
@@ -120,7 +145,9 @@ def _scaling(data: Placed) -> str:
         "standardize_targets": data.target_standardization is None
         and (output == "identity" and cost in SCALED_COSTS),
     }
-    return "".join(f", {name}=True" for name, missing in raw.items() if missing)
+    return tuple(
+        part for name, missing in raw.items() if missing for part in (", ", Argument(name, True))
+    )
 
 
 def _length(run: Run) -> str:

@@ -104,7 +104,7 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
-    epochs = run.epochs or 0
+    epochs, wanted = run.epochs or 0, run.asked.batch_costs
 
     def report(epoch: int) -> bool:
         J = objective.cost(theta, data.examples)
@@ -114,6 +114,7 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
     for epoch in range(state.epoch + 1, epochs + 1):
+        total = 0.0
         for examples, chosen in batches.epoch(recorder.rng):
             # Runs of a file are examples of their own.
             own = examples is data.examples
@@ -122,9 +123,15 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> S
             scalars = scalars_of(learning_rate=rate, step=iteration + 1)
             if drops_out:
                 seeds = _seeds(run, recorder)
-            theta, *rest = step((chosen, theta, *optimizer), scalars, *seeds)
+            arrays = step((chosen, theta, *optimizer), scalars, *seeds)
+            if wanted:
+                # Summed where they were computed: a value asked for would wait for the device.
+                total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
+            theta, *rest = arrays
             optimizer = tuple(rest)
             iteration += 1
+        if wanted:
+            recorder.batch_costs.append(float(total) / data.examples.m)
         due = epoch % run.asked.report_every == 0 or epoch == epochs
         if due and report(epoch) and epoch < epochs:
             return None

@@ -6,12 +6,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.checks import check_float, check_int
 from dnn_xp.common.differences import central_differences, relative_difference
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import describe
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
 from dnn_xp.formulas.network import Network, weight_mask
@@ -19,15 +24,7 @@ from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.initial import given_layers, initial_parameters
 from dnn_xp.training.inputs import prepare
-from dnn_xp.training.options import (
-    about,
-    check_activation,
-    check_hidden,
-    decimal,
-    option,
-    optional,
-    whole,
-)
+from dnn_xp.training.options import about, check_activation, check_hidden, option, optional
 from dnn_xp.training.placed import place_data
 from dnn_xp.training.run import decide
 from dnn_xp.training.specification import Problem, Specification
@@ -115,14 +112,9 @@ class GradientCheck:
         ]
         total = ("all", "", f"{self.checked} of {self.entries}", "", "")
         rows.append((*total[:4], f"{self.relative_difference:.1e}"))
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (head, tuple("-" * width for width in widths), *rows)
-        ]
         sizes = "-".join(str(size) for size in self.sizes)
         said = f"{sizes}, cost {self.cost:.6g}, epsilon {self.epsilon:g}, float64 on {self.library}"
-        return "\n".join([*lines, "", said])
+        return "\n".join([text_table(rows, head=head), "", said])
 
     __repr__ = __str__
 
@@ -166,14 +158,14 @@ class GradientCheckArguments(Problem):
     )
     epsilon: float = option(
         _EPSILON,
-        decimal(above=0.0),
+        partial(check_float, above=0.0),
         "float",
         "step of the differences",
         "1e-5 balances truncation and rounding in float64.",
     )
     max_entries: int = option(
         1000,
-        whole(1),
+        partial(check_int, at_least=1),
         "int",
         "entries to compare at most, about",
         "Of a larger network that many are chosen at random from the seed, some of every W[l] and "
@@ -221,7 +213,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
 
     Raises
     ------
-    TypeError, ValueError
+    ArgumentError
         As :func:`dnn_xp.train`, naming the argument.
 
     Examples
@@ -344,6 +336,13 @@ def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> lis
 def _refuse_both(arguments: GradientCheckArguments) -> None:
     for name in ("parameters", "hidden", "activation", "output_activation", "cost"):
         given = getattr(arguments, name)
-        if given is not None and (name, given) != ("activation", "tanh"):
-            msg = f"{name} and model were both given; the model brings its network and parameters"
-            raise ValueError(msg)
+        left_out = given is None or (
+            name == "activation" and isinstance(given, str) and given == "tanh"
+        )
+        if not left_out:
+            raise ArgumentValueError(
+                name,
+                describe(given),
+                ("left out where ", Argument("model"), " is given"),
+                "the model brings its network and parameters",
+            )

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.checks import check_sequence
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize
@@ -31,31 +33,26 @@ def initial_parameters(
         wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]
         came = [(W.shape, b.shape) for W, b in layers]
         if came != wanted:
-            msg = (
-                f"{argument} has (W, b) of shapes {came}; "
-                f"the network of sizes {network.sizes} wants {wanted}"
+            raise ArgumentValueError(
+                argument,
+                f"(W, b) of shapes {came}",
+                f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
-            raise ValueError(msg)
     return np.concatenate([array.reshape(-1) for layer in layers for array in layer])
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """[(W, b), ...] on the host, W two-dimensional and b a column; of any array library."""
-    wanted = f"{argument} must be a list of (W, b), one pair a layer"
-    if not isinstance(layers, (list, tuple)):
-        msg = f"{wanted}; got {describe(layers)}"
-        raise TypeError(msg)
     found = []
-    for number, layer in enumerate(layers, start=1):
+    given = check_sequence(argument, layers, wanted="a list of (W, b), one pair a layer")
+    for number, layer in enumerate(given):
+        name = f"{argument}[{number}]"
         if not isinstance(layer, (list, tuple)) or len(layer) != 2:
-            msg = f"{wanted}; layer {number} is {describe(layer)}"
-            raise TypeError(msg)
+            raise ArgumentTypeError(name, describe(layer), "a pair (W, b)")
         W, b = (np.asarray(to_host(each) if is_array(each) else each) for each in layer)
         if W.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
-            msg = f"{wanted}; layer {number} has dtypes {W.dtype} and {b.dtype}, numbers are wanted"
-            raise TypeError(msg)
+            raise ArgumentTypeError(name, f"dtypes {W.dtype} and {b.dtype}", "numbers")
         if not (np.isfinite(W).all() and np.isfinite(b).all()):
-            msg = f"{argument} holds NaN or infinity in layer {number}; finite numbers are wanted"
-            raise ValueError(msg)
+            raise ArgumentValueError(name, "NaN or infinite values", "finite numbers")
         found.append((W, b.reshape(-1, 1) if b.ndim == 1 else b))
     return found

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends import Backend
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
+from dnn_xp.common.messages import counted
 from dnn_xp.data import (
     Moments,
     Source,
@@ -19,7 +21,7 @@ from dnn_xp.data import (
     check_same_library,
     encode_targets,
     encode_weights,
-    finish,
+    finalize_moments,
     merge_moments,
     working_dtype,
 )
@@ -135,8 +137,11 @@ def prepare(
         **common,
     )
     if others.n_y != targets.n_y:
-        msg = f"validation Y has {others.n_y} outputs per example and Y has {targets.n_y}"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation Y",
+            f"{counted(others.n_y, 'output')} per example",
+            (f"targets of {counted(targets.n_y, 'output')}, like ", Argument("Y")),
+        )
     return replace(prepared, validation=(held_out, others.source))
 
 
@@ -151,8 +156,11 @@ def examples_held_out(fraction: float, m: int) -> int:
     """How many of m examples a fraction sets aside."""
     held_out = round(m * fraction)
     if not 0 < held_out < m:
-        msg = f"validation={fraction:g} of {m} examples leaves {held_out} to validate on; pass a fraction such as 0.1"
-        raise ValueError(msg)
+        raise ArgumentValueError(
+            "validation",
+            f"{fraction:g}, which leaves {held_out} of {m} examples to validate on",
+            "a fraction of the examples such as 0.1",
+        )
     return held_out
 
 
@@ -205,21 +213,26 @@ def finite_or_standardized(
     moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
     if not _are_finite(moments):
         check_finite(X, "X")
-        msg = "X holds values too large to be standardized in float64; scale it down first"
-        raise ValueError(msg)
-    return finish(moments)
+        raise ArgumentValueError(
+            "X",
+            "values too large to be standardized in float64",
+            "of a scale whose squares float64 holds",
+            "scale it down first",
+        )
+    return finalize_moments(moments)
 
 
 def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> Standardization:
     """Mean and scale of the targets, (n_L, 1) each; weighted as the examples are."""
     moments = source_moments(Y, weights, engine)
     if not _are_finite(moments):
-        msg = (
-            "Y holds values too large to be standardized in float64; scale it down first, or pass "
-            "standardize_targets=False"
+        raise ArgumentValueError(
+            "Y",
+            "values too large to be standardized in float64",
+            "of a scale whose squares float64 holds",
+            ("scale it down first, or ", Pass("standardize_targets", False)),
         )
-        raise ValueError(msg)
-    return finish(moments)
+    return finalize_moments(moments)
 
 
 def source_moments(

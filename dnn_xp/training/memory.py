@@ -12,6 +12,8 @@ from dnn_xp.backends import Backend
 from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.host import library
+from dnn_xp.data.sources.base import DatasetSource
+from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.execution.memory import Pass, Plan, Values, make_plan
 from dnn_xp.execution.placement import (
@@ -102,6 +104,39 @@ def _lie_apart(source: Source) -> bool:
     return values.ndim == 2 and not values.flags.c_contiguous
 
 
+def _is_relaid(
+    source: Source, orientation: str | None, *, cut: bool, changed: bool, rows: bool
+) -> bool:
+    """Whether a block of NumPy's is copied into another layout, see `Backend.canonical`.
+
+    `cut` says whether it is a part of the examples, `changed` whether it is standardized or has its
+    dtype changed, after which it is contiguous, `rows` that the examples lie as rows.
+    """
+    lie, apart = _layout(source)
+    if rows:
+        lie, apart = "rows", False
+    if orientation is not None and lie != orientation:
+        return source.n > 1
+    view = source.in_memory and not changed
+    return view and (apart or (lie == "columns" and cut))
+
+
+def _layout(source: Source) -> tuple[str, bool]:
+    """How examples lie, as "rows" or "columns" or "" for unknown, and whether there are gaps."""
+    if isinstance(source, RangeSource):
+        return _layout(source.source)
+    if isinstance(source, Outline):
+        return "rows" if source.side_by_side else "columns", False
+    if isinstance(source, DatasetSource):
+        return "rows" if source.rows else "columns", False
+    if isinstance(source, ArraySource) and library(source.array) == "numpy":
+        values = source.array if source.rows else source.array.T
+        if values.flags.c_contiguous:
+            return "rows", False
+        return ("columns", False) if values.flags.f_contiguous else ("", True)
+    return "", False
+
+
 def checking_bytes(
     n: int,
     m: int,
@@ -139,14 +174,13 @@ def plan_memory(
     moments_taken: bool,
     targets_standardized: bool,
     replayed: bool,
-    transposed: bool,
+    orientation: str | None,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
-    and scale of X have to be looked for,
-    `replayed` whether a step of examples in memory is replayed as a CUDA graph, `transposed` whether
-    blocks of rows become columns.
+    and scale of X have to be looked for, `replayed` whether a step of examples in memory is replayed
+    as a CUDA graph, `orientation` how blocks are laid out on NumPy.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -164,28 +198,30 @@ def plan_memory(
         each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
         shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
     changed = standardized or given != np.dtype(data.dtype)
-    columns = X.held == 0 and _lie_apart(data.X)
+    copied = backend.library not in ("numpy", "torch")  # there a block is a view
 
-    def copied(m: int) -> bool:
-        """Whether X of a block is one. It is a view in PyTorch, and in NumPy unless it cuts columns."""
-        if backend.library == "numpy":
-            cut = columns and not changed and block_size(m) < m
-            return cut or (transposed and not columns)
-        return backend.library != "torch"
+    def pass_over(source: Source, ahead: int, *, batch: int | None = None) -> Pass:
+        """Blocks of all examples of a source, or of a batch of it."""
+        m = source.m if batch is None else batch
+        size = block_size(m)
+        relaid = backend.library == "numpy" and _is_relaid(
+            source,
+            orientation,
+            cut=size < source.m,
+            changed=changed,
+            # `side_by_side` has made them rows.
+            rows=source is data.X and batch_size is not None and source.in_memory,
+        )
+        return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
 
     drops_out = bool(network.keep_probs)
     # A full-batch step gives the cost, too, unless units drop out.
-    costs = [m] if drops_out or batch_size is not None else []
-    costs += [held_out[0].m] if held_out else []
+    costs = [data.X] if drops_out or batch_size is not None else []
+    costs += [held_out[0]] if held_out else []
     return make_plan(
         network.sizes,
-        Pass(
-            at_once,
-            block_size(at_once),
-            ahead_of_step,
-            gathered=batch_size is not None or copied(at_once),
-        ),
-        *(Pass(each, block_size(each), ahead, gathered=copied(each)) for each in costs),
+        pass_over(data.X, ahead_of_step, batch=None if batch_size is None else at_once),
+        *(pass_over(each, ahead) for each in costs),
         X=Values(given, data.dtype, standardized),
         Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,

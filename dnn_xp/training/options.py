@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from functools import cache
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from dnn_xp.common.checks import check_float, check_int
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.common.checks import check_choice, check_float, check_int, check_sequence
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass, Text
+from dnn_xp.common.messages import counted, describe, unknown_name
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 
-# The checked value of an option, from its name and what came; TypeError or ValueError.
+# The checked value of an option, from its name and what came, or an ArgumentError.
 Check = Callable[[str, Any], Any]
 
 DEFAULT_HIDDEN = (64, 32)
@@ -84,48 +83,23 @@ def checks_of(options: type) -> tuple[tuple[str, Check], ...]:
     return tuple((name, one.check) for name, one in found if one and one.check)
 
 
-def decimal(**bounds: float) -> Check:
-    """A finite float within the bounds of `check_float`."""
-    return lambda name, value: check_float(name, value, **bounds)
-
-
-def whole(at_least: int) -> Check:
-    """A whole number from `at_least` on."""
-    return lambda name, value: check_int(name, value, at_least=at_least)
-
-
 def optional(check: Check) -> Check:
     """None, or what the check lets pass."""
     return lambda name, value: None if value is None else check(name, value)
 
 
-def one_of(*allowed: str) -> Check:
-    """One of these names."""
-
-    def check(name: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            raise unknown_name(name, value, allowed)
-        return value
-
-    return check
-
-
-def switch(name: str, value: Any) -> bool:
-    """True or False, NumPy's among them; nothing else that happens to be true."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {describe(value)}")
-    return bool(value)
-
-
 def check_hidden(name: str, value: Any) -> str | tuple[int, ...]:
     """Sizes of hidden layers, or "auto"."""
     if isinstance(value, str):
-        return str(one_of("auto")(name, value))
-    if not isinstance(value, Sequence) and not hasattr(value, "__iter__"):
-        way = f"; for one layer pass [{value}]" if isinstance(value, int) else ""
-        msg = f"{name} must be a list of layer sizes such as [64, 32], got {describe(value)}{way}"
-        raise TypeError(msg)
-    return tuple(check_int(f"{name}[{layer}]", n, at_least=1) for layer, n in enumerate(value))
+        return str(check_choice(name, value, ("auto",)))
+    alone = isinstance(value, Integral) and not isinstance(value, bool)
+    entries = check_sequence(
+        name,
+        value,
+        wanted="a list of layer sizes such as [64, 32]",
+        remedy=f"for one layer pass [{describe(value)}]" if alone else "",
+    )
+    return tuple(check_int(f"{name}[{layer}]", n, at_least=1) for layer, n in enumerate(entries))
 
 
 def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
@@ -135,39 +109,38 @@ def hidden_sizes(hidden: str | Sequence[int]) -> tuple[int, ...]:
 
 def check_activation(name: str, value: Any) -> str | tuple[str, ...]:
     """The name of an elementwise activation, or several."""
-    if not isinstance(value, (str, list, tuple)):
-        msg = f"{name} must be one name for all hidden layers or one each, got {describe(value)}"
-        raise TypeError(msg)
-    check = one_of(*(each for each, found in ACTIVATIONS.items() if found.elementwise))
-    return check(name, value) if isinstance(value, str) else tuple(check(name, n) for n in value)
+    allowed = [each for each, found in ACTIVATIONS.items() if found.elementwise]
+    if isinstance(value, str):
+        return str(check_choice(name, value, allowed))
+    wanted = "one name for all hidden layers, or a list of one each"
+    names = check_sequence(name, value, wanted=wanted)
+    return tuple(check_choice(name, each, allowed) for each in names)
 
 
 def per_layer(check: Check) -> Check:
     """A number that the check lets pass, or one for each hidden layer."""
 
     def of_layers(name: str, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            return tuple(check(name, each) for each in value)
-        if not isinstance(value, Real):
-            msg = (
-                f"{name} must be a number or a list of one each hidden layer, got {describe(value)}"
-            )
-            raise TypeError(msg)
-        return check(name, value)
+        if isinstance(value, Real):
+            return check(name, value)
+        wanted = "one number for all hidden layers, or a list of one each"
+        return tuple(check(name, each) for each in check_sequence(name, value, wanted=wanted))
 
     return of_layers
 
 
-def of_each_layer(name: str, value: Any, layers: int, plural: str, one: str) -> tuple[Any, ...]:
-    """One value for each hidden layer, from one for all or one each."""
+def of_each_layer(
+    name: str, value: Any, layers: int, came: str = "value", wanted: str = "number"
+) -> tuple[Any, ...]:
+    """One value for each hidden layer, from one for all or one each; two nouns for the error."""
     if not isinstance(value, tuple):
         return (value,) * layers
     if len(value) != layers:
-        msg = (
-            f"{name} has {len(value)} {plural} for {layers} hidden layers; pass {one} for all, or "
-            "one each"
+        raise ArgumentValueError(
+            name,
+            counted(len(value), came),
+            f"one {wanted} for all {layers} hidden layers, or one each",
         )
-        raise ValueError(msg)
     return value
 
 
@@ -176,9 +149,16 @@ def check_optimizer(name: str, value: Any) -> str | Optimizer:
     if isinstance(value, Optimizer):
         return value
     if not isinstance(value, str):
-        msg = f"{name} must be a name or an Optimizer from dnn_xp.formulas, got {describe(value)}"
-        raise TypeError(msg)
-    return str(one_of(*OPTIMIZERS, "lbfgs")(name, value))
+        wanted = "a name or an Optimizer from dnn_xp.formulas"
+        raise ArgumentTypeError(name, describe(value), wanted)
+    return str(check_choice(name, value, (*OPTIMIZERS, "lbfgs")))
+
+
+def check_block_size(name: str, value: Any) -> str | int:
+    """A number of examples, or "auto"."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    return check_int(name, value, at_least=1)
 
 
 def check_rate(name: str, value: Any) -> Any:
@@ -190,7 +170,9 @@ def check_rate(name: str, value: Any) -> Any:
 
 def check_dtype(name: str, value: Any) -> str:
     """Name of the working dtype, given as a name, a NumPy dtype or type, or that of a library."""
-    found = getattr(value, "__name__", None) or str(value).rpartition(".")[2]
+    found = getattr(value, "__name__", None)
+    if found is None and not isinstance(value, Integral):  # large ones have no text
+        found = str(value).rpartition(".")[2]
     if found not in ("float32", "float64"):
         raise unknown_name(name, value, ("float32", "float64"))
     return str(found)
@@ -199,31 +181,29 @@ def check_dtype(name: str, value: Any) -> str:
 def check_target_scaling(
     standardize_targets: bool | None, output_activation: str | None, cost: str | None
 ) -> None:
-    """ValueError when targets are to be standardized that have no mean and scale: classes, counts, bounded ones."""
-    if not standardize_targets or (
-        output_activation in (None, "identity") and cost in SCALED_COSTS
-    ):
+    """ArgumentValueError where Y, to be standardized, has no mean and scale: classes, counts, bounded outputs."""
+    fitting = output_activation in (None, "identity") and cost in (None, *SCALED_COSTS)
+    if not standardize_targets or fitting:
         return
-    if output_activation in (None, "identity") and cost is None:
-        return
-    came = [f"cost={cost!r}"] * (cost is not None)
-    came += [f"output_activation={output_activation!r}"] * (output_activation is not None)
-    msg = (
-        f"standardize_targets=True was given with {' and '.join(came)}; it goes with values to be fitted, "
-        "cost='squared_error' or 'huber' and identity output. Leave it out"
+    given = {"cost": cost, "output_activation": output_activation}
+    came = [Argument(name, value) for name, value in given.items() if value is not None]
+    raise ArgumentValueError(
+        "standardize_targets",
+        ("True with ", *[part for each in came for part in (" and ", each)][1:]),
+        "False or left out where Y is no values with identity output and squared_error or huber",
     )
-    raise ValueError(msg)
 
 
 def check_fitting_cost(output_activation: str, cost: str) -> None:
-    """ValueError unless the output activation and the cost go together."""
+    """ArgumentValueError unless the output activation and the cost go together."""
     activation, chosen = ACTIVATIONS[output_activation], COSTS[cost]
     if activation.name == chosen.activation or (chosen.any_activation and activation.elementwise):
         return
     fitting = [name for name, each in COSTS.items() if each.activation == output_activation]
-    way = f"cost={fitting[0]!r} or " if fitting else ""
-    msg = (
-        f"output_activation={output_activation!r} does not go with cost={cost!r}: pass "
-        f"{way}output_activation={chosen.activation!r}"
+    way: Text = (Pass("output_activation", chosen.activation),)
+    raise ArgumentValueError(
+        "output_activation",
+        (f"{output_activation!r} with ", Argument("cost", cost)),
+        ("one that goes with ", Argument("cost", cost)),
+        (Pass("cost", fitting[0]), " or ", *way) if fitting else way,
     )
-    raise ValueError(msg)

@@ -9,6 +9,8 @@ from typing import Any
 
 from dnn_xp.backends import Backend
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import describe
 from dnn_xp.data import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.objective import Examples, Objective
@@ -181,7 +183,7 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     """One update of these examples: ``(arrays, scalars, seeds) -> arrays``, pure.
 
     Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
-    *optimizer) gives (theta, *optimizer).
+    *optimizer) gives (theta, *optimizer), and J of the batch before them with `batch_costs`.
     """
     assert run.optimizer is not None
     xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
@@ -201,7 +203,11 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
 
     def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
-        gradient = objective.gradient(theta, Batch(examples, chosen), seeds)
+        batch = Batch(examples, chosen)
+        if run.asked.batch_costs:
+            J, gradient = objective.cost_and_gradient(theta, batch, seeds)
+            return J, *update(theta, gradient, optimizer, scalars)
+        gradient = objective.gradient(theta, batch, seeds)
         return update(theta, gradient, optimizer, scalars)
 
     return full_batch if run.batch_size is None else mini_batch
@@ -219,11 +225,11 @@ def rate_at(schedule: Schedule, iteration: int) -> float:
     given = schedule(iteration)
     try:
         rate = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rate = math.nan
     if not 0.0 <= rate < math.inf:
-        msg = f"learning_rate({iteration}) gave {given!r}; a finite number >= 0 is wanted"
-        raise ValueError(msg)
+        name = f"learning_rate({iteration})"
+        raise ArgumentValueError(name, describe(given), "a finite number >= 0")
     return rate
 
 

@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dnn_xp.common.errors import (
+    PYTHON,
+    Argument,
+    ArgumentValueError,
+    Pass,
+    Text,
+    Worded,
+    Words,
+    render,
+)
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
@@ -31,18 +41,29 @@ After = (
 )
 
 
-class DivergenceError(RuntimeError):
+class DivergenceError(Worded, RuntimeError):
     """The cost became NaN or infinite.
 
     Attributes
     ----------
+    reason : Text
+        What happened, and what to change.
     model : Model
         The model at the last report with a finite cost.
     """
 
-    def __init__(self, message: str, model: Model) -> None:
-        super().__init__(message)
+    def __init__(self, reason: Text, model: Model) -> None:
+        super().__init__(reason, model)
+        self.reason = reason
         self.model = model
+
+    def sentence(self, words: Words = PYTHON) -> str:
+        """The reason, and in Python where the last finite model is."""
+        said = render(self.reason, words)
+        if words is not PYTHON:
+            return said
+        last, cost = self.model.history.iterations[-1], self.model.history.costs[-1]
+        return f"{said} The model after {last} updates (cost {cost:.6g}) is this error's .model"
 
 
 class Recorder:
@@ -83,6 +104,9 @@ class Recorder:
         self._last = state.last
         self._best, self._best_cost = state.best, state.best_cost
         self._best_iteration, self._since_best = state.best_iteration, state.since_best
+        # The mean cost of each epoch's batches; kept by the state up to its last report.
+        self.batch_costs = list(state.batch_costs)
+        self._kept_batch_costs = len(self.batch_costs)
         self.stopped: StopReason | None = None
 
     @property
@@ -108,6 +132,7 @@ class Recorder:
                 self._flush()
         # Not before: Ctrl-C while a cost is taken leaves the report before this one.
         self._after = after
+        self._kept_batch_costs = len(self.batch_costs)
         if self._rng is not None:
             self._random = self._rng.bit_generator.state
         return self._left <= 0 or self.stopped is not None
@@ -130,6 +155,7 @@ class Recorder:
             best_cost=self._best_cost,
             best_iteration=self._best_iteration,
             since_best=self._since_best,
+            batch_costs=tuple(self.batch_costs[: self._kept_batch_costs]),
             stopped=self.stopped or stopped,
         )
 
@@ -174,18 +200,19 @@ class Recorder:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
         raw = self._data.standardization is None
         if self._reports is None:
-            ways = "standardize=True, or a smaller initialization, mends this"
-            message = f"the cost is {cost} before the first update; the initial parameters" + (
-                f" or the scale of X are too large: {ways}"
+            raise ArgumentValueError(
+                "X" if raw else "initialization",
+                f"a cost of {cost} before the first update",
+                "of a scale at which the cost of the initial parameters is finite",
+                (Pass("standardize", True), ", or a smaller ", Argument("initialization"))
                 if raw
-                else " are too large: pass smaller ones"
+                else ("pass a smaller ", Argument("initialization")),
             )
-            raise ValueError(message)
-        last = self._reports[0]
-        message = (
-            f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower learning_rate"
-            f"{', standardize X (standardize=True)' if raw else ''} or clip gradients (clip_norm=1.0). "
-            f"The model after {last.iteration} updates (cost {last.cost:.6g}) is this error's .model"
+        reason = (
+            f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower ",
+            Argument("learning_rate"),
+            *((", ", Pass("standardize", True)) if raw else ()),
+            *(", or clip gradients: ", Pass("clip_norm", 1.0), "."),
         )
         kept = replace(self._start, reports=self._reports, last=self._last)
-        raise DivergenceError(message, self._data.model(self._run, kept))
+        raise DivergenceError(reason, self._data.model(self._run, kept))

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from dnn_xp.common.messages import describe, unknown_name
+from dnn_xp.common.checks import check_choice
+from dnn_xp.common.errors import ArgumentTypeError
+from dnn_xp.common.messages import describe
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import SCHEDULES
 
@@ -34,8 +36,7 @@ def arguments(options: dict[str, Any], allowed: Iterable[str]) -> dict[str, Any]
     """The inverse of `to_dict`: keyword arguments of a dataclass of options."""
     allowed = list(allowed)
     for name in options:
-        if name not in allowed:
-            raise unknown_name("option", name, allowed)
+        check_choice("option", name, allowed)
     makers: dict[str, dict[str, Any]] = {
         "optimizer": {**OPTIMIZERS},
         "learning_rate": {**SCHEDULES},
@@ -55,7 +56,7 @@ def read_json(text: str) -> dict[str, Any]:
     """The object of a JSON text."""
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise TypeError(f"the JSON of a specification must be an object, got {describe(found)}")
+        raise ArgumentTypeError("text", describe(found), "the JSON of an object")
     return found
 
 
@@ -84,17 +85,16 @@ def _plain(name: str, value: Any) -> Any:
         return {"name": type(value).__name__, **own}
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
-    raise TypeError(
-        f"{name} is {describe(value)}, which cannot be written down; a number, a name, or one made "
-        "by dnn_xp.formulas can"
+    raise ArgumentTypeError(
+        name,
+        f"{describe(value)}, which cannot be written down",
+        "a number, a name, or made by dnn_xp.formulas",
     )
 
 
 def _made(name: str, value: dict[str, Any], makers: dict[str, Any]) -> Any:
     """The schedule or optimizer of a name and its hyper-parameters."""
-    chosen = value.get("name")
-    if chosen not in makers:
-        raise unknown_name(f"{name}.name", chosen, makers)
+    chosen = check_choice(f"{name}.name", value.get("name"), makers)
     given = {
         each: _made(name, one, makers) if isinstance(one, dict) else one
         for each, one in value.items()

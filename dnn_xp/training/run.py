@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dnn_xp.backends import Backend, DeviceRecord, choose_backend, compiled, with_precision
+from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.messages import counted
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.objective import Penalties
@@ -117,8 +119,8 @@ class Run:
 
     @property
     def orientation(self) -> str | None:
-        """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
-        return self.asked.layout or (None if self.batch_size is None else "rows")
+        """How blocks are laid out."""
+        return orientation_of(self.asked)
 
     @property
     def drops_out(self) -> bool:
@@ -162,11 +164,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     m = data.X.m
     network = build_network(asked, data, model)
     if asked.batch_size is not None and asked.batch_size > m:
-        msg = (
-            f"batch_size={asked.batch_size} is more than the {m} training examples; leave it out "
-            "for full batch"
+        raise ArgumentValueError(
+            "batch_size",
+            str(asked.batch_size),
+            f"at most {m}, the training examples",
+            ("leave ", Argument("batch_size"), " out for full batch"),
         )
-        raise ValueError(msg)
     optimizer = _optimizer(asked)
     name = "lbfgs" if optimizer is None else optimizer.name
     at_once = asked.batch_size or m
@@ -200,7 +203,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         moments_taken=moments_taken,
         targets_standardized=targets_scaled,
         replayed=replayed,
-        transposed=asked.layout == "columns",
+        orientation=orientation_of(asked),
     )
     return Run(
         asked=asked,
@@ -233,11 +236,11 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     targets = data.targets
     if model is not None:
         if targets.n_y != model.sizes[-1]:
-            msg = (
-                f"Y has {targets.n_y} outputs per example and the warm_start model has "
-                f"{model.sizes[-1]}"
+            raise ArgumentValueError(
+                "Y",
+                f"{counted(targets.n_y, 'output')} per example",
+                f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
-            raise ValueError(msg)
         return model.network._replace(keep_probs=asked.keep_probs)
     check_fitting_cost(targets.output_activation, targets.cost)
     hidden = (asked.activation,) * len(asked.sizes)
@@ -256,6 +259,11 @@ def _scales_targets(asked: Specification, network: Network) -> bool:
     check_target_scaling(asked.standardize_targets, output, cost)
     fitting = output == "identity" and cost in SCALED_COSTS
     return fitting if asked.standardize_targets is None else asked.standardize_targets
+
+
+def orientation_of(asked: Specification) -> str | None:
+    """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
+    return asked.layout or (None if asked.batch_size is None else "rows")
 
 
 def pays_to_replay(network: Network, at_once: int) -> bool:

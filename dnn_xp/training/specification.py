@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from math import isclose
 from typing import Any, Self
 
 from dnn_xp.backends import PRECISIONS, check_device
-from dnn_xp.common.messages import check_examples
+from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
+from dnn_xp.common.messages import describe
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.initialization import INITIALIZATIONS
@@ -23,6 +26,7 @@ from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.training import records
 from dnn_xp.training.options import (
     check_activation,
+    check_block_size,
     check_dtype,
     check_fitting_cost,
     check_hidden,
@@ -30,15 +34,11 @@ from dnn_xp.training.options import (
     check_rate,
     check_target_scaling,
     checks_of,
-    decimal,
     hidden_sizes,
     of_each_layer,
-    one_of,
     option,
     optional,
     per_layer,
-    switch,
-    whole,
 )
 
 HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.elementwise)
@@ -51,7 +51,7 @@ class Problem:
 
     examples: str = option(
         "columns",
-        lambda name, value: "rows" if check_examples(value, argument=name) else "columns",
+        partial(check_choice, allowed=("columns", "rows")),
         '{"columns", "rows"}',
         "where the examples are, in X and in a two-dimensional Y",
         flag=False,
@@ -76,7 +76,7 @@ class Problem:
     )
     output_activation: str | None = option(
         None,
-        optional(one_of(*ACTIVATIONS)),
+        optional(partial(check_choice, allowed=ACTIVATIONS)),
         "str, optional",
         "chosen from Y and the cost when left out",
         "sigmoid with binary_cross_entropy, softmax with softmax_cross_entropy, identity with "
@@ -87,7 +87,7 @@ class Problem:
     )
     cost: str | None = option(
         None,
-        optional(one_of(*COSTS)),
+        optional(partial(check_choice, allowed=COSTS)),
         "str, optional",
         "chosen from Y when left out",
         "binary_cross_entropy, softmax_cross_entropy, squared_error, huber, poisson.",
@@ -96,7 +96,7 @@ class Problem:
     )
     l2: float | None = option(
         None,
-        optional(decimal(at_least=0.0)),
+        optional(partial(check_float, at_least=0.0)),
         "float, optional",
         "penalty on W squared; 0 turns it off",
         "l2/(2m) sum W^2, with m the number of training examples. When left out: 5 for standardized "
@@ -108,7 +108,7 @@ class Problem:
     )
     l1: float = option(
         0.0,
-        decimal(at_least=0.0),
+        partial(check_float, at_least=0.0),
         "float",
         "penalty on |W|",
         "l1/m sum |W|, with m the number of training examples.",
@@ -116,7 +116,7 @@ class Problem:
     )
     keep_prob: float | Sequence[float] = option(
         1.0,
-        per_layer(decimal(above=0.0, at_most=1.0)),
+        per_layer(partial(check_float, above=0.0, at_most=1.0)),
         "float or sequence of float",
         "inverted dropout: probability of keeping a hidden unit",
         "One for all hidden layers or one each.",
@@ -125,7 +125,7 @@ class Problem:
     )
     dropout: float | Sequence[float] | None = option(
         None,
-        optional(per_layer(decimal(at_least=0.0, below=1.0))),
+        optional(per_layer(partial(check_float, at_least=0.0, below=1.0))),
         "float or sequence of float, optional",
         "the rate that is dropped: 1 - keep_prob",
         text="numbers",
@@ -133,7 +133,7 @@ class Problem:
     )
     initialization: str | Sequence[tuple[Any, Any]] = option(
         "auto",
-        one_of("auto", *INITIALIZATIONS),
+        partial(check_choice, allowed=("auto", *INITIALIZATIONS)),
         "str or list of (W, b)",
         "of the weights; auto follows the activation",
         "he, xavier, lecun, normal, zeros, ...; or arrays.",
@@ -142,14 +142,14 @@ class Problem:
     )
     initial_scale: float = option(
         0.01,
-        decimal(above=0.0),
+        partial(check_float, above=0.0),
         "float",
         'standard deviation of the weights for initialization="normal"',
         group="network",
     )
     seed: int = option(
         0,
-        whole(0),
+        partial(check_int, at_least=0),
         "int",
         "of all that is random",
         "Initial weights, shuffles, splits and dropout masks, all drawn on the host.",
@@ -157,7 +157,7 @@ class Problem:
     )
     standardize: bool = option(
         True,
-        switch,
+        check_bool,
         "bool",
         "subtract each feature's mean and divide by its standard deviation",
         "Both come from one exact pass over the training examples and are kept in the model, which "
@@ -165,7 +165,7 @@ class Problem:
     )
     standardize_targets: bool | None = option(
         None,
-        optional(switch),
+        optional(check_bool),
         "bool, optional",
         "the same with Y; when left out, for squared_error and huber with identity output",
         "The network learns (Y - mean) / scale; predictions and costs are in the units of Y.",
@@ -182,7 +182,7 @@ class Problem:
     )
     fallback: bool = option(
         True,
-        switch,
+        check_bool,
         "bool",
         "go on with the CPU when CUDA cannot be used",
         "With a DeviceFallbackWarning; False makes it a RuntimeError.",
@@ -190,7 +190,7 @@ class Problem:
     )
     block_size: str | int = option(
         "auto",
-        lambda name, value: value if value == "auto" else whole(1)(name, value),
+        check_block_size,
         '"auto" or int',
         "examples of a block",
         group="computing",
@@ -198,7 +198,7 @@ class Problem:
     )
     layout: str | None = option(
         None,
-        optional(one_of("columns")),
+        optional(partial(check_choice, allowed=("columns",))),
         '{"columns"}, optional',
         "columns: blocks of rows are transposed, which gives the bits of columns",
         "When left out, NumPy computes with examples as rows or columns as they lie in X.",
@@ -208,7 +208,7 @@ class Problem:
     )
     blas: str = option(
         "auto",
-        one_of("auto", "numpy", "mkl"),
+        partial(check_choice, allowed=("auto", "numpy", "mkl")),
         '{"auto", "numpy", "mkl"}',
         "what multiplies matrices on the CPU; auto is mkl on Intel's where it is installed",
         "numpy is NumPy's own BLAS; mkl takes products whose sides are all 48 or more, where the "
@@ -218,7 +218,7 @@ class Problem:
     )
     threads: int | None = option(
         None,
-        optional(whole(1)),
+        optional(partial(check_int, at_least=1)),
         "int, optional",
         "how many work at once on the CPU, each on a block",
         "When left out, all CPUs this process may use, or OMP_NUM_THREADS if smaller.",
@@ -235,15 +235,16 @@ class Problem:
 
     def _check_together(self) -> None:
         layers = len(self.sizes)
-        of_each_layer("activation", self.activation, layers, "names", "one name")
-        kept = of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        of_each_layer("activation", self.activation, layers, "name", "name")
+        kept = of_each_layer("keep_prob", self.keep_prob, layers)
         contradicted = not all(map(isclose, kept, self.keep_probs or (1.0,) * layers))
         if self.keep_prob != 1.0 and contradicted:
-            msg = (
-                f"dropout={self.dropout} and keep_prob={self.keep_prob} were both given and "
-                "contradict each other; pass one of them, dropout = 1 - keep_prob"
+            raise ArgumentValueError(
+                "keep_prob",
+                (f"{self.keep_prob} with ", Argument("dropout", self.dropout)),
+                ("1 - ", Argument("dropout"), " where both are given"),
+                "pass one of them",
             )
-            raise ValueError(msg)
         if self.output_activation is not None and self.cost is not None:
             check_fitting_cost(self.output_activation, self.cost)
         check_target_scaling(self.standardize_targets, self.output_activation, self.cost)
@@ -257,9 +258,9 @@ class Problem:
     def keep_probs(self) -> tuple[float, ...]:
         """Probability of keeping a unit of each hidden layer; () where nothing is ever dropped."""
         layers = len(self.sizes)
-        each = of_each_layer("keep_prob", self.keep_prob, layers, "values", "one number")
+        each = of_each_layer("keep_prob", self.keep_prob, layers)
         if self.dropout is not None:
-            rates = of_each_layer("dropout", self.dropout, layers, "values", "one number")
+            rates = of_each_layer("dropout", self.dropout, layers)
             each = tuple(1.0 - rate for rate in rates)
         return each if any(value < 1.0 for value in each) else ()
 
@@ -278,8 +279,9 @@ class Specification(Problem):
 
     Raises
     ------
-    TypeError, ValueError
-        For options that cannot be used, naming the option, what came, what is wanted.
+    ArgumentError
+        A ValueError or a TypeError, for options that cannot be used: names the option, what came,
+        what is wanted.
 
     Examples
     --------
@@ -288,7 +290,7 @@ class Specification(Problem):
     True
     >>> Specification(l2=-1)
     Traceback (most recent call last):
-    ValueError: l2 must be a finite number >= 0; got -1
+    dnn_xp.common.errors.ArgumentValueError: l2 must be a finite number >= 0; got -1
     """
 
     optimizer: str | Optimizer = option(
@@ -314,7 +316,7 @@ class Specification(Problem):
     )
     iterations: int | None = option(
         None,
-        optional(whole(0)),
+        optional(partial(check_int, at_least=0)),
         "int, optional",
         "full-batch updates; 300 when left out (200 for lbfgs)",
         text="int",
@@ -322,7 +324,7 @@ class Specification(Problem):
     )
     epochs: int | None = option(
         None,
-        optional(whole(0)),
+        optional(partial(check_int, at_least=0)),
         "int, optional",
         "with batch_size: passes over the examples; when left out, 1,500 updates, 20 to 300 epochs",
         text="int",
@@ -330,7 +332,7 @@ class Specification(Problem):
     )
     batch_size: int | None = option(
         None,
-        optional(whole(1)),
+        optional(partial(check_int, at_least=1)),
         "int, optional",
         "examples of a mini-batch; when left out, every update uses all",
         text="int",
@@ -338,7 +340,7 @@ class Specification(Problem):
     )
     clip_norm: float | None = option(
         None,
-        optional(decimal(above=0.0)),
+        optional(partial(check_float, above=0.0)),
         "float, optional",
         "largest norm of the gradient; a longer one is scaled down to it",
         text="float",
@@ -346,7 +348,7 @@ class Specification(Problem):
     )
     validation: Any = option(
         None,
-        optional(decimal(above=0.0, below=1.0)),
+        optional(partial(check_float, above=0.0, below=1.0)),
         "float or pair (X, Y), optional",
         "fraction of the examples to watch the cost on, or such examples",
         "The examples of a fraction are set aside: random ones (copied) when they are in memory, the "
@@ -355,7 +357,7 @@ class Specification(Problem):
     )
     patience: int | None = option(
         None,
-        optional(whole(1)),
+        optional(partial(check_int, at_least=1)),
         "int, optional",
         "stop after N reports without a lower validation cost, and keep the best parameters",
         "Without validation the training cost is watched.",
@@ -363,16 +365,25 @@ class Specification(Problem):
     )
     report_every: int = option(
         1,
-        whole(1),
+        partial(check_int, at_least=1),
         "int",
         "iterations (full batch) or epochs (mini-batches) between reports",
         "The reported cost is always that of all training examples: free on full batches without "
         "dropout, one forward pass otherwise.",
         text="int",
     )
+    batch_costs: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "keep the mean cost of each epoch's batches beside the exact cost of each report",
+        "In ``model.history.batch_costs``; it costs nothing beyond the updates, where a report takes "
+        "a pass over all examples: with a larger ``report_every`` it shows the epochs between.",
+        flag=False,
+    )
     verbose: bool = option(
         False,
-        switch,
+        check_bool,
         "bool",
         "show a progress bar",
         "tqdm where installed, else plain lines; nothing is printed otherwise.",
@@ -388,7 +399,7 @@ class Specification(Problem):
     )
     precision: str | None = option(
         None,
-        optional(one_of(*PRECISIONS)),
+        optional(partial(check_choice, allowed=PRECISIONS)),
         '{"float32", "float64", "tf32", "bfloat16"}, optional',
         "what layers are computed in; when left out, the dtype",
         "tf32 (CUDA GPUs) rounds the operands of products to 10 bits of mantissa, bfloat16 (PyTorch, "
@@ -399,7 +410,7 @@ class Specification(Problem):
     )
     compile: bool = option(
         False,
-        switch,
+        check_bool,
         "bool",
         "run the step of a block through torch.compile",
         "For PyTorch tensors; it takes seconds to a minute at first. JAX always compiles; NumPy and "
@@ -410,41 +421,54 @@ class Specification(Problem):
     def _check_together(self) -> None:
         super()._check_together()
         if self.iterations is not None and self.epochs is not None:
-            msg = (
-                f"iterations={self.iterations} and epochs={self.epochs} were both given; pass one "
-                "of them"
+            raise ArgumentValueError(
+                "iterations",
+                (f"{self.iterations} with ", Argument("epochs", self.epochs)),
+                ("left out where ", Argument("epochs"), " is given"),
             )
-            raise ValueError(msg)
         if self.batch_size is not None and self.iterations is not None:
-            msg = (
-                f"iterations={self.iterations} counts full-batch updates; with batch_size pass "
-                "epochs instead"
+            raise ArgumentValueError(
+                "iterations",
+                str(self.iterations),
+                ("left out where ", Argument("batch_size"), " is given"),
+                ("it counts full-batch updates: pass ", Argument("epochs")),
             )
-            raise ValueError(msg)
-        if self.is_lbfgs and self.batch_size is not None:
-            msg = (
-                "optimizer='lbfgs' works on the full batch only; leave batch_size out, or choose "
-                "optimizer='adam'"
+        if self.batch_costs and self.batch_size is None:
+            raise ArgumentValueError(
+                "batch_costs",
+                "True",
+                ("left out where ", Argument("batch_size"), " is"),
+                "full batches report the exact cost at no cost",
             )
-            raise ValueError(msg)
-        if self.is_lbfgs and (
-            self.keep_probs
-            or self.clip_norm is not None
-            or self.learning_rate is not None
-            or self.precision in ("tf32", "bfloat16")
-        ):
-            msg = (
-                "optimizer='lbfgs' takes no keep_prob, clip_norm, learning_rate or lower precision: "
-                "its line search needs the exact cost"
-            )
-            raise ValueError(msg)
+        if self.is_lbfgs:
+            self._check_lbfgs()
         needed = None if self.precision is None else self.wanted_dtype
         if needed is not None and self.dtype not in (None, needed):
-            msg = (
-                f"precision={self.precision!r} goes with dtype={needed!r}, got dtype="
-                f"{self.dtype!r}. Leave one of them out"
+            raise ArgumentValueError(
+                "dtype",
+                repr(self.dtype),
+                (f"{needed!r} where ", Argument("precision", self.precision), " is given"),
+                "leave one of them out",
             )
-            raise ValueError(msg)
+
+    def _check_lbfgs(self) -> None:
+        exact = "its line search needs the exact cost"
+        dropped = "keep_prob" if self.dropout is None else "dropout"
+        low = self.precision in ("tf32", "bfloat16")
+        for name, given, why in (
+            ("batch_size", self.batch_size is not None, "it works on the full batch only"),
+            (dropped, bool(self.keep_probs), exact),
+            ("clip_norm", self.clip_norm is not None, exact),
+            ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
+            ("precision", low, exact),
+        ):
+            if given:
+                raise ArgumentValueError(
+                    name,
+                    describe(getattr(self, name)),
+                    ("left out where ", Argument("optimizer", "lbfgs"), " is given"),
+                    (f"{why}: leave it out, or ", Pass("optimizer", "adam")),
+                )
 
     @property
     def is_lbfgs(self) -> bool:

@@ -60,6 +60,8 @@ class State:
         Of that report.
     since_best : int
         Reports after it.
+    batch_costs : tuple of float
+        The mean cost of the batches of each epoch, where that was asked for.
     stopped : StopReason, optional
         Why the training ended, if it did.
     """
@@ -77,6 +79,7 @@ class State:
     best_cost: float = float("inf")
     best_iteration: int = 0
     since_best: int = 0
+    batch_costs: tuple[float, ...] = ()
     stopped: StopReason | None = None
 
     @property
@@ -112,6 +115,7 @@ class State:
             metrics={f"validation_{metric}": scores} if validated else {},
             learning_rates=rates,
             seconds=seconds,
+            batch_costs=self.batch_costs,
         )
 
     def to_bytes(self, backend: Backend) -> bytes:
@@ -138,7 +142,8 @@ class State:
         tensors = load(data)
         plain = json.loads(tensors.pop("record").tobytes())
         stopped = plain.pop("stopped")
-        plain["numbers"] = tuple(plain["numbers"])
+        for name in ("numbers", "batch_costs"):
+            plain[name] = tuple(plain[name])
         reports: Reports = None
         for iteration, *figures in tensors.pop("reports").tolist():
             reports = (Report(int(iteration), *figures), reports)

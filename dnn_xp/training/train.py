@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dnn_xp.backends import with_precision
+from dnn_xp.common.checks import check_truth
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -175,9 +176,10 @@ def _watched(
     start, report = time.perf_counter(), state.report
     progress.show(report)
     stopped = state.stopped
-    for callback in arguments.callbacks:
+    for number, callback in enumerate(arguments.callbacks):
         model = data.model(run, replace(state, stopped=None))
-        if callback(report.iteration, report.cost, model):
+        answer = callback(report.iteration, report.cost, model)
+        if check_truth(f"the answer of callbacks[{number}]", answer):
             stopped = StopReason.CALLBACK
     seconds = state.seconds + time.perf_counter() - start
     return replace(state, stopped=stopped, seconds=seconds)

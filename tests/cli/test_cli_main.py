@@ -116,8 +116,8 @@ def test_a_fallback_is_one_plain_line(
         0,
         "",
         (
-            "dnn-xp: warning: --device='cuda' cannot be used: no GPU in this test. The CPU goes on with "
-            "the same result; --no-fallback makes this an error"
+            "dnn-xp: warning: --device cuda cannot be used: no GPU in this test. Falling back to the "
+            "CPU, with the same result; --no-fallback makes this an error"
         ),
     )
     said = shell(*common, "--no-fallback", "-o", "other")
@@ -125,8 +125,9 @@ def test_a_fallback_is_one_plain_line(
         1,
         "",
         (
-            "dnn-xp: error: --device='cuda' cannot be used: no GPU in this test. Leave out --no-fallback "
-            "to go on with the CPU"
+            "dnn-xp: error: --device must be a device that can be used; got 'cuda', which cannot be "
+            "used: no GPU in this test. Pass --device cpu, or leave out --no-fallback to fall back to "
+            "the CPU."
         ),
     )
     said = shell("predict", "model.safetensors", "X.npy", "--device", "cuda", "--no-fallback")
@@ -141,8 +142,7 @@ def test_divergence_names_the_way_out(shell: Shell, flowers: Flowers) -> None:
     last = said.err.splitlines()[-1]
     assert last.startswith("dnn-xp: error: the training diverged: the cost is ")
     assert last.endswith(
-        "Lower --learning-rate, standardize (leave out --no-standardize) or clip gradients "
-        "(--clip-norm=1.0)."
+        "Lower --learning-rate, leave out --no-standardize, or clip gradients: pass --clip-norm 1.0."
     )
     assert not Path("model.safetensors").exists()
 

@@ -9,7 +9,8 @@ import pytest
 from cli_helpers import Flowers, Shell, columns_of, typed_and_wanted, write_csv
 
 from dnn_xp.cli.parser import parse
-from dnn_xp.cli.wording import SHARED_OPTIONS, explain, in_shell_words
+from dnn_xp.cli.wording import SHARED_OPTIONS, SHELL, explain
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass, Text, render
 
 # What is typed after "dnn-xp train", and how the message begins.
 WRONG = """
@@ -18,41 +19,41 @@ flowrs.csv --target kind
 irirs
     DATA='irirs': there is no such file and no bundled data set (these are 'breast_cancer', 'diabetes', 'digits', 'iris', 'linnerud', 'wine'). Did you mean iris?
 notes.txt
-    DATA='notes.txt' has the suffix '.txt'; one of .npy, .npz, .h5, .hdf5, .zarr, .parquet, .csv is wanted
+    DATA must be a file with one of the suffixes .npy, .npz, .h5, .hdf5, .zarr, .parquet, .csv; got 'notes.txt'
 flowers.csv
-    what is to be learned? Name it with --target; the columns of 'flowers.csv' are 'height', 'width', 'depth', 'kind'
+    --target must be one or more columns of 'flowers.csv': 'height', 'width', 'depth', 'kind'; got no target
 flowers.csv --target knid
-    --target='knid' is unknown: did you mean 'kind'? Choose one of 'height', 'width', 'depth', 'kind'.
+    --target must be one of 'height', 'width', 'depth', 'kind'; got 'knid'. Did you mean 'kind'?
 flowers.csv --target 4
     --target=4: 'flowers.csv' has 4 columns, numbered 0 to 3
 flowers.csv --target -5
     --target=-5: 'flowers.csv' has 4 columns, numbered 0 to 3
 flowers.csv --target kind --features heigth
-    --features='heigth' is unknown: did you mean 'height'?
+    --features must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 flowers.csv --target kind --exclude heigth
-    --exclude='heigth' is unknown: did you mean 'height'?
+    --exclude must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 flowers.csv --target kind --exclude height,width,depth
-    no column of 'flowers.csv' is left to learn from
+    --exclude must be some of the columns of 'flowers.csv'; got all of them
 flowers.csv --target height
-    column 'kind' of 'flowers.csv' holds no numbers. Encode it first (for instance with pandas.get_dummies), leave it out (--exclude kind), or choose the features with --features
+    --features must be columns of numbers; got 'kind' of 'flowers.csv', without numbers. Leave these out (--exclude kind), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
 flowers.parquet --target height
-    column 'kind' of 'flowers.parquet' holds no numbers. Encode it first
+    --features must be columns of numbers; got 'kind' of 'flowers.parquet', without numbers. Leave these out (--exclude kind), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
 words.csv --target height
-    columns 'kind', 'my notes' of 'words.csv' hold no numbers. Encode them first (for instance with pandas.get_dummies), leave them out (--exclude 'kind,my notes'), or choose
+    --features must be columns of numbers; got 'kind', 'my notes' of 'words.csv', without numbers. Leave these out (--exclude 'kind,my notes'), encode them first (for instance with pandas.get_dummies), or choose the features with --features.
 gaps.csv --target kind
-    'gaps.csv' has missing (or infinite) values in 'height' (2), 'depth' (1); the first is in example 7, counted from 0. Fill the gaps in or drop these examples, or leave the columns out (--exclude height,depth)
+    DATA must be finite numbers; got 'gaps.csv' with missing (or infinite) values in 'height' (2), 'depth' (1), the first in example 7 (counted from 0). Fill the gaps in, drop these examples, or leave the columns out (--exclude height,depth).
 gaps.csv --target height --features width
-    --target='height' holds 2 NaN and 0 infinite values; the first is at example 7
+    --target='height' must be finite numbers; got 2 NaN and 0 infinite values, the first at example 7 (counted from 0). Drop these examples, or fill the gaps in (for instance with sklearn.impute.SimpleImputer).
 unlabelled.csv --target kind
-    --target='kind' is empty in 2 examples; the first is example 4, counted from 0. Give these a label, or drop them
+    --target='kind' must be a label for each example; got no label for 2 examples, the first example 4 (counted from 0). Give these a label, or drop them.
 gaps.npz
-    'gaps.npz' has missing (or infinite) values in feature 0 (2), feature 2 (1)
+    DATA must be finite numbers; got 'gaps.npz' with missing (or infinite) values in feature 0 (2), feature 2 (1), the first in example 7 (counted from 0). Fill the gaps in, or drop these examples.
 same.csv --target kind
-    the target (Y) holds one class only, 'daisy'; at least two are wanted. For values pass --cost='squared_error'.
+    Y (the target) must be labels of at least two classes; got one class only, 'daisy'. For values pass --cost squared_error.
 ids.csv --target kind --test-fraction 0
-    the target (Y) holds more than 505 different labels for 1010 examples; these look like values, not classes. For regression pass --cost='squared_error'.
+    Y (the target) must be labels of at most 505 classes for 1010 examples; got more, which look like values. For values pass --cost squared_error.
 flowers.csv --target kind --cost squared_error
-    the target (Y) holds text; numbers are wanted for this cost.
+    Y (the target) must be numbers for this cost; got text
 semicolons.csv --target 0
     'semicolons.csv' seems to separate its columns by ';'; commas are wanted
 twice.csv --target b
@@ -60,7 +61,7 @@ twice.csv --target b
 empty.csv --target 0
     'empty.csv' is empty
 header.csv --target a
-    'header.csv' has no lines below its header
+    DATA must be a table with examples; got 'header.csv', which has only a header
 ragged.csv --target a
     'ragged.csv' cannot be read: CSV parse error: Expected 2 columns, got 1: 3
 latin.csv --target 0
@@ -76,45 +77,45 @@ junk.h5
 junk.npy --target 0
     DATA='junk.npy' cannot be read:
 flowers.csv::height --target kind
-    DATA='flowers.csv::height': choose the columns of a table with --features
+    DATA must be a table without ::COLUMN; got 'flowers.csv::height'. Choose columns with --features.
 flowers.csv --target kind --x-key X
-    --x-key is for files of arrays, and DATA='flowers.csv' holds a table
+    --x-key must be left out: it is for files of arrays; got a value with DATA='flowers.csv', which holds a table
 flowers.csv --y-key Y
-    --y-key is for files of arrays, and DATA='flowers.csv' holds a table
+    --y-key must be left out: it is for files of arrays; got a value with DATA='flowers.csv', which holds a table
 flowers.npz --features height
-    --features is for tables, and DATA='flowers.npz' holds arrays
+    --features must be left out: it is for tables; got a value with DATA='flowers.npz', which holds arrays
 flowers.npz --exclude height
-    --exclude is for tables, and DATA='flowers.npz' holds arrays
+    --exclude must be left out: it is for tables; got a value with DATA='flowers.npz', which holds arrays
 flowers.npz --target kind
-    --target='kind': the columns of an array have no names but numbers, here 0 to 2; an array of its own is named with --y-key
+    --target must be the number of a column, 0 to 2, where DATA is an array; got 'kind'. Name an array of targets with --y-key.
 flowers.npz --target 3
-    --target='3': the columns of an array have no names but numbers, here 0 to 2
+    --target must be the number of a column, 0 to 2, where DATA is an array; got '3'. Name an array of targets with --y-key.
 flowers.npz --target 0 --y-key Y
-    --target and --y-key were both given; one of them is wanted
+    --y-key must be left out where --target is given; got both
 flowers.npz --target-file Y.npy --y-key Y
-    --target-file and --y-key were both given; one of them is wanted
+    --target-file must be left out where --y-key is given; got both
 flowers.csv --target-file Y.npy --target kind
-    --target-file and --target were both given; one of them is wanted
+    --target-file must be left out where --target is given; got both
 flowers.npz --x-key x
-    DATA: the key in 'flowers.npz'='x' is unknown: did you mean 'X'?
+    DATA: the key in 'flowers.npz' must be one of 'X', 'Y'; got 'x'. Did you mean 'X'?
 flowers.npz --y-key y
-    the target (Y): the key in 'flowers.npz'='y' is unknown: did you mean 'Y'?
+    Y (the target): the key in 'flowers.npz' must be one of 'X', 'Y'; got 'y'. Did you mean 'Y'?
 odd.npz
-    'odd.npz' holds the arrays 'left', 'right'; name the features with --x-key
+    --x-key must be one of the arrays of 'odd.npz': 'left', 'right'; got none
 odd.npz --x-key left
-    what is to be learned? In 'odd.npz' nothing says so: it holds the arrays 'left', 'right'; name the targets with --y-key
+    --y-key must be one of the arrays of 'odd.npz': 'left', 'right'; got none
 X.npy
-    what is to be learned? In 'X.npy' nothing says so: it is one array; name the targets' own file with --target-file, or their columns with --target
+    --target-file must be the file of the targets, since 'X.npy' is one array; got none. Pass --target if they are columns of it.
 X.npy --target-file nowhere.npy
     --target-file='nowhere.npy': there is no file 'nowhere.npy'.
 X.npy --target-file short.npy
-    --target-file has 4 examples and X has 90
+    --target-file must be an array of 90 examples, like X (the features); got 4 examples with --examples rows
 flowers.npz --examples columns
-    the target (Y) has 90 examples and X has 3 (with --examples="columns"). X looks transposed: it has 90 rows. Pass --examples="rows".
+    Y (the target) must be an array of 3 examples, like X (the features); got 90 examples with --examples columns. Is X (the features) transposed? It has 90 rows: pass --examples rows.
 flowers.csv --target kind -o flowers.csv
-    MODEL='flowers.csv' is DATA itself; choose another with -o
+    MODEL must be another file than DATA; got 'flowers.csv', which is DATA. Choose one with -o.
 flowers.csv --target kind -o flowers.csv --force
-    MODEL='flowers.csv' is DATA itself; choose another with -o
+    MODEL must be another file than DATA; got 'flowers.csv', which is DATA. Choose one with -o.
 flowers.csv --target kind -o X.npy
     MODEL='X.npy' exists already; choose another with -o, or --force overwrites it
 flowers.csv --target kind -o no/model
@@ -122,9 +123,9 @@ flowers.csv --target kind -o no/model
 flowers.csv --target kind -o .
     MODEL='.' is a folder; name a file in it
 flowers.csv --target kind --test-fraction 1.5
-    --test-fraction=1.5 of 90 examples leaves 0 to test on; pass a fraction such as 0.2, or 0 for no test
+    --test-fraction must be a fraction of the examples such as 0.2, or 0 for no test; got 1.5, which leaves 0 of 90 examples to test on
 flowers.csv --target kind --test-fraction 0.001
-    --test-fraction=0.001 of 90 examples leaves 0 to test on
+    --test-fraction must be a fraction of the examples such as 0.2, or 0 for no test; got 0.001, which leaves 0 of 90 examples to test on
 flowers.csv --target kind --validation 3
     --validation must be a finite number > 0 and < 1; got 3.0
 flowers.csv --target kind --seed -1
@@ -132,21 +133,21 @@ flowers.csv --target kind --seed -1
 flowers.csv --target kind --iterations -1
     --iterations must be a whole number >= 0; got -1
 flowers.csv --target kind --iterations 2 --epochs 2
-    --iterations=2 and --epochs=2 were both given; pass one of them
+    --iterations must be left out where --epochs is given; got 2 with --epochs 2
 flowers.csv --target kind --batch-size 500
-    --batch-size=500 is more than the 72 training examples; leave it out for full batch
+    --batch-size must be at most 72, the training examples; got 500. Leave --batch-size out for full batch.
 flowers.csv --target kind --batch-size 5 --iterations 3
-    --iterations=3 counts full-batch updates; with --batch-size pass epochs instead
+    --iterations must be left out where --batch-size is given; got 3. It counts full-batch updates: pass --epochs.
 flowers.csv --target kind --learning-rate 0
     --learning-rate must be a finite number > 0; got 0.0
 flowers.csv --target kind --keep-prob 0.5,0.5,0.5
-    --keep-prob has 3 values for 2 hidden layers
+    --keep-prob must be one number for all 2 hidden layers, or one each; got 3 values
 flowers.csv --target kind --activation relu,tanh,relu
-    --activation has 3 names for 2 hidden layers
+    --activation must be one name for all 2 hidden layers, or one each; got 3 names
 flowers.csv --target kind --device gpu
-    --device='gpu'
+    --device must be 'auto', 'cpu', 'cuda', 'cuda:N' or left out; got 'gpu'. Did you mean 'cuda'?
 flowers.csv --target kind --initialization xavir
-    --initialization='xavir' is unknown: did you mean 'xavier'?
+    --initialization must be one of 'auto', 'he', 'he_uniform', 'xavier', 'xavier_uniform', 'glorot', 'glorot_uniform', 'lecun', 'normal', 'zeros'; got 'xavir'. Did you mean 'xavier'?
 """  # noqa: E501 - a message is one line
 
 
@@ -197,7 +198,7 @@ def test_wrong_input_is_one_line_and_1(shell: Shell, typed: str, wanted: str) ->
 
 USAGE = """
 trian iris
-    COMMAND='trian' is unknown: did you mean 'train'? Choose one of 'train', 'predict', 'info', 'devices', 'demo'.
+    COMMAND must be one of 'train', 'predict', 'info', 'devices', 'demo'; got 'trian'. Did you mean 'train'?
 --tarin
     the following arguments are required: COMMAND
 train
@@ -209,17 +210,17 @@ train iris --learning-rat 0.1
 train iris --xyzzy
     unknown option --xyzzy.
 train iris --optimizer adan
-    --optimizer='adan' is unknown: did you mean 'adam'?
+    --optimizer must be one of 'gradient_descent', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw', 'lbfgs'; got 'adan'. Did you mean 'adam'?
 train iris --activation relu,tahn
-    --activation='tahn' is unknown: did you mean 'tanh'?
+    --activation must be one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'exp'; got 'tahn'. Did you mean 'tanh'?
 train iris --cost squared
-    --cost='squared' is unknown: did you mean 'squared_error'?
+    --cost must be one of 'binary_cross_entropy', 'softmax_cross_entropy', 'squared_error', 'huber', 'poisson'; got 'squared'. Did you mean 'squared_error'?
 train iris --dtype float16
-    --dtype='float16' is unknown
+    --dtype must be one of 'float32', 'float64'; got 'float16'. Did you mean 'float64'?
 train iris --examples row
-    --examples='row' is unknown: did you mean 'rows'?
+    --examples must be one of 'rows', 'columns'; got 'row'. Did you mean 'rows'?
 train iris --hidden 64,x
-    --hidden='64,x' is no list of layer sizes; 64,32 is one (or auto, or none)
+    --hidden must be layer sizes such as 64,32, or auto, or none; got '64,x'
 train iris --iterations many
     argument --iterations: invalid int value: 'many'
 train iris --keep-prob a
@@ -227,10 +228,10 @@ train iris --keep-prob a
 predict model.safetensors
     the following arguments are required: DATA
 predict model.safetensors iris -o out.txt
-    OUT='out.txt' has the suffix '.txt'; one of .csv, .npy, .parquet is wanted
+    OUT must be a file with one of the suffixes .csv, .npy, .parquet; got 'out.txt'
 info
     the following arguments are required: MODEL
-"""
+"""  # noqa: E501 - a message is one line
 
 
 @pytest.mark.parametrize(("typed", "wanted"), typed_and_wanted(USAGE))
@@ -250,17 +251,35 @@ def test_the_words_are_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "wanted"),
+    ("text", "python", "shell"),
     [
-        ("pass device='cpu' and examples=\"rows\"", "pass --device='cpu' and --examples=\"rows\""),
-        ("the cost is nan; cost='huber'", "the cost is nan; --cost='huber'"),
-        ("l2 must be a number", "--l2 must be a number"),
-        ("the model=1 keeps --seed=1", "the model=1 keeps --seed=1"),
-        ("X is empty", "the features (X) is empty"),
+        ((Pass("device", "cpu"),), "pass device='cpu'", "pass --device cpu"),
+        ((Pass("hidden", [8, 4]),), "pass hidden=[8, 4]", "pass --hidden 8,4"),
+        ((Pass("fallback", True),), "pass fallback=True", "leave out --no-fallback"),
+        ((Pass("fallback", False),), "pass fallback=False", "pass --no-fallback"),
+        ((Pass("standardize", True),), "pass standardize=True", "leave out --no-standardize"),
+        ((Argument("fallback", False), " makes"), "fallback=False makes", "--no-fallback makes"),
+        (("leave ", Argument("batch_size")), "leave batch_size", "leave --batch-size"),
+        ((Argument("cost", "my cost"),), "cost='my cost'", "--cost 'my cost'"),
+        ((Argument("hidden[1]"),), "hidden[1]", "--hidden[1]"),
+        ((Argument("X"), " looks"), "X looks", "X (the features) looks"),
+        ((Argument("Y: the key"),), "Y: the key", "Y (the target): the key"),
+        ((Argument("path"),), "path", "MODEL"),
+        ((Argument("--target"),), "--target", "--target"),
+        ((Pass("callbacks", []),), "pass callbacks=[]", "pass callbacks=[]"),
+        ("l2 as text is text", "l2 as text is text", "l2 as text is text"),
     ],
 )
-def test_arguments_become_options(said: str, wanted: str) -> None:
-    assert in_shell_words(said) == wanted
+def test_arguments_become_options(text: Text, python: str, shell: str) -> None:
+    assert render(text) == python
+    assert render(text, SHELL) == shell
+
+
+def test_what_came_is_never_reworded() -> None:
+    error = ArgumentValueError("batch_size", "'batch_size=3 X is'", "a number", (Pass("l2", 1.0),))
+    assert (
+        explain(error) == "--batch-size must be a number; got 'batch_size=3 X is'. Pass --l2 1.0."
+    )
 
 
 @pytest.mark.parametrize(

@@ -48,17 +48,19 @@ def test_features_can_be_named_otherwise(
         1,
         "",
         (
-            "dnn-xp: error: 'a.csv' lacks 3 of the 3 columns that the model was trained on: 'height', "
-            "'width', 'depth'. Its columns are 'c', 'b', 'a'; --features chooses others in their place."
+            "dnn-xp: error: DATA must be a table with the 3 columns that the model was trained on; got "
+            "'a.csv' without 'height', 'width', 'depth', whose columns are 'c', 'b', 'a'. Choose other "
+            "columns with --features."
         ),
     )
     assert shell("predict", "model.safetensors", "a.csv", "--features", "a,b,c") == wanted
     assert shell("predict", "model.safetensors", "a.csv", "--features", "2,1,0") == wanted
     write_csv("a.csv", dict(zip(("hight", "width", "depth"), files.X.T, strict=True)))
     said = shell("predict", "model.safetensors", "a.csv")
-    assert said.err.endswith("lacks 1 of the 3 columns that the model was trained on: 'height'. Its "
-        "columns are 'hight', 'width', 'depth'; --features chooses others in their place. "
-        "Did you mean hight?")  # fmt: skip
+    assert said.err.endswith(
+        "got 'a.csv' without 'height', whose columns are 'hight', 'width', 'depth'. Choose other "
+        "columns with --features (did you mean 'hight'?)."
+    )
 
 
 def test_a_table_without_names_is_taken_in_its_order(
@@ -81,8 +83,8 @@ def test_a_model_of_arrays_takes_a_table_of_that_many_columns(shell: Shell, file
         1,
         "",
         (
-            "dnn-xp: error: 'flowers.csv' has 4 columns and the model takes 3 features; choose them, in "
-            "the order of the training, with --features"
+            "dnn-xp: error: DATA must be a table of the 3 features of the model; got 'flowers.csv' with "
+            "4 columns. Choose them, in the order of the training, with --features."
         ),
     )
     chosen = shell(
@@ -132,8 +134,8 @@ def test_regression_writes_values(shell: Shell, flowers: Flowers) -> None:
         1,
         "",
         (
-            "dnn-xp: error: --proba: this model predicts values (cost squared_error), not classes; "
-            "leave --proba out"
+            "dnn-xp: error: --proba must be left out for values; got a model that predicts values (cost "
+            "squared_error)"
         ),
     )
 
@@ -196,8 +198,9 @@ def test_missing_values_are_found_in_every_piece(
         1,
         "",
         (
-            "dnn-xp: error: 'gaps.npy' has missing (or infinite) values in feature 1 (1); the first is "
-            "in example 61, counted from 0. Fill the gaps in or drop these examples"
+            "dnn-xp: error: DATA must be finite numbers; got 'gaps.npy' with missing (or infinite) "
+            "values in feature 1 (1), the first in example 61 (counted from 0). Fill the gaps in, or "
+            "drop these examples."
         ),
     )
     # Nothing half written stays behind.
@@ -209,25 +212,25 @@ WRONG = """
 mdl.safetensors X.npy
     MODEL='mdl.safetensors': there is no such file. Did you mean model.safetensors?
 flowers.csv model.safetensors
-    MODEL='flowers.csv' is data, not a model that 'dnn-xp train' wrote; the model comes before DATA
+    MODEL must be a saved model; got 'flowers.csv', which is data. The model comes before DATA.
 junk X.npy
-    MODEL='junk' is not a safetensors file or is damaged
+    MODEL must be a saved model; got 'junk', which is no safetensors file or is damaged (
 model.safetensors Y.npy
-    DATA='Y.npy' has 1 features per example and the model was trained with 3.
+    DATA='Y.npy' must be examples of 3 features, as in the training of the model; got 1 feature per example
 model.safetensors T.npy
-    DATA='T.npy' has 90 features per example and the model was trained with 3. DATA='T.npy' looks transposed. Pass --examples="columns".
+    DATA='T.npy' must be examples of 3 features, as in the training of the model; got 90 features per example. Is DATA='T.npy' transposed? If so, pass --examples columns.
 model.safetensors X.npy --features height
-    --features is for tables, and DATA='X.npy' holds arrays
+    --features must be left out: it is for tables; got a value with DATA='X.npy', which holds arrays
 model.safetensors flowers.csv --x-key X
-    --x-key is for files of arrays, and DATA='flowers.csv' holds a table
+    --x-key must be left out: it is for files of arrays; got a value with DATA='flowers.csv', which holds a table
 model.safetensors flowers.csv --features height,width,kind
-    'kind' of 'flowers.csv' hold no numbers, as the model wants them
+    --features must be columns of numbers; got 'kind' of 'flowers.csv', without numbers
 model.safetensors flowers.csv --features heigth
-    --features='heigth' is unknown: did you mean 'height'?
+    --features must be one of 'height', 'width', 'depth', 'kind'; got 'heigth'. Did you mean 'height'?
 model.safetensors flowers.csv --features height
-    DATA='flowers.csv' has 1 features per example and the model was trained with 3.
+    DATA='flowers.csv' must be examples of 3 features, as in the training of the model; got 1 feature per example
 model.safetensors flowers.npz --x-key Z
-    DATA: the key in 'flowers.npz'='Z' is unknown
+    DATA: the key in 'flowers.npz' must be one of 'X', 'Y'; got 'Z'
 model.safetensors flowers.csv -o X.csv
     OUT='X.csv' exists already; choose another with -o, or --force overwrites it
 model.safetensors flowers.csv -o no/where.csv
@@ -235,7 +238,7 @@ model.safetensors flowers.csv -o no/where.csv
 model.safetensors flowers.csv -o folder.csv
     OUT='folder.csv' is a folder; name a file in it
 model.safetensors flowers.csv --device cuda:x
-    --device='cuda:x'
+    --device must be 'auto', 'cpu', 'cuda', 'cuda:N' or left out; got 'cuda:x'. Did you mean 'cuda'?
 """  # noqa: E501 - a message is one line
 
 

@@ -161,7 +161,10 @@ def test_several_targets_are_values_or_labels(shell: Shell, flowers: Flowers) ->
     assert shell(*common, "--target", "petals,height", "--features", "width") == (
         1,
         "",
-        "dnn-xp: error: 'height': in --features and a target as well; choose one",
+        (
+            "dnn-xp: error: --features must be columns that are no targets; got 'height', which "
+            "--target names too"
+        ),
     )
     assert (
         shell(*common[:-2], "--exclude", "kind", "--target", "petals", "--target", "height").code
@@ -179,8 +182,8 @@ def test_several_targets_are_values_or_labels(shell: Shell, flowers: Flowers) ->
     proba = shell("predict", "model.safetensors", "a.csv", "--proba").out
     assert proba.startswith("probability_is_daisy,probability_is_poppy\n")
     assert shell(*common, "--target", "kind,is_daisy").err == (
-        "dnn-xp: error: --target: 'kind' of 'a.csv' hold no numbers; several targets at once are "
-        "numbers, or labels that are 0 or 1"
+        "dnn-xp: error: --target must be numbers, or labels 0 and 1, where it names several columns; "
+        "got 'kind' of 'a.csv', without numbers"
     )
 
 

@@ -163,6 +163,7 @@ def test_formulas_take_the_namespace_by_keyword(module):
 
 def test_the_public_names_are_these():
     assert dnn_xp.__all__ == [
+        "ArgumentError",
         "BlockSizeWarning",
         "DeviceFallbackWarning",
         "DeviceRecord",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import raw
 from namespaces import require
+from refusals import refused
 
 import dnn_xp
 from dnn_xp.formulas import ACTIVATIONS, COSTS
@@ -153,24 +154,36 @@ def test_the_table_names_every_parameter(X):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"model": 3}, TypeError, "model must be a Model"),
-        ({"epsilon": 0.0}, ValueError, "epsilon must be"),
-        ({"max_entries": 0}, ValueError, "max_entries must be"),
-        ({"parameters": 5}, TypeError, "parameters must be a list"),
-        ({"parameters": [(np.ones((1, 3)), [0.0])]}, ValueError, "parameters has .* shapes"),
-        ({"activation": "tahn"}, ValueError, "did you mean 'tanh'"),
-        ({"seed": -1}, ValueError, "seed must be"),
-        ({"l2": -1.0}, ValueError, "l2 must be"),
+        ({"model": 3}, TypeError, "model | 3 | a Model, as train and load return it"),
+        ({"epsilon": 0.0}, ValueError, "epsilon | 0.0 | a finite number > 0"),
+        ({"max_entries": 0}, ValueError, "max_entries | 0 | a whole number >= 1"),
+        ({"parameters": 5}, TypeError, "parameters | 5 | a list of (W, b), one pair a layer"),
+        ({"parameters": [3]}, TypeError, "parameters[0] | 3 | a pair (W, b)"),
+        (
+            {"parameters": [(np.ones((1, 3)), [0.0])]},
+            ValueError,
+            (
+                "parameters | (W, b) of shapes [((1, 3), (1, 1))] | (W, b) of shapes ... for the "
+                "network of sizes (4, 1)"
+            ),
+        ),
+        ({"activation": "tahn"}, ValueError, "activation | 'tahn' | ... | did you mean 'tanh'?"),
+        ({"seed": -1}, ValueError, "seed | -1 | a whole number >= 0"),
+        ({"l2": -1.0}, ValueError, "l2 | -1.0 | a finite number >= 0"),
     ],
 )
 def test_wrong_arguments(X, arguments, error, message):
-    with pytest.raises(error, match=message):
+    with refused(error, message):
         dnn_xp.gradient_check(X, X[0] > 0, **arguments)
 
 
 def test_a_model_brings_its_network(X):
     model = dnn_xp.train(X, X[0] > 0, hidden=[5], iterations=1)
-    with pytest.raises(ValueError, match=r"^hidden and model were both given"):
+    brought = "left out where model is given | the model brings its network and parameters"
+    with refused(ValueError, f"hidden | a list of length 1 | {brought}"):
         dnn_xp.gradient_check(X, X[0] > 0, model=model, hidden=[5])
-    with pytest.raises(ValueError, match=r"^X has 3 features"):
+    with refused(ValueError, f"activation | a numpy.ndarray of shape (3,) ... | {brought}"):
+        dnn_xp.gradient_check(X, X[0] > 0, model=model, activation=np.ones(3))
+    wanted = "examples of 4 features, as in the training of the model"
+    with refused(ValueError, f"X | 3 features per example | {wanted}"):
         dnn_xp.gradient_check(X[:3], X[0] > 0, model=model)

@@ -19,6 +19,8 @@ N, M = 28, 20_000
 ALWAYS = {"hidden": [32, 32], "threads": 2}
 BATCHES = {"batch_size": 256}
 DROPOUT = {"keep_prob": 0.8}
+COLUMNS = {"layout": "columns"}
+ROWS_AS_COLUMNS = COLUMNS | {"examples": "rows", "hidden": []}
 # The plan counts all arrays of a block; not all of them are there at once. Measured: 1.0 to 2.4.
 MUCH = 3
 
@@ -103,6 +105,11 @@ HOW = {
     "many classes": {"classes": 100},
     "many classes, batches": {"classes": 100} | BATCHES,
     "no hidden layer": {"hidden": []},
+    "rows, no hidden layer": {"examples": "rows", "hidden": []},
+    "rows as columns, no hidden layer": ROWS_AS_COLUMNS,
+    "rows as columns, batches": ROWS_AS_COLUMNS | {"batch_size": 4096},
+    "gathered as columns": COLUMNS | {"hidden": [], "batch_size": 8192, "block_size": 4096},
+    "validation as rows": {"hidden": [], "validation": 0.5, "batch_size": 1024},
     "tanh": {"activation": "tanh"},
     "gelu": {"activation": "gelu"},
     "gelu, batches": {"activation": "gelu"} | BATCHES,

@@ -30,6 +30,7 @@ HOW = {
     "schedule, batches": {"learning_rate": SCHEDULE, **BATCHES},
     "rarely": {"iterations": 13, "report_every": 4},
     "rarely, batches": {"batch_size": 32, "epochs": 16, "report_every": 3},
+    "costs of batches": {"batch_costs": True, "batch_size": 32, "epochs": 16, "report_every": 3},
     "validation": {"validation": 0.2, "iterations": 12},
     "patience": {"validation": 0.2, "patience": 3, "learning_rate": 0.3, "iterations": 200},
     "patience, batches": {
@@ -65,7 +66,15 @@ def stepped(given, how, reports):
 
 def assert_same(model, expected):
     assert model.theta.tobytes() == expected.theta.tobytes()
-    for name in ("iterations", "costs", "learning_rates", "validation_costs", "metrics"):
+    figures = (
+        "iterations",
+        "costs",
+        "batch_costs",
+        "learning_rates",
+        "validation_costs",
+        "metrics",
+    )
+    for name in figures:
         assert getattr(model.history, name) == getattr(expected.history, name)
     assert list(model.history.seconds) == sorted(model.history.seconds)
     assert model.stopped is expected.stopped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import operator
 import sys
 import warnings
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import raw
 from namespaces import require
+from refusals import refused
 
 import dnn_xp
 from dnn_xp.execution.objective import Objective
@@ -683,3 +685,39 @@ def test_lbfgs_does_as_well_as_scikit_learn(rng, classes, monkeypatch):
     )
     assert ours.history.costs[-1] <= theirs.loss_ * (1 + 1e-6)
     assert evaluations.count("ours") <= evaluations.count("theirs")
+
+
+# The mean cost of the batches
+
+
+def test_the_costs_of_batches_are_kept_beside_the_exact_ones(rng):
+    X = rng.standard_normal((3, 100))
+    Y = (X[0] > 0).astype(int)
+    how = {"batch_size": 30, "hidden": [4], "l2": 0.5, "seed": 1}
+    # A rate that moves nothing: every batch has its cost at the start, and their mean is exact.
+    still = dnn_xp.train(
+        X, Y, epochs=3, learning_rate=1e-30, batch_costs=True, report_every=3, **how
+    )
+    assert still.history.iterations == (0, 12)
+    np.testing.assert_allclose(still.history.batch_costs, [still.history.costs[0]] * 3, rtol=1e-12)
+    moving = dnn_xp.train(X, Y, epochs=20, learning_rate=0.05, batch_costs=True, **how)
+    silent = dnn_xp.train(X, Y, epochs=20, learning_rate=0.05, **how)
+    np.testing.assert_array_equal(moving.theta, silent.theta)
+    assert moving.history.costs == silent.history.costs
+    assert silent.history.batch_costs == ()
+    # The mean over an epoch lags behind the exact cost at its end while the cost falls.
+    assert len(moving.history.batch_costs) == 20
+    assert all(map(operator.gt, moving.history.batch_costs[:5], moving.history.costs[1:6]))
+
+
+def test_the_costs_of_batches_are_saved(rng, tmp_path):
+    X = rng.standard_normal((3, 40))
+    model = dnn_xp.train(X, X[0] > 0, batch_size=8, epochs=2, batch_costs=True)
+    model.save(tmp_path / "model.safetensors")
+    assert dnn_xp.load(tmp_path / "model.safetensors").history == model.history
+
+
+def test_the_costs_of_batches_need_batches(rng):
+    X = rng.standard_normal((3, 40))
+    with refused(ValueError, "batch_costs | True | left out where batch_size is | ..."):
+        dnn_xp.train(X, X[0] > 0, batch_costs=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import refused
 
 from dnn_xp.data import (
     ArraySource,
@@ -56,7 +57,7 @@ def test_npz(tmp_path: Path) -> None:
         np.testing.assert_array_equal(source.block(0, 4), X.T)
     with pytest.raises(ValueError, match=r"holds 2 arrays \('X', 'Y'\) and one is wanted.*::X'"):
         open_path(tmp_path / "two.npz", examples="rows")
-    with pytest.raises(ValueError, match=r"='x' is unknown: did you mean 'X'\?"):
+    with refused(ValueError, "X: the key in ... | 'x' | one of 'X', 'Y' | did you mean 'X'?"):
         open_path(tmp_path / "two.npz", examples="rows", key="x")
 
 
@@ -69,7 +70,7 @@ def test_hdf5_and_zarr(tmp_path: Path, suffix: str, write: Any) -> None:
         source = as_source(path, examples="rows")
         assert isinstance(source, DatasetSource)
         np.testing.assert_array_equal(source.block(1, 4), X.T[:, 1:4])
-    with pytest.raises(ValueError, match=r"='train/Z' is unknown"):
+    with refused(ValueError, "X: the key in ... | 'train/Z' | one of 'Y'..."):
         as_source(f"{two}::train/Z", examples="rows")
     targets = encode_targets(f"{two}::Y", m=3)
     np.testing.assert_array_equal(targets.source.block(0, 3), X[:1])
@@ -102,9 +103,13 @@ def test_parquet_columns(tmp_path: Path) -> None:
         np.testing.assert_array_equal(source.block(0, 4), X.T[[1, 0]])
     with pytest.raises(TypeError, match=r"X: column 'name' of '.*t.parquet' holds no numbers"):
         open_path(path, examples="rows")
-    with pytest.raises(ValueError, match=r'holds one example per line. Pass examples="rows"'):
+    with refused(
+        ValueError,
+        "X | the table ... which has one example per line | a file of arrays with "
+        "examples='columns' | pass examples='rows'",
+    ):
         open_path(path, examples="columns", columns=["a"])
-    with pytest.raises(ValueError, match=r"columns='nam' is unknown: did you mean 'name'\?"):
+    with refused(ValueError, "columns | 'nam' | one of ...'name'... | did you mean 'name'?"):
         open_path(path, examples="rows", columns=["a", "nam"])
     targets = encode_targets(f"{path}::name", m=4)
     assert targets.classes is not None
@@ -142,9 +147,17 @@ def test_csv_by_each_reader(tmp_path: Path, monkeypatch: Any, reader: str) -> No
 def test_csv_wants_rows_and_several_targets_too(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,0.5\n2,-1.5\n")
-    with pytest.raises(ValueError, match=r'X=.*holds one example per line. Pass examples="rows"'):
+    with refused(
+        ValueError,
+        "X | the table ... which has one example per line | a file of arrays with "
+        "examples='columns' | pass examples='rows'",
+    ):
         as_source(path)
-    with pytest.raises(ValueError, match=r"Y=.*holds one example per line. Choose one column"):
+    with refused(
+        ValueError,
+        "Y | the table ... which has one example per line | one column or a file of arrays with "
+        "examples='columns' | choose one column ('...t.csv::name'), or pass examples='rows'",
+    ):
         encode_targets(path, m=2)
     assert encode_targets(path, m=2, examples="rows").n_y == 2
 

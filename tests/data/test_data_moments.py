@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 
 from dnn_xp.data import (
     ArraySource,
@@ -21,7 +22,7 @@ from dnn_xp.data import (
     block_is_finite,
     block_moments,
     check_finite,
-    finish,
+    finalize_moments,
     merge_moments,
     moments,
     standardize,
@@ -45,21 +46,24 @@ def test_counts_and_first_place(bring: Any) -> None:
     values[2, 17] = values[0, 40] = np.nan
     values[1, 17] = np.inf
     values[0, 18] = -np.inf
-    text = r"X holds 2 NaN and 2 infinite values; the first is at example 17, feature 1 \(counted"
+    parts = (
+        "X | 2 NaN and 2 infinite values, the first at example 17, feature 1 (counted from 0) "
+        "| finite numbers | drop these examples, ...SimpleImputer)"
+    )
     blocks = [(a, min(a + 7, 50)) for a in range(0, 50, 7)]
     for source in (as_source(bring(values)), as_source(bring(values.T), examples="rows")):
-        with pytest.raises(ValueError, match=text):
+        with refused(ValueError, parts):
             check_finite(source, "X")
-        with pytest.raises(ValueError, match=text):
+        with refused(ValueError, parts):
             check_finite(source, "X", blocks=blocks)
-    with pytest.raises(ValueError, match=r"^Y holds 1 NaN .* at example 1 \(.*SimpleImputer"):
+    with refused(ValueError, "Y | 1 NaN ... at example 1 (counted from 0) | finite numbers | ..."):
         check_finite(ArraySource(bring(np.asarray([1.0, np.nan], dtype=np.float32))), "Y")
 
 
 def test_opposite_infinities_are_found() -> None:
     values = np.asarray([[np.inf, -np.inf]])
     assert not block_is_finite(values)
-    with pytest.raises(ValueError, match="0 NaN and 2 infinite"):
+    with refused(ValueError, "... | 0 NaN and 2 infinite values, ... | finite numbers | ..."):
         check_finite(as_source(values), "X")
 
 
@@ -73,7 +77,7 @@ def test_finite_reads_a_dataset_in_small_blocks(tmp_path: Path, monkeypatch: Any
     monkeypatch.setattr(
         source, "block", lambda start, stop: (widths.append(stop - start), plain(start, stop))[1]
     )
-    with pytest.raises(ValueError, match="at example 777, feature 3"):
+    with refused(ValueError, "... at example 777, feature 3 ..."):
         check_finite(source, "X", blocks=block_ranges(source, values=1024))
     assert widths == [256, 256, 256, 232]
 
@@ -126,7 +130,9 @@ def test_like_scikit_learn_with_large_offsets(dtype: str, offset: float) -> None
     preprocessing = pytest.importorskip("sklearn.preprocessing")
     rng = np.random.default_rng(2)
     rows = (rng.normal(size=(20_000, 3)) + offset).astype(dtype)
-    mean, scale = finish(moments(as_source(rows, examples="rows"), [(0, 7_000), (7_000, 20_000)]))
+    mean, scale = finalize_moments(
+        moments(as_source(rows, examples="rows"), [(0, 7_000), (7_000, 20_000)])
+    )
     wide = rows.astype(np.float64)
     exact = [math.fsum(column) / len(column) for column in wide.T]
     np.testing.assert_allclose(mean[:, 0], exact, rtol=5e-16, atol=1e-15)
@@ -150,7 +156,7 @@ def test_constant_features_have_scale_one_as_in_scikit_learn() -> None:
     rows[:, 2] = 0.0
     rows[:, 3] = 1e-9 * np.arange(1003)
     blocks = [(a, min(a + 100, 1003)) for a in range(0, 1003, 100)]
-    mean, scale = finish(moments(as_source(rows, examples="rows"), blocks))
+    mean, scale = finalize_moments(moments(as_source(rows, examples="rows"), blocks))
     np.testing.assert_array_equal(scale[:3, 0], 1.0)
     scaler = preprocessing.StandardScaler().fit(rows)
     np.testing.assert_allclose(scale[:, 0], scaler.scale_, rtol=1e-12)
@@ -158,15 +164,15 @@ def test_constant_features_have_scale_one_as_in_scikit_learn() -> None:
 
 
 def test_one_example_and_none() -> None:
-    mean, scale = finish(block_moments(np.asarray([[3.0]])))
+    mean, scale = finalize_moments(block_moments(np.asarray([[3.0]])))
     assert (mean.item(), scale.item()) == (3.0, 1.0)
-    mean, scale = finish(Moments(0, np.zeros((1, 1)), np.zeros((1, 1))))
+    mean, scale = finalize_moments(Moments(0, np.zeros((1, 1)), np.zeros((1, 1))))
     assert (mean.item(), scale.item()) == (0.0, 1.0)
 
 
 def test_standardize_in_every_library(bring: Any) -> None:
     values = X.astype(np.float32)
-    mean, scale = finish(moments(as_source(values)))
+    mean, scale = finalize_moments(moments(as_source(values)))
     arrays = [bring(array.astype(np.float32)) for array in (values, mean, scale)]
     xp = namespace(arrays[0])
     got = standardize(*arrays, xp=xp)

@@ -323,7 +323,11 @@ def test_parameters_that_do_not_fit_are_refused(parameters, message):
         ({"parameters": 3}, TypeError, "parameters must be a list of .* or a dict"),
         ({"parameters": [W]}, TypeError, "layer 1 is a numpy.ndarray"),
         ({"parameters": {1: W}}, TypeError, "one key is 1"),
-        ({"activations": ["sigmiod"]}, ValueError, "did you mean 'sigmoid'"),
+        (
+            {"activations": ["sigmiod"]},
+            ValueError,
+            "activation must be .*; got 'sigmiod'. Did you mean 'sigmoid'",
+        ),
         ({"activations": "relu"}, ValueError, "one for each of the 1 layers"),
         ({"activations": ["relu", "relu"]}, ValueError, "one for each of the 1 layers"),
         ({"masks": []}, ValueError, "masks was given without keep_prob"),
@@ -353,7 +357,7 @@ def test_arrays_of_two_libraries_are_refused(jax, case):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"of": "W"}, "of='W' is unknown"),
+        ({"of": "W"}, "of must be one of 'Z', 'A'; got 'W'"),
         ({"caches": [], "activations": []}, "caches must hold one cache for each layer"),
         ({"derivative": np.ones((1, 2))}, r"derivative must have the shape of Z\[L\], \(1, 3\)"),
         ({"m": 0}, "m must be a finite number > 0"),
@@ -369,8 +373,8 @@ def test_arguments_of_backward_that_are_refused(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"of": "X"}, "of='X' is unknown"),
-        ({"cost": "cross_entropy"}, "cost='cross_entropy' is unknown"),
+        ({"of": "X"}, "of must be one of 'Z', 'A'; got 'X'"),
+        ({"cost": "cross_entropy"}, "cost must be one of .*; got 'cross_entropy'"),
         ({"Y": np.ones(3)}, r"must both be \(n_L, m\).*\(1, 3\) and \(3,\)"),
     ],
 )

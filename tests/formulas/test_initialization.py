@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from refusals import refused
 
+from dnn_xp.common.messages import describe
 from dnn_xp.formulas import ACTIVATIONS
 from dnn_xp.formulas.initialization import INITIALIZATIONS, initialize
 
@@ -91,16 +93,18 @@ def test_same_seed_same_numbers_and_layers_in_order():
 
 
 @pytest.mark.parametrize(
-    ("rule", "message"),
-    [("xaveir", "got 'xaveir'; did you mean 'xavier'"), ("?", "must be one of auto, he, .*'[?]'$")],
+    ("rule", "remedy"),
+    [("xaveir", " | did you mean 'xavier'?"), ("?", ""), ([], ""), (None, "")],
 )
-def test_unknown_rule_is_named_with_the_nearest(rule, message):
-    with pytest.raises(ValueError, match=message):
+def test_unknown_rule_is_refused_with_the_nearest(rule, remedy):
+    parts = f"initialization | {describe(rule)} | one of 'auto', 'he', ...{remedy}"
+    with refused(ValueError, parts):
         _draw(rule)
 
 
 def test_one_activation_for_each_layer():
-    with pytest.raises(ValueError, match=r"each of the 2 layers of sizes \[3, 2, 1\]; got 1"):
+    parts = "activations | 1: ['relu'] | one name for each of the 2 layers of sizes [3, 2, 1]"
+    with refused(ValueError, parts):
         initialize([3, 2, 1], ["relu"], rng=np.random.default_rng(0))
 
 
@@ -123,5 +127,7 @@ def test_a_seed_is_no_generator(rng):
 
 @pytest.mark.parametrize("rule", ["auto", "normal"])
 def test_unknown_activations_are_named(rule):
-    with pytest.raises(ValueError, match="activation='rleu' is unknown: did you mean 'relu'"):
+    with pytest.raises(
+        ValueError, match=r"activation must be one of .*; got 'rleu'\. Did you mean 'relu'"
+    ):
         initialize([4, 2], ["rleu"], rule=rule, rng=np.random.default_rng(0))

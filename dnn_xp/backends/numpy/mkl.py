@@ -31,7 +31,7 @@ from dnn_xp.formulas.types import Array
 
 _NARROWEST = 48
 # Below so many multiplications the call by ctypes costs more than MKL saves.
-_WORTH_CALLING = 2_000_000
+WORTH_CALLING = 2_000_000
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112
 _SEQUENTIAL = 1
@@ -89,11 +89,10 @@ def made_by_intel() -> bool:
 
 
 def suits(x1: Array, x2: Array) -> bool:
-    """Whether x1 (n, k) times x2 (k, p) is a product that MKL takes."""
+    """Whether x1 (n, k) times x2 (k, p), of at least `WORTH_CALLING` multiplications, is for MKL."""
     (n, k), p = x1.shape, x2.shape[1]
     return (
         min(n, k, p) >= _NARROWEST
-        and n * k * p >= _WORTH_CALLING
         and x1.dtype == x2.dtype
         and x1.dtype.char in "fd"
         and x1.itemsize in x1.strides

@@ -78,7 +78,7 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
         # A product over one unit is no sum: as a multiplication it takes a fifth of BLAS's time.
         return x1 * x2
     whole = _whole
-    if mkl is not None and intel.suits(x1, x2):
+    if mkl is not None and multiplications >= intel.WORTH_CALLING and intel.suits(x1, x2):
         whole = partial(intel.multiply, mkl=mkl)
     elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         # The same call of BLAS as by matmul, found sooner.

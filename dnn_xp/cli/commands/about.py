@@ -1,4 +1,4 @@
-"""dnn-xp info and dnn-xp devices: what there is."""
+"""dnn-xp info and dnn-xp devices: a saved model, and what can compute here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dnn-xp demo: the main job on real data that is at hand, in seconds."""
+"""dnn-xp demo: a training on a bundled data set, in seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.data import ArraySource
 
 _SPIRALS = 2000
-# Without a penalty a network of this size learns the 455 examples by heart.
+# Without a penalty a network of this size overfits the 455 examples.
 _L2 = 10.0
 
 
@@ -52,7 +52,7 @@ def run(args: Namespace) -> int:
 
 
 def spirals(m: int) -> Examples:
-    """Two spirals that wind around each other, a class each, with a little noise."""
+    """Two interleaved spirals, a class each, with a little noise."""
     rng = np.random.default_rng(0)
     classes = np.arange(m) % 2
     angle = 3 * np.pi * np.sqrt(rng.random(m))

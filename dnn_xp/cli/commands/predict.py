@@ -1,4 +1,4 @@
-"""dnn-xp predict: what a saved model says of new examples, in bounded memory."""
+"""dnn-xp predict: predictions of a saved model, in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.inputs import arrays
-from dnn_xp.cli.inputs.reading import open_table, refuse_missing
+from dnn_xp.cli.inputs.reading import open_table, refuse_missing, unfit_option
 from dnn_xp.cli.inputs.tables import Columns, choose
-from dnn_xp.cli.wording import did_you_mean, no_such_file, say
+from dnn_xp.cli.wording import no_such_file, say
 from dnn_xp.cli.writing import check_output, write
-from dnn_xp.common.messages import listing
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
+from dnn_xp.common.messages import counted, listing, nearest
 from dnn_xp.data import Source, check_features
 from dnn_xp.data.readers.files import SUFFIXES
 from dnn_xp.model.model import Model, load
 
-# Values of a piece that is read and predicted at once.
+# Values of a piece that is read and predicted together.
 _VALUES_OF_A_PIECE = 1 << 19
 
 
@@ -28,8 +29,8 @@ def run(args: Namespace) -> int:
     """Write predictions to standard output or to a file."""
     model = load_model(args.model, device=args.device, fallback=args.fallback)
     if args.proba and model.kind == "regression":
-        raise ValueError(
-            f"--proba: this model predicts values (cost {model.cost}), not classes; leave --proba out"
+        raise ArgumentValueError(
+            "--proba", f"a model that predicts values (cost {model.cost})", "left out for values"
         )
     path = None if args.output is None else Path(args.output)
     if path is not None:
@@ -44,13 +45,13 @@ def run(args: Namespace) -> int:
 
 
 def load_model(path: str, *, device: str = "auto", fallback: bool = True) -> Model:
-    """A saved model, or an error that says what else MODEL seems to be."""
+    """A saved model; an error where MODEL is no file, or looks like DATA."""
     file = Path(path)
-    if not file.exists():
+    if not file.is_file():
         raise FileNotFoundError(no_such_file("MODEL", file))
     if file.suffix.lower() in SUFFIXES:
-        raise ValueError(
-            f"MODEL={path!r} is data, not a model that 'dnn-xp train' wrote; the model comes before DATA"
+        raise ArgumentValueError(
+            "MODEL", f"{path!r}, which is data", "a saved model", "the model comes before DATA"
         )
     return load(file, device=device, fallback=fallback)
 
@@ -59,21 +60,20 @@ def _features(args: Namespace, model: Model) -> tuple[Source, Sequence[str]]:
     table = open_table(args.data)
     if table is None:
         if args.features:
-            raise ValueError(f"--features is for tables, and DATA={args.data!r} holds arrays")
+            raise unfit_option("--features", args.data, is_table=False)
         return arrays.features(args.data, args.x_key, args.examples), ()
     if args.x_key:
-        raise ValueError(f"--x-key is for files of arrays, and DATA={args.data!r} holds a table")
+        raise unfit_option("--x-key", args.data, is_table=True)
     names = _columns(table, args, model)
     text = [name for name in names if name in table.text]
     if text:
-        raise TypeError(
-            f"{listing(text)} of {table.where} hold no numbers, as the model wants them"
-        )
+        got = f"{listing(text)} of {table.where}, without numbers"
+        raise ArgumentTypeError("--features", got, "columns of numbers")
     return table.numbers(names), names
 
 
 def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
-    """The columns to predict from: those asked for, else those the model was trained on."""
+    """The columns to predict from: those of --features, else those the model was trained on."""
     trained_on: list[str] = model.settings.get("feature_names", [])
     n = model.sizes[0]
     if args.features:
@@ -85,17 +85,22 @@ def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
         say("note", f"{table.where} names no columns: its {n} columns are taken in their order")
         return table.names
     if not trained_on:
-        # The model was trained on arrays, which name nothing.
+        # The model was trained on arrays, whose columns have no names.
         if len(table.names) == n:
             return table.names
-        raise ValueError(
-            f"{table.where} has {len(table.names)} columns and the model takes {n} features; "
-            "choose them, in the order of the training, with --features"
+        raise ArgumentValueError(
+            "DATA",
+            f"{table.where} with {counted(len(table.names), 'column')}",
+            f"a table of the {n} features of the model",
+            "choose them, in the order of the training, with --features",
         )
-    raise ValueError(
-        f"{table.where} lacks {len(missing)} of the {n} columns that the model was trained on: "
-        f"{listing(missing)}. Its columns are {listing(table.names, limit=40)}; --features chooses "
-        f"others in their place.{did_you_mean(missing[0], table.names)}"
+    near = nearest(missing[0], table.names)
+    raise ArgumentValueError(
+        "DATA",
+        f"{table.where} without {listing(missing)}, whose columns are "
+        f"{listing(table.names, limit=40)}",
+        f"a table with the {n} columns that the model was trained on",
+        f"choose other columns with --features{f' (did you mean {near!r}?)' if near else ''}",
     )
 
 

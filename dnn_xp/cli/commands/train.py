@@ -1,4 +1,4 @@
-"""dnn-xp train: read, split, train, save, tell."""
+"""dnn-xp train: read, split, train, save, report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.text_tables import text_table
 from dnn_xp.data import Source
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.sources.subset import RangeSource, subset
@@ -27,13 +29,13 @@ from dnn_xp.model.summary import model_table
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
 
-# Whole numbers with up to so many different values look like classes, with more like values.
+# At most so many different whole numbers look like classes; more look like values.
 _MANY_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, on what, and how well it does."""
+    """A trained model, its examples, the split and the scores."""
 
     model: Model
     examples: Examples
@@ -42,17 +44,18 @@ class Outcome:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C cut the training short."""
+        """Whether Ctrl-C ended the training."""
         return self.model.stopped is StopReason.INTERRUPTED
 
 
 def run(args: Namespace) -> int:
-    """Train as the options say; 130 when Ctrl-C cut it short, the model so far being saved."""
+    """Train by the options and save the model; 130 where Ctrl-C ended the training early."""
     start = time.perf_counter()
     output = Path(args.output)
     file = split_path(args.data)[0]
     if output.exists() and file.exists() and output.samefile(file):
-        raise ValueError(f"MODEL={args.output!r} is DATA itself; choose another with -o")
+        got = f"{args.output!r}, which is DATA"
+        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
     check_output("MODEL", output, force=args.force)
     options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     Specification(**options, seed=args.seed)  # before anything is read
@@ -72,7 +75,7 @@ def run(args: Namespace) -> int:
 
 
 def _note_kind(Y: npt.NDArray[Any], cost: str | None) -> None:
-    """Whole numbers are classes and floats are values, which is not always what was meant."""
+    """Print a note where whole numbers look like values, or floats like classes."""
     if cost is not None or Y.ndim > 1 or Y.dtype.kind not in "iuf":
         return
     distinct = np.unique(Y)
@@ -100,7 +103,7 @@ def learn(
     seed: int,
     verbose: bool,
 ) -> Outcome:
-    """Hold test examples out, train on the others, evaluate on both."""
+    """Hold out test examples, train on the others, evaluate on both."""
     check_int("seed", seed, at_least=0)
     for_test, split = _held_out(examples, test_fraction, seed, options["cost"])
     X, Y = _part(examples, ~for_test)
@@ -109,7 +112,7 @@ def learn(
     kept = {name: list(each) for name, each in names.items() if each}
     model = replace(model, settings=model.settings | kept)
     if model.kind == "multiclass" and Y.ndim > 1 and examples.target_names:
-        # One-hot columns: the classes are called as the columns are.
+        # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
     scores = [("training", model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
     if for_test.any():
@@ -121,16 +124,17 @@ def learn(
 def _held_out(
     examples: Examples, fraction: float, seed: int, cost: str | None
 ) -> tuple[npt.NDArray[np.bool_], str]:
-    """Which examples are for the test, and how that was decided."""
+    """Which examples are held out for the test, and a sentence that says how."""
     m = examples.X.m
     chosen = np.zeros(m, dtype=bool)
     if fraction == 0:
         return chosen, f"all {m:,} to train on, none to test on"
     count = round(m * fraction) if 0 < fraction < 1 else 0
     if not 0 < count < m:
-        raise ValueError(
-            f"--test-fraction={fraction:g} of {m} examples leaves {count} to test on; "
-            "pass a fraction such as 0.2, or 0 for no test"
+        raise ArgumentValueError(
+            "--test-fraction",
+            f"{fraction:g}, which leaves {count} of {m} examples to test on",
+            "a fraction of the examples such as 0.2, or 0 for no test",
         )
     if not examples.X.in_memory:
         chosen[m - count :] = True
@@ -138,7 +142,7 @@ def _held_out(
             f"{m - count:,} to train on, the last {count:,} to test on "
             "(too large for the memory, hence not shuffled)"
         )
-    # The entry 1 keeps these draws apart from those of the training, which has the same seed.
+    # The entry 1 separates these draws from those of the training, which has the same seed.
     chosen[np.random.default_rng((seed, 1)).permutation(m)[:count]] = True
     rare = _in_test_only(examples.Y, chosen, cost)
     chosen &= ~rare
@@ -152,7 +156,7 @@ def _held_out(
 def _in_test_only(
     Y: npt.NDArray[Any], for_test: npt.NDArray[np.bool_], cost: str | None
 ) -> npt.NDArray[np.bool_]:
-    """Test examples whose class no training example has: none could be learned of it."""
+    """Test examples whose class no training example has, so that it could not be learned."""
     classes = Y.dtype.kind != "f" if cost is None else cost.endswith("cross_entropy")
     if Y.ndim > 1 or not classes:
         return np.zeros(len(Y), dtype=bool)
@@ -163,7 +167,7 @@ def _part(examples: Examples, chosen: npt.NDArray[np.bool_]) -> tuple[Source, np
     places = np.flatnonzero(chosen)
     if examples.X.in_memory:
         return subset(examples.X, places), examples.Y[places]
-    # What is read block by block is split at one place only.
+    # A source that is read block by block is split at one place only.
     first, last = int(places[0]), int(places[-1]) + 1
     return RangeSource(examples.X, first, last), examples.Y[first:last]
 
@@ -180,11 +184,11 @@ def report(outcome: Outcome) -> str:
     if not examples.target_names:
         del lines[1]
     metric = {"accuracy": "accuracy", "r2": "R2"}[outcome.scores[0][1].metric]
-    scores = [f"{'':<9}  {'examples':>10}  {'cost':>10}  {metric:>8}"]
-    scores += [
-        f"{name:<9}  {each.examples:>10,}  {each.cost:>10.4g}  {each.score:>8.4f}"
+    rows = [
+        (name, f"{each.examples:,}", f"{each.cost:.4g}", f"{each.score:.4f}")
         for name, each in outcome.scores
     ]
+    scores = [text_table([("", "examples", "cost", metric), *rows], right=(1, 2, 3))]
     if model.settings.get("l1") or model.settings.get("l2"):
         scores.append("(these costs are without the penalty on the weights)")
     return "\n".join([*lines, "", model_table(model), "", *scores])

@@ -1,4 +1,4 @@
-"""Files of arrays for the commands: which array is X, which is Y."""
+"""X and Y from files of arrays."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.wording import reading
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.data import Source, as_source
-from dnn_xp.data.readers.files import open_file, split_path
+from dnn_xp.data.readers.files import hdf5_names, open_file, split_path
 
 
 def array_names(file: Path) -> list[str]:
@@ -22,7 +23,7 @@ def array_names(file: Path) -> list[str]:
     if suffix == ".npy":
         return []
     if suffix == ".npz":
-        # Opened here, because np.load leaves a file open that turns out to be no archive.
+        # Opened here, because np.load does not close a file that is no archive.
         with reading(where), file.open("rb") as stream, np.load(stream) as arrays:
             return list(arrays.files)
     if suffix == ".zarr":
@@ -31,22 +32,18 @@ def array_names(file: Path) -> list[str]:
             root = zarr.open(str(file), mode="r")
         return list(root.array_keys()) if hasattr(root, "array_keys") else []
     h5py: Any = optional_package("h5py", purpose=f"Reading {where}")
-    names: list[str] = []
     with reading(where), h5py.File(file, "r") as root:
-        root.visititems(
-            lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
-        )
-    return names
+        return hdf5_names(root)
 
 
 def features(path: str, key: str | None, examples: str) -> Source:
-    """X of a file of arrays; with examples as rows, whatever an example's shape is made flat."""
+    """X of a file of arrays; examples as rows are flattened to one dimension each."""
     file, inner = split_path(path)
     names = array_names(file)
     key = key or inner or _usual(names, "X", "x")
     if key is None and len(names) > 1:
-        raise ValueError(
-            f"{str(file)!r} holds the arrays {listing(names)}; name the features with --x-key"
+        raise ArgumentValueError(
+            "--x-key", "none", f"one of the arrays of {str(file)!r}: {listing(names)}"
         )
     values = open_file(file, key=key, argument="DATA")
     if examples == "rows" and isinstance(values, np.ndarray) and values.ndim not in (0, 2):
@@ -63,10 +60,14 @@ def target_path(path: str, key: str | None, x_key: str | None) -> str:
     if key is not None:
         return f"{os.fspath(file)}::{key}"
     if names:
-        way = f"it holds the arrays {listing(names)}; name the targets with --y-key"
-    else:
-        way = "it is one array; name the targets' own file with --target-file, or their columns with --target"
-    raise ValueError(f"what is to be learned? In {str(file)!r} nothing says so: {way}")
+        wanted = f"one of the arrays of {str(file)!r}: {listing(names)}"
+        raise ArgumentValueError("--y-key", "none", wanted)
+    raise ArgumentValueError(
+        "--target-file",
+        "none",
+        f"the file of the targets, since {str(file)!r} is one array",
+        "pass --target if they are columns of it",
+    )
 
 
 def _usual(names: Sequence[str], *usual: str) -> str | None:
@@ -79,9 +80,11 @@ def split_columns(X: Source, wanted: Sequence[str]) -> tuple[npt.NDArray[Any], n
     chosen = []
     for text in ",".join(wanted).split(","):
         if not text.strip().lstrip("-").isdigit() or not -X.n <= int(text) < X.n:
-            raise ValueError(
-                f"--target={text!r}: the columns of an array have no names but numbers, here 0 to "
-                f"{X.n - 1}; an array of its own is named with --y-key"
+            raise ArgumentValueError(
+                "--target",
+                repr(text),
+                f"the number of a column, 0 to {X.n - 1}, where DATA is an array",
+                "name an array of targets with --y-key",
             )
         chosen.append(int(text) % X.n)
     return np.delete(block, chosen, axis=0).T, block[chosen].T

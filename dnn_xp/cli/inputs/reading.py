@@ -1,4 +1,4 @@
-"""DATA of the commands: a table, a file of arrays or a bundled data set becomes examples."""
+"""Examples from DATA: a table, a file of arrays or a bundled data set."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from dnn_xp.cli.inputs import arrays
 from dnn_xp.cli.inputs.bundled import BUNDLED, bundled
 from dnn_xp.cli.inputs.tables import Columns, choose, csv_columns, parquet_columns
 from dnn_xp.cli.wording import no_such_file
-from dnn_xp.common.messages import listing
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
+from dnn_xp.common.messages import counted, listing
 from dnn_xp.data import ArraySource, Source, check_finite
 from dnn_xp.data.readers.files import SUFFIXES, split_path
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.execution.placement import source_bytes
 
-# Data up to this size is read into memory even where the system says that none is free.
+# Data up to this size is read into memory even where the system reports no free memory.
 _ALWAYS_HELD = 1 << 28
 
 
@@ -33,15 +34,15 @@ class Examples:
     Attributes
     ----------
     X : Source
-        In memory where it is small enough.
+        In memory if it is small enough.
     Y : NumPy array
         (m,), or (m, n_y).
     where : str
-        What messages call the data.
+        Name of the data in messages.
     feature_names, target_names : tuple of str
         Empty where there are none.
     notes : tuple of str
-        What was decided in reading, to be told.
+        Decisions made while reading, for the report.
     """
 
     X: Source
@@ -53,7 +54,7 @@ class Examples:
 
 
 def open_table(data: str) -> Columns | None:
-    """DATA as a table, or None when it is a file of arrays; an error when it is neither."""
+    """DATA as a table, or None for a file of arrays; an error for anything else."""
     file, inner = split_path(data)
     suffix = file.suffix.lower()
     if data in BUNDLED and not file.suffix:
@@ -61,16 +62,17 @@ def open_table(data: str) -> Columns | None:
     if not file.exists():
         raise FileNotFoundError(no_such_file("DATA", file, BUNDLED))
     if suffix not in SUFFIXES:
-        raise ValueError(
-            f"DATA={data!r} has the suffix {suffix!r}; one of {', '.join(SUFFIXES)} is wanted"
-        )
+        wanted = f"a file with one of the suffixes {', '.join(SUFFIXES)}"
+        raise ArgumentValueError("DATA", repr(data), wanted)
     if suffix not in (".csv", ".parquet"):
         return None
     if inner:
-        raise ValueError(f"DATA={data!r}: choose the columns of a table with --features")
+        remedy = "choose columns with --features"
+        raise ArgumentValueError("DATA", repr(data), "a table without ::COLUMN", remedy)
     table = csv_columns(file) if suffix == ".csv" else parquet_columns(file)
     if table.m == 0:
-        raise ValueError(f"{table.where} has no lines below its header")
+        got = f"{table.where}, which has only a header"
+        raise ArgumentValueError("DATA", got, "a table with examples")
     return table
 
 
@@ -101,13 +103,19 @@ def _check_options(args: Namespace, is_table: bool) -> None:
     for_tables = {"--features": args.features, "--exclude": args.exclude}
     given = [name for name, value in (for_arrays if is_table else for_tables).items() if value]
     if given:
-        kind, others = ("a table", "files of arrays") if is_table else ("arrays", "tables")
-        raise ValueError(f"{given[0]} is for {others}, and DATA={args.data!r} holds {kind}")
+        raise unfit_option(given[0], args.data, is_table=is_table)
     if args.target_file and (args.target or args.y_key):
         other = "--target" if args.target else "--y-key"
-        raise ValueError(f"--target-file and {other} were both given; one of them is wanted")
+        raise ArgumentValueError("--target-file", "both", f"left out where {other} is given")
     if args.target and args.y_key:
-        raise ValueError("--target and --y-key were both given; one of them is wanted")
+        raise ArgumentValueError("--y-key", "both", "left out where --target is given")
+
+
+def unfit_option(option: str, data: str, *, is_table: bool) -> ArgumentValueError:
+    """The error for an option of arrays with a table, or of tables with arrays."""
+    kind, others = ("a table", "files of arrays") if is_table else ("arrays", "tables")
+    got = f"a value with DATA={data!r}, which holds {kind}"
+    return ArgumentValueError(option, got, f"left out: it is for {others}")
 
 
 def _from_table(table: Columns, args: Namespace) -> Examples:
@@ -117,10 +125,9 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
     elif not args.target_file:
         targets = list(table.targets)
         if not targets:
-            raise ValueError(
-                f"what is to be learned? Name it with --target; the columns of {table.where} are "
-                f"{listing(table.names, limit=40)}"
-            )
+            present = listing(table.names, limit=40)
+            wanted = f"one or more columns of {table.where}: {present}"
+            raise ArgumentValueError("--target", "no target", wanted)
     names, notes = _feature_names(table, targets, args)
     X = held(table.numbers(names))
     if X.in_memory:
@@ -141,26 +148,28 @@ def _feature_names(
         names = choose("--features", args.features, table)
         both = [name for name in names if name in targets]
         if both:
-            raise ValueError(f"{listing(both)}: in --features and a target as well; choose one")
+            got = f"{listing(both)}, which --target names too"
+            raise ArgumentValueError("--features", got, "columns that are no targets")
     else:
         names = [name for name in table.names if name not in targets]
         if "" in names:
-            # Data frames are often written with their index as a first column without a name.
+            # pandas writes the index of a data frame as a first column without a name.
             names.remove("")
             notes = (f"column {table.names.index('')} has no name and is left out (an index?)",)
     names = [name for name in names if name not in excluded]
     text = [name for name in names if name in table.text]
     if text:
-        few = len(text) == 1
-        it = "it" if few else "them"
-        raise TypeError(
-            f"{'column' if few else 'columns'} {listing(text)} of {table.where} "
-            f"{'holds' if few else 'hold'} no numbers. Encode {it} first (for instance with "
-            f"pandas.get_dummies), leave {it} out (--exclude {_shell_list(text)}), or choose the "
-            "features with --features"
+        raise ArgumentTypeError(
+            "--features",
+            f"{listing(text)} of {table.where}, without numbers",
+            "columns of numbers",
+            f"leave these out (--exclude {_shell_list(text)}), encode them first (for instance "
+            "with pandas.get_dummies), or choose the features with --features",
         )
     if not names:
-        raise ValueError(f"no column of {table.where} is left to learn from")
+        raise ArgumentValueError(
+            "--exclude", "all of them", f"some of the columns of {table.where}"
+        )
     return names, notes
 
 
@@ -173,9 +182,10 @@ def _target_columns(table: Columns, targets: Sequence[str]) -> npt.NDArray[Any]:
         return _checked_target(table.values(targets[0]), table.m, f"--target={targets[0]!r}")
     text = [name for name in targets if name in table.text]
     if text:
-        raise TypeError(
-            f"--target: {listing(text)} of {table.where} hold no numbers; several targets at once "
-            "are numbers, or labels that are 0 or 1"
+        raise ArgumentTypeError(
+            "--target",
+            f"{listing(text)} of {table.where}, without numbers",
+            "numbers, or labels 0 and 1, where it names several columns",
         )
     return _checked_target(
         np.stack([table.values(name) for name in targets], axis=1), table.m, "--target"
@@ -189,15 +199,18 @@ def _checked_target(Y: Any, m: int, argument: str, **where: Any) -> npt.NDArray[
     block = np.asarray(source.block(0, m))
     gaps = np.flatnonzero(block[0] == "" if block.dtype.kind == "U" else ())
     if len(gaps):
-        raise ValueError(
-            f"{argument} is empty in {len(gaps)} examples; the first is example {gaps[0]}, counted "
-            "from 0. Give these a label, or drop them"
+        raise ArgumentValueError(
+            argument,
+            f"no label for {counted(len(gaps), 'example')}, the first example {gaps[0]} (counted "
+            "from 0)",
+            "a label for each example",
+            "give these a label, or drop them",
         )
     return block[0] if source.n == 1 else block.T
 
 
 def held(source: Source) -> Source:
-    """The source, read into memory where it takes up to a quarter of what is free."""
+    """The source, read into memory if that takes at most a quarter of the free memory."""
     limit = max(_ALWAYS_HELD, (memory_available() or 0) // 4)
     if source.in_memory or source_bytes(source) > limit:
         return source
@@ -207,7 +220,7 @@ def held(source: Source) -> Source:
 def refuse_missing(
     block: npt.NDArray[Any], names: Sequence[str], where: str, start: int = 0
 ) -> None:
-    """A ValueError that names the columns in which a block (n, m) of features has NaN or infinity."""
+    """Raise ArgumentValueError with the columns in which a block (n, m) has NaN or infinity."""
     if block.dtype.kind != "f":
         return
     bad = ~np.isfinite(block)
@@ -215,13 +228,17 @@ def refuse_missing(
         return
     counts = bad.sum(axis=1)
     columns = [int(j) for j in np.flatnonzero(counts)]
-    told = [f"{repr(names[j]) if names else f'feature {j}'} ({counts[j]})" for j in columns]
-    more = f" and {len(told) - 8} more" if len(told) > 8 else ""
-    way = ""
+    described = [f"{repr(names[j]) if names else f'feature {j}'} ({counts[j]})" for j in columns]
+    more = f" and {len(described) - 8} more" if len(described) > 8 else ""
+    ways = "fill the gaps in, or drop these examples"
     if names:
-        way = f", or leave the columns out (--exclude {_shell_list([names[j] for j in columns])})"
+        excluded = _shell_list([names[j] for j in columns])
+        ways = f"fill the gaps in, drop these examples, or leave the columns out (--exclude {excluded})"
     example = start + int(np.argmax(bad.any(axis=0)))
-    raise ValueError(
-        f"{where} has missing (or infinite) values in {', '.join(told[:8])}{more}; the first is in "
-        f"example {example}, counted from 0. Fill the gaps in or drop these examples{way}"
+    raise ArgumentValueError(
+        "DATA",
+        f"{where} with missing (or infinite) values in {', '.join(described[:8])}{more}, the first "
+        f"in example {example} (counted from 0)",
+        "finite numbers",
+        ways,
     )

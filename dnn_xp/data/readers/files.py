@@ -83,11 +83,18 @@ def open_file(
         ]
     h5py = optional_package("h5py", purpose=purpose)
     root = h5py.File(file, "r")
+    key = None if key is None else key.strip("/")
+    return root[_only_key(argument, file, key, hdf5_names(root))]
+
+
+def hdf5_names(root: Any) -> list[str]:
+    """The datasets of an open HDF5 file, in its groups too."""
+    h5py = optional_package("h5py", purpose="Reading HDF5 files")
     names: list[str] = []
     root.visititems(
         lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
     )
-    return root[_only_key(argument, file, None if key is None else key.strip("/"), names)]
+    return names
 
 
 def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> str:

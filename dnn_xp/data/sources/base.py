@@ -1,4 +1,4 @@
-"""What the engine reads from: examples as columns, a block at a time, of arrays and datasets."""
+"""Sources: examples as columns, a block at a time, from arrays and datasets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data.host import device, namespace, native, numpy_dtype
+from dnn_xp.data.host import namespace, native, numpy_dtype, positions_for
 from dnn_xp.formulas.types import Array
 
 
 @runtime_checkable
 class Source(Protocol):
-    """m examples of n features each, given out as columns.
+    """m examples of n features each, read as columns.
 
-    Blocks may be asked for from several threads at once. What comes back must not be written to:
-    it may be a view of the user's array.
+    Several threads may read at once. Callers must not write to a block: it may be a view of the
+    user's array.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Source(Protocol):
     m : int
         Examples.
     dtype : numpy.dtype
-        Dtype of the blocks, as NumPy names it; the engine converts to the working dtype.
+        Dtype of the blocks, as NumPy names it. The engine converts them to the working dtype.
     in_memory : bool
-        Whether a block costs no reading.
+        Whether a block takes no reading from disk.
     """
 
     n: int
@@ -46,7 +46,7 @@ class Source(Protocol):
 
 
 def _extent(shape: tuple[int, ...], rows: bool) -> tuple[int, int]:
-    """(n, m) of an array: one dimension is one feature, whatever `rows` says."""
+    """(n, m) of an array; an array of one dimension is one feature in both layouts."""
     if len(shape) == 1:
         return 1, int(shape[0])
     n, m = (int(shape[1]), int(shape[0])) if rows else (int(shape[0]), int(shape[1]))
@@ -54,7 +54,7 @@ def _extent(shape: tuple[int, ...], rows: bool) -> tuple[int, int]:
 
 
 class ArraySource:
-    """An in-memory array of any array-API library; its blocks are views in that library.
+    """An array in memory, of any array-API library; its blocks are views in that library.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ class ArraySource:
         self.n, self.m = _extent(array.shape, rows)
         self.dtype = native(numpy_dtype(array.dtype))
         self._xp = namespace(array)
-        # Blocks in another byte order, or in a float NumPy has no name for, are converted one by
-        # one: then nobody behind this door meets them.
+        # Blocks in another byte order or in bfloat16 are converted one by one, so that the engine
+        # sees neither.
         stored_natively = (
             array.dtype == self.dtype
             if isinstance(array, np.ndarray)
@@ -92,9 +92,7 @@ class ArraySource:
         if isinstance(self.array, np.ndarray):
             taken: Array = self.array.take(indices, axis=self._examples_axis)
         else:
-            # int32 wherever it is enough: JAX has no int64 unless asked to
-            narrow = indices.astype(np.int32) if self.m < 2**31 else indices
-            positions = self._xp.asarray(narrow, device=device(self.array))
+            positions = positions_for(self.array, indices, self.m)
             taken = self._xp.take(self.array, positions, axis=self._examples_axis)
         return self._given(taken) if self._examples_axis == 1 else self._columns(taken)
 
@@ -114,9 +112,9 @@ class ArraySource:
 
 
 class DatasetSource:
-    """A dataset that is read as it is needed: np.memmap, h5py, Zarr, or whatever can be sliced.
+    """A dataset read block by block: np.memmap, h5py, Zarr, or any object that can be sliced.
 
-    Blocks are NumPy arrays, read (not mapped) when they are asked for, by the thread that asks.
+    Blocks are NumPy arrays in memory, read (not mapped) by the thread that calls `block`.
 
     Parameters
     ----------
@@ -132,7 +130,7 @@ class DatasetSource:
         self.n, self.m = _extent(dataset.shape, rows)
         self.dtype = native(numpy_dtype(dataset.dtype))
         self._examples_axis = 0 if rows or len(dataset.shape) == 1 else 1
-        # h5py holds a lock of its own; nothing is known of the rest, so they are read in turn
+        # Other datasets may not be safe to read from several threads, so one reads at a time.
         self._lock = None if isinstance(dataset, np.ndarray) else threading.Lock()
 
     def block(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -147,7 +145,7 @@ class DatasetSource:
             return self._columns(taken.astype(self.dtype, copy=False))
         if len(indices) == 0:
             return np.empty((self.n, 0), dtype=self.dtype)
-        # Datasets want increasing positions without repeats
+        # h5py and Zarr take increasing positions without repeats.
         increasing, places = np.unique(indices, return_inverse=True)
         return self._columns(np.take(self._read_increasing(increasing), places, axis=axis))
 
@@ -161,7 +159,7 @@ class DatasetSource:
             return self._read(key, of=self.dataset.oindex)
         if package == "h5py":
             return self._read(key)
-        # Slicing is all that is promised: each run of neighbours is one slice
+        # Other datasets support slices only: read each run of neighbours as one slice.
         runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
         parts = [self._read(self._slice(int(run[0]), int(run[-1]) + 1)) for run in runs]
         return np.concatenate(parts, axis=self._examples_axis)

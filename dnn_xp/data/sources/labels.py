@@ -1,4 +1,4 @@
-"""Class labels as targets: kept as small integer codes, spread to one-hot columns per block."""
+"""Class labels as targets: stored as small integer codes, expanded to one-hot columns per block."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data.host import device, namespace
+from dnn_xp.data.host import device, namespace, positions_for
 from dnn_xp.formulas.types import Array
 
 
@@ -22,15 +22,15 @@ def code_dtype(n_classes: int) -> np.dtype[Any]:
 class LabelSource:
     """The targets of class labels: (1, m) of 0 and 1, or (n, m) one-hot columns.
 
-    Only the codes are kept; a block is made when it is asked for, in the codes' own library and
-    on their device: LabelSource(codes put there, n) is the same source on a device.
+    Only the codes are stored. `block` expands them in the codes' own library and on their device:
+    LabelSource(codes on a device, n) is the same source on that device.
 
     Parameters
     ----------
     codes : integer array, (m,)
-        0 or 1 when n is 1, else 0, ..., n - 1.
+        0 or 1 where n is 1, else 0, ..., n - 1.
     n : int
-        Outputs of the network: 1 for two classes told apart by a sigmoid.
+        Outputs of the network: 1 for two classes with a sigmoid.
     dtype : str
         "float32" or "float64", of the blocks.
     """
@@ -44,21 +44,20 @@ class LabelSource:
 
     def block(self, start: int, stop: int) -> Array:
         """Targets of examples start to stop-1: (n, stop - start)."""
-        return self._spread(self.codes[start:stop])
+        return self._expand(self.codes[start:stop])
 
     def gather(self, indices: npt.NDArray[np.int64]) -> Array:
         """Targets of the examples at these positions: (n, len(indices))."""
         if isinstance(self.codes, np.ndarray):
-            return self._spread(self.codes[indices])
-        narrow = indices.astype(np.int32) if self.m < 2**31 else indices
-        positions = self._xp.asarray(narrow, device=device(self.codes))
-        return self._spread(self._xp.take(self.codes, positions, axis=0))
+            return self._expand(self.codes[indices])
+        positions = positions_for(self.codes, indices, self.m)
+        return self._expand(self._xp.take(self.codes, positions, axis=0))
 
-    def _spread(self, codes: Array) -> Array:
+    def _expand(self, codes: Array) -> Array:
         xp = self._xp
         row = codes[None, :]
         if self.n > 1:
-            # Column j of the block is e_k for the class k of example j
+            # Column j of the block is e_k for the class k of example j.
             row = row == xp.arange(self.n, dtype=codes.dtype, device=device(codes))[:, None]
         return xp.astype(row, getattr(xp, self.dtype.name))
 

@@ -1,4 +1,4 @@
-"""Parts of a source: chosen examples of what is in memory, a range of what is read."""
+"""Parts of a source: chosen examples of one in memory, a range of any other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dnn_xp.formulas.types import Array
 
 
 class RangeSource:
-    """Examples first to last - 1 of another source, nothing copied."""
+    """Examples first to last - 1 of another source, without a copy."""
 
     def __init__(self, source: Source, first: int, last: int) -> None:
         self.source, self._first = source, first
@@ -39,9 +39,9 @@ def subset(source: Source, indices: npt.NDArray[np.int64]) -> Source:
 
 
 def side_by_side(source: Source) -> Source:
-    """The same examples with the features of each one next to each other in memory, copied where they are not.
+    """The same examples, each contiguous in memory: copied unless they are so already.
 
-    Then a shuffled batch is one gather of whole rows.
+    A shuffled batch is then one gather of whole rows.
     """
     if (
         isinstance(source, ArraySource)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.common.messages import unknown_name
+from dnn_xp.common.checks import check_choice
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.data.finite import check_finite
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.rules import binary, check_probabilities, multiclass, values
@@ -27,21 +28,21 @@ _SUGGESTED = {
 
 @dataclass(frozen=True)
 class Targets:
-    """Y as the network is to meet it.
+    """Y as the network is trained on it.
 
     Attributes
     ----------
     kind : "binary", "multiclass", "multilabel" or "regression"
     source : Source
-        (n_y, m) targets, block by block; a LabelSource when Y was class labels.
+        (n_y, m) targets, block by block; a LabelSource for class labels.
     classes : numpy.ndarray or None
-        The label that each class stands for, sorted. None for multilabel and regression.
+        The labels of the classes, sorted. None for multilabel and regression.
     n_y : int
         Outputs of the network.
     output_activation, cost : str
-        As given, or those that belong to the kind.
+        As given, or those of the kind.
     counts : numpy.ndarray or None
-        Examples of each class (or of each label being 1); None for regression and probabilities.
+        Examples of each class, or with each label; None for regression and probabilities.
     """
 
     kind: str
@@ -67,17 +68,17 @@ def encode_targets(
 ) -> Targets:
     """Check Y and decide what it means.
 
-    With neither cost nor output activation given:
+    Without a cost or an output activation:
 
     - (m,) or (1, m) of integers, bool or text: two distinct values are two classes (sigmoid), more
       are many classes (softmax).
-    - (m,) or (1, m) of floats: values (identity, squared_error), unless all are exactly 0.0 or
-      1.0: then two classes, as in the course.
-    - (n_y, m) of nothing but 0 and 1: one-hot classes (softmax) when every column sums to 1, else
-      several labels at once (sigmoid).
+    - (m,) or (1, m) of floats: values (identity, squared_error); two classes where all are exactly
+      0.0 or 1.0, as in the course.
+    - (n_y, m) of 0 and 1 only: one-hot classes (softmax) when every column sums to 1, else
+      several labels per example (sigmoid).
     - (n_y, m) of other floats: n_y values (identity, squared_error).
 
-    A given cost, or else a given output activation, decides instead: one whose activation is
+    A given cost, else a given output activation, decides instead: one whose activation is
     sigmoid takes two classes or probabilities in [0, 1]; softmax takes labels, one-hot columns or
     probabilities that sum to 1; all others take values.
 
@@ -90,11 +91,11 @@ def encode_targets(
     examples : {"columns", "rows"}
         Where the examples of a two-dimensional Y are.
     argument : str
-        What the errors call it.
+        Its name in errors.
     cost, output_activation : str, optional
-        As the user gave them.
+        As the user passed them.
     classes : array of labels, optional
-        The classes that are known already (evaluating, warm start); Y must keep to them.
+        The classes known already (evaluation, warm start); other labels are refused.
     dtype : {"float32", "float64"}
         Of the blocks made from labels.
 
@@ -104,9 +105,9 @@ def encode_targets(
 
     Raises
     ------
-    TypeError, ValueError
-        For a Y that does not fit X, holds NaN or infinity, has one class only, has labels outside
-        the known classes, or does not fit the cost.
+    ArgumentTypeError, ArgumentValueError
+        For a Y that does not fit X or the cost, holds NaN or infinity, has one class only, or has
+        labels outside the known classes.
 
     Examples
     --------
@@ -137,20 +138,19 @@ def encode_targets(
         matching = [each.name for each in COSTS.values() if each.activation == output_activation]
         suggested = suggested if suggested in matching or not matching else matching[0]
     if suggested == "poisson" and survey.lowest < 0:
-        raise ValueError(
-            f"{argument} holds {survey.lowest:g}; cost='poisson' wants counts, 0 or more."
-        )
+        wanted_counts = ("counts of 0 or more for ", Argument("cost", "poisson"))
+        raise ArgumentValueError(argument, f"{survey.lowest:g}", wanted_counts)
     return Targets(
         kind, encoded, found, encoded.n, output_activation or activation, suggested, counts
     )
 
 
 def _wanted_activation(cost: str | None, output_activation: str | None) -> str | None:
-    """The output activation that decides what Y means: the cost's own, else the one given."""
-    if cost is not None and cost not in COSTS:
-        raise unknown_name("cost", cost, COSTS)
-    if output_activation is not None and output_activation not in ACTIVATIONS:
-        raise unknown_name("output_activation", output_activation, ACTIVATIONS)
+    """The output activation that decides what Y means: that of the cost, else the one given."""
+    if cost is not None:
+        check_choice("cost", cost, COSTS)
+    if output_activation is not None:
+        check_choice("output_activation", output_activation, ACTIVATIONS)
     return output_activation if cost is None else COSTS[cost].activation
 
 
@@ -162,9 +162,10 @@ def _kind(
     argument: str,
 ) -> str:
     if survey.text and n_y > 1:
-        raise TypeError(
-            f"{argument} holds text with {n_y} entries per example; one label per example is "
-            "wanted, or 0 and 1 for several labels at once."
+        raise ArgumentTypeError(
+            argument,
+            f"text with {n_y} entries per example",
+            "one label per example, or 0 and 1 for several labels per example",
         )
     if wanted is not None:
         few = "binary" if n_y == 1 else "multilabel"
@@ -173,10 +174,11 @@ def _kind(
         if survey.zero_one:
             return "multiclass" if survey.distributions else "multilabel"
         if not survey.floating:
-            raise ValueError(
-                f"{argument} holds integers from {survey.lowest:g} to {survey.highest:g} with "
-                f"{n_y} per example; 0 and 1 are wanted for labels. For values pass floats, or "
-                "cost='squared_error'."
+            raise ArgumentValueError(
+                argument,
+                f"integers from {survey.lowest:g} to {survey.highest:g}",
+                f"0 and 1 where integers are labels, {n_y} per example",
+                ("for values pass floats, or ", Pass("cost", "squared_error")),
             )
         return "regression"
     if known is not None:

@@ -1,4 +1,4 @@
-"""The rules by which Y becomes targets once its kind is known: labels, probabilities, values."""
+"""Y as targets, once its kind is known: labels, probabilities, values."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass, Text
 from dnn_xp.common.messages import listing
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.targets.survey import Survey, encode_labels, label_limit
 
-# What each maker returns: the classes, the source of (n_y, m) targets, the examples of each class
+_BINARY = Argument("cost", "binary_cross_entropy")
+_SOFTMAX = Argument("cost", "softmax_cross_entropy")
+_FOR_VALUES: Text = ("for values ", Pass("cost", "squared_error"))
+# Classes, source of (n_y, m) targets, examples of each class.
 Made = tuple[npt.NDArray[Any] | None, Source, npt.NDArray[np.int64] | None]
 
 
 def values(source: Source, survey: Survey, known: object, argument: str, dtype: str) -> Made:
-    """Values to be fitted: as they came."""
+    """Values to fit, unchanged."""
     if survey.text:
-        raise TypeError(f"{argument} holds text; numbers are wanted for this cost.")
+        raise ArgumentTypeError(argument, "text", "numbers for this cost")
     return None, source, None
 
 
 def binary(
     source: Source, survey: Survey, known: npt.NDArray[Any] | None, argument: str, dtype: str
 ) -> Made:
-    """Two classes for one sigmoid, or probabilities of the second one."""
+    """Two classes for one sigmoid, or probabilities of the second class."""
     if survey.floating and not survey.whole and (known is None or _is_zero_one(known)):
         check_probabilities(survey, argument)
         return np.asarray([0, 1]), source, None
@@ -36,9 +40,11 @@ def binary(
     elif known is None:
         known = _check_classes(survey, argument, source.m)
     if len(known) != 2:
-        raise ValueError(
-            f"{argument} holds {len(known)} classes ({listing(known.tolist())}); "
-            "binary_cross_entropy wants two. Use cost='softmax_cross_entropy'."
+        raise ArgumentValueError(
+            argument,
+            f"{len(known)} classes: {listing(known.tolist())}",
+            ("two classes for ", _BINARY),
+            (Pass(*_SOFTMAX),),
         )
     return _labelled(source, known, 1, argument, dtype)
 
@@ -49,21 +55,24 @@ def multiclass(
     """Labels for a softmax, or one-hot columns, or probabilities that sum to 1."""
     if source.n == 1:
         if survey.floating and not survey.whole:
-            raise ValueError(
-                f"{argument} holds floats that are no whole numbers; softmax_cross_entropy wants "
-                "labels, or one row of probabilities per class."
+            raise ArgumentValueError(
+                argument,
+                "floats that are no whole numbers",
+                ("labels, or one row of probabilities per class, for ", _SOFTMAX),
             )
         known = _check_classes(survey, argument, source.m) if known is None else known
         return _labelled(source, known, len(known), argument, dtype)
     if not survey.distributions:
-        raise ValueError(
-            f"{argument} has {source.n} entries per example that do not all sum to 1 with none "
-            "negative; softmax_cross_entropy wants one-hot columns or probabilities."
+        raise ArgumentValueError(
+            argument,
+            f"{source.n} entries per example that are negative or do not sum to 1",
+            ("one-hot columns or probabilities for ", _SOFTMAX),
         )
     if known is not None and len(known) != source.n:
-        raise ValueError(
-            f"{argument} has {source.n} entries per example and there are {len(known)} classes: "
-            f"{listing(known.tolist())}."
+        raise ArgumentValueError(
+            argument,
+            f"{source.n} entries per example",
+            f"one entry for each of the {len(known)} classes {listing(known.tolist())}",
         )
     counts = survey.totals.astype(np.int64) if survey.zero_one else None
     if known is None and counts is not None and np.count_nonzero(counts) < 2:
@@ -79,31 +88,32 @@ def _labelled(
 
 
 def _check_classes(survey: Survey, argument: str, m: int) -> npt.NDArray[Any]:
-    """The distinct labels: more than one, and few enough to be classes."""
+    """The distinct labels: at least two, and few enough to be classes."""
     if survey.distinct is None:
-        raise ValueError(
-            f"{argument} holds more than {label_limit(m)} different labels for {m} examples; these "
-            f"look like values, not classes. For regression pass {argument}.astype(float), or "
-            "cost='squared_error'."
+        raise ArgumentValueError(
+            argument,
+            "more, which look like values",
+            f"labels of at most {label_limit(m)} classes for {m} examples",
+            _FOR_VALUES,
         )
     if len(survey.distinct) < 2:
         raise _one_class(argument, survey.distinct.tolist()[0])
     return survey.distinct
 
 
-def _one_class(argument: str, label: object) -> ValueError:
-    return ValueError(
-        f"{argument} holds one class only, {label!r}; at least two are wanted. For values pass "
-        "cost='squared_error'."
+def _one_class(argument: str, label: object) -> ArgumentValueError:
+    return ArgumentValueError(
+        argument, f"one class only, {label!r}", "labels of at least two classes", _FOR_VALUES
     )
 
 
 def check_probabilities(survey: Survey, argument: str) -> None:
-    """A ValueError unless all values are in [0, 1]."""
+    """Raise ArgumentValueError unless all values are in [0, 1]."""
     if survey.lowest < 0 or survey.highest > 1:
-        raise ValueError(
-            f"{argument} holds values from {survey.lowest:g} to {survey.highest:g}; "
-            "binary_cross_entropy wants 0 and 1, or probabilities between them."
+        raise ArgumentValueError(
+            argument,
+            f"values from {survey.lowest:g} to {survey.highest:g}",
+            ("0 and 1, or probabilities, for ", _BINARY),
         )
 
 

@@ -1,4 +1,4 @@
-"""One look at all targets, in blocks: what values there are, before deciding what they mean."""
+"""One pass over all targets, in blocks: their values, by which `kinds` decides what they mean."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.data.finite import block_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import code_dtype
 
-# A column of float32 probabilities over thousands of classes sums to 1 within this
+# Float32 probabilities over thousands of classes sum to 1 within this.
 _SUM_TOLERANCE = 1e-4
-# Values of integers within this range are counted by position, which is far faster than sorting
+# Integers within this range are counted by position, which is far faster than sorting.
 _COUNTED_RANGE = 1 << 16
 _MOST_CLASSES = 1 << 20
 
 
 class Survey(NamedTuple):
-    """What the targets hold.
+    """What values the targets have.
 
     zero_one: every value is 0 or 1. whole: every value is a whole number. distributions: every
-    column sums to 1 and has no negative value. distinct: the sorted distinct values, or None
-    where there are too many for classes (or several outputs). totals: each output's sum (n_y,).
+    column sums to 1 and has no negative value. distinct: the sorted distinct values, or None for
+    too many values to be classes and for several outputs. totals: each output's sum (n_y,).
     """
 
     text: bool
@@ -40,10 +41,10 @@ class Survey(NamedTuple):
 
 
 def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
-    """Read the targets once, in blocks, and say what values they hold.
+    """Read the targets once, in blocks, and describe their values.
 
-    `labels` says which floats may be labels, so that their distinct values are wanted: "whole"
-    numbers, "zero_one" alone, or "none", not even integers.
+    `labels` says of which values to find the distinct ones: "whole" numbers and integers,
+    "zero_one" floats and integers, or "none".
     """
     kind = source.dtype.kind
     text = kind == "U"
@@ -77,7 +78,7 @@ def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
 
 
 def label_limit(m: int) -> int:
-    """So many different labels among m examples may be classes; more look like values."""
+    """The most labels among m examples that count as classes; more look like values."""
     return min(max(100, m // 2), _MOST_CLASSES)
 
 
@@ -93,12 +94,12 @@ def _distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def encode_labels(
     source: Source, classes: npt.NDArray[Any], *, argument: str
 ) -> tuple[npt.NDArray[np.signedinteger[Any]], npt.NDArray[np.int64]]:
-    """The position of each label in `classes`, (m,) small integers; and how often each occurs.
+    """The position of each label in `classes`, (m,) small integers, and how often each occurs.
 
     Raises
     ------
-    ValueError
-        Naming the labels that are not among the classes.
+    ArgumentValueError
+        For labels that are not among the classes.
     """
     codes = np.empty(source.m, dtype=code_dtype(len(classes)))
     counts = np.zeros(len(classes), dtype=np.int64)
@@ -112,16 +113,17 @@ def encode_labels(
             unknown = np.union1d(unknown, labels)
             continue
         places = np.minimum(np.searchsorted(ordered, labels), len(ordered) - 1)
-        strangers = ordered[places] != labels
-        if strangers.any():
-            unknown = np.union1d(unknown, labels[strangers])
+        is_unknown = ordered[places] != labels
+        if is_unknown.any():
+            unknown = np.union1d(unknown, labels[is_unknown])
         of_block = order[places]
         codes[start:stop] = of_block
-        # Block by block: bincount turns what it counts into int64 first.
+        # Block by block, because bincount first converts its input to int64.
         counts += np.bincount(of_block, minlength=len(classes))
     if len(unknown):
-        raise ValueError(
-            f"{argument} holds labels that are not among the classes: "
-            f"{listing(unknown.tolist())}. The classes are {listing(classes.tolist())}."
+        raise ArgumentValueError(
+            argument,
+            f"the unknown labels {listing(unknown.tolist())}",
+            f"labels of the classes {listing(classes.tolist())}",
         )
     return codes, counts

@@ -1,4 +1,4 @@
-"""Sample weights at the door: checked, and scaled so that weights of 1 change nothing."""
+"""Sample weights, checked and scaled to a mean of 1: weights that are all equal change nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.data.finite import block_ranges, check_finite
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import ArraySource, Source
@@ -24,15 +25,15 @@ def encode_weights(
     sample_weight : array, list, series, path or None
         (m,) or (1, m), 0 or more, not all 0. Only their ratios matter.
     m : int
-        The examples that X has.
+        Examples of X.
     argument : str
-        What the errors call it.
+        Its name in errors.
     dtype : {"float32", "float64"}
         Of the blocks.
 
     Raises
     ------
-    TypeError, ValueError
+    ArgumentTypeError, ArgumentValueError
         For other shapes, text, NaN, infinity, negative weights, and when all are 0.
 
     Examples
@@ -44,11 +45,10 @@ def encode_weights(
         return None
     source = target_source(sample_weight, m=m, argument=argument)
     if source.n != 1:
-        raise ValueError(
-            f"{argument} has {source.n} entries per example; one per example is wanted: ({m},)."
-        )
+        wanted = f"one entry per example, of shape ({m},)"
+        raise ArgumentValueError(argument, f"{source.n} entries per example", wanted)
     if source.dtype.kind == "U":
-        raise TypeError(f"{argument} holds text; numbers are wanted.")
+        raise ArgumentTypeError(argument, "text", "numbers")
     check_finite(source, argument)
     lowest, first_negative, total = 0.0, -1, 0.0
     for start, stop in block_ranges(source):
@@ -59,17 +59,15 @@ def encode_weights(
         with np.errstate(over="ignore"):
             total += float(block.sum())
     if lowest < 0:
-        raise ValueError(
-            f"{argument} holds {lowest:g} (the first negative weight is at example "
-            f"{first_negative}); weights of 0 or more are wanted."
-        )
+        got = f"{lowest:g}, the first negative weight at example {first_negative} (counted from 0)"
+        raise ArgumentValueError(argument, got, "weights of 0 or more")
     mean = total / m
     if mean == 0:
-        raise ValueError(
-            f"{argument} is 0 for all examples; at least one weight above 0 is wanted."
-        )
+        wanted = "weights of which at least one is above 0"
+        raise ArgumentValueError(argument, "0 for all examples", wanted)
     if math.isinf(mean):
-        raise ValueError(f"{argument} adds up to infinity; only ratios matter, scale it down.")
+        remedy = "scale them down: only their ratios matter"
+        raise ArgumentValueError(argument, "an infinite sum", "weights of a finite sum", remedy)
     weights = np.empty((1, m), dtype=dtype)
     for start, stop in block_ranges(source):
         weights[0, start:stop] = _block(source, start, stop) / mean

@@ -1,4 +1,4 @@
-"""array-api-strict: the standard and nothing but the standard; slow, for tests and for the curious."""
+"""The backend of array-api-strict, which has the functions of the standard and no others."""
 
 from __future__ import annotations
 
