@@ -21,6 +21,8 @@ import numpy as np
 import dnn_xp
 
 SPLITS = 10
+# Errors and seconds of each split, by set.
+Measured = dict[str, dict[str, list[float]]]
 
 
 class Set(NamedTuple):
@@ -46,11 +48,19 @@ def sets() -> dict[str, Callable[[], Set]]:
         X, y = bundled.make_regression(2000, 20, n_informative=10, noise=20.0, random_state=0)
         return Set(X, 2e5 + 8e4 * (y - y.mean()) / y.std(), "r2")
 
+    def moons() -> Set:
+        X, y = bundled.make_moons(1000, noise=0.3, random_state=0)
+        return Set(X, y, "accuracy")
+
+    def many() -> Set:
+        X, y = bundled.make_classification(20_000, 20, n_informative=10, random_state=0)
+        return Set(X, y, "accuracy")
+
     def rare() -> Set:
         made = bundled.make_classification(
             5000, 20, n_informative=6, weights=[0.99], flip_y=0.0, random_state=0
         )
-        return Set(*made, "average precision")
+        return Set(made[0], made[1], "average precision")
 
     return {
         "breast_cancer": loaded("breast_cancer"),
@@ -58,10 +68,8 @@ def sets() -> dict[str, Callable[[], Set]]:
         "digits": loaded("digits"),
         "iris": loaded("iris"),
         "diabetes": loaded("diabetes", "r2"),
-        "make_moons": lambda: Set(*bundled.make_moons(1000, noise=0.3, random_state=0), "accuracy"),
-        "make_classification": lambda: Set(
-            *bundled.make_classification(20_000, 20, n_informative=10, random_state=0), "accuracy"
-        ),
+        "make_moons": moons,
+        "make_classification": many,
         "make_regression": regression,
         "1:99": rare,
     }
@@ -104,11 +112,11 @@ def theirs(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, how: str, seed: int
 
 def measure(
     names: list[str], who: Callable[..., Any], splits: int = SPLITS, **options: Any
-) -> dict:
+) -> Measured:
     """Errors and seconds of each split, by set."""
     from sklearn.model_selection import train_test_split
 
-    found: dict[str, dict[str, list[float]]] = {}
+    found: Measured = {}
     for name in names:
         X, y, how = sets()[name]()
         errors, seconds = [], []
@@ -128,7 +136,7 @@ def measure(
     return found
 
 
-def compared(mine: dict, peers: dict) -> str:
+def compared(mine: Measured, peers: Measured) -> str:
     """The table of both, as Markdown, with the geometric means of the ratios."""
     lines = [
         "| set | error, dnn_xp | error, scikit-learn | ratio | seconds, dnn_xp | seconds, scikit-learn |",

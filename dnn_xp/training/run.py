@@ -52,10 +52,9 @@ _EPOCHS = 20
 # Updates of mini-batches when their number is left out, in so many epochs at most.
 _BATCH_UPDATES = 1500
 _MOST_EPOCHS = 300
-# The penalty when neither it nor a length is given: of values, standardized, and of classes and counts,
-# whose cost bears less; and the number of examples from which none is needed. See docs/defaults.md.
-_L2_OF_VALUES = 5.0
-_L2_OF_CLASSES = 1.0
+# The largest penalty when neither it nor a length is given, and the number of examples from which none
+# is needed. See docs/defaults.md.
+_L2 = 5.0
 _MANY_EXAMPLES = 100_000
 # Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
 _LARGE = 1e11
@@ -285,7 +284,8 @@ def _l2(asked: Specification, m: int, *, values: bool) -> float:
     regularized = asked.l1 or asked.keep_probs
     if decided or regularized or m >= _MANY_EXAMPLES:
         return 0.0
-    return min(_L2_OF_VALUES, m / 10) if values else _L2_OF_CLASSES
+    # With few examples the cost of classes bears less of it than that of standardized values.
+    return min(_L2, m / 10 if values else max(1.0, m / 100))
 
 
 def _iterations(asked: Specification) -> int | None:

@@ -99,10 +99,10 @@ class Problem:
         optional(partial(check_float, at_least=0.0)),
         "float, optional",
         "penalty on W squared; 0 turns it off",
-        "l2/(2m) sum W^2, with m the number of training examples. When left out: 5 for standardized "
-        "targets (m/10 below 50 examples), else 1, where the number of updates is left out, too, and "
-        "nothing else regularizes: that keeps small noisy data from being overfitted, and fades as "
-        "1/m (none from 100,000 examples on). Otherwise 0.",
+        "l2/(2m) sum W^2, with m the number of training examples. When left out: 5, less "
+        "with fewer than 500 examples, where the number of updates is left out, too, and nothing else "
+        "regularizes: that keeps small noisy data from being overfitted, and fades as 1/m (none from "
+        "100,000 examples on). Otherwise 0.",
         text="float",
         shown=True,
     )

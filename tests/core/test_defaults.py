@@ -220,6 +220,14 @@ def test_the_penalty_is_chosen_only_where_everything_is_left_to_the_library(X, h
     assert dnn_xp.train(X[:, :60], X[0, :60] > 0, hidden=[2], **how).settings["l2"] == l2
 
 
+@pytest.mark.parametrize(
+    ("m", "values", "l2"), [(20, True, 2.0), (20, False, 1.0), (300, False, 3.0), (900, True, 5.0)]
+)
+def test_the_penalty_fits_the_number_of_examples(X, m, values, l2):
+    Y = X[0, :m] if values else X[0, :m] > 0
+    assert dnn_xp.train(X[:, :m], Y, hidden=[2]).settings["l2"] == l2
+
+
 # Mini-batches of small data
 
 
@@ -261,7 +269,7 @@ def test_a_training_above_a_constant_warns(X):
 
 
 def test_a_training_that_is_still_falling_warns_and_says_the_way_out(X):
-    expected = r"falling fast.*: pass iterations=900, l2=1.0, standardize_targets=True$"
+    expected = r"falling fast.*: pass iterations=900, l2=5.0, standardize_targets=True$"
     with pytest.warns(dnn_xp.ConvergenceWarning, match=expected):
         dnn_xp.train(X, 2e5 + 6e4 * X[0], standardize_targets=False)
 
