@@ -142,14 +142,15 @@ def compared(mine: Measured, peers: Measured) -> str:
         "| set | error, dnn_xp | error, scikit-learn | ratio | seconds, dnn_xp | seconds, scikit-learn |",
         "|---|---|---|---|---|---|",
     ]
-    ratios, times = [], []
-    for name, each in mine.items():
-        a, b = np.mean(each["errors"]), np.mean(peers[name]["errors"])
-        s, t = np.median(each["seconds"]), np.median(peers[name]["seconds"])
+    ratios: list[float] = []
+    times: list[float] = []
+    for name in mine:
+        a, b = (float(np.mean(of[name]["errors"])) for of in (mine, peers))
+        s, t = (float(np.median(of[name]["seconds"])) for of in (mine, peers))
         ratios.append(max(a, 1e-4) / max(b, 1e-4))
         times.append(s / t)
         lines.append(f"| {name} | {a:.4f} | {b:.4f} | {ratios[-1]:.2f} | {s:.2f} | {t:.2f} |")
-    mean = [math.exp(np.mean(np.log(each))) for each in (ratios, times)]
+    mean = [math.exp(float(np.mean(np.log(each)))) for each in (ratios, times)]
     return "\n".join(
         [*lines, f"| geometric mean of the ratios | | | {mean[0]:.3f} | {mean[1]:.2f} | |"]
     )

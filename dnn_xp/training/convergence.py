@@ -88,8 +88,8 @@ def warn_of_convergence(
         l2 = (", ", Argument("l2", run.penalties.l2)) if run.penalties.l2 else ()
         reason = (
             (
-                f"the training ended while its cost was falling fast, from {before:.4g} to {watched[-1]:.4g} in the last "
-                f"tenth of its {updates} {_length(run)}: "
+                f"the training ended while its cost was falling fast, from {before:.4g} to "
+                f"{watched[-1]:.4g} in the last tenth of its {updates} {_length(run)}: "
             ),
             Pass(_length(run), 3 * (updates or 1)),
             *l2,
@@ -146,7 +146,7 @@ def _scaling(data: Placed) -> tuple[Part, ...]:
         and (output == "identity" and cost in SCALED_COSTS),
     }
     return tuple(
-        part for name, missing in raw.items() if missing for part in (", ", Argument(name, True))
+        part for name, missing in raw.items() if missing for part in (", ", Pass(name, True))
     )
 
 

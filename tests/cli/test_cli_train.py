@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -348,3 +349,28 @@ def test_numbers_for_names_are_taken_as_an_example_and_said(shell: Shell, flower
     assert "dnn-xp: note: 'a.csv' begins with 0,1,..., which is taken as an example" in said.err
     np.savetxt("a.csv", table, fmt="%d", delimiter=",")
     assert shell("train", "a.csv", "--target", "3", *QUICK, "--force") == (0, "", "")
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 1e-4), (3e5, 5e4), (-1e6, 1e-4)])
+def test_targets_of_any_size_are_learned_without_an_option(
+    shell: Shell, a: float, b: float
+) -> None:
+    X = np.random.default_rng(0).standard_normal((1000, 10))
+    columns = {f"x{number}": each for number, each in enumerate(X.T)}
+    write_csv("table.csv", columns | {"y": a + b * X.sum(axis=1)})
+    said = shell("train", "table.csv", "--target", "y")
+    assert (said.code, said.err) == (0, "")
+    r2 = [float(line.split()[-1]) for line in said.out.splitlines() if line.startswith("test ")]
+    assert len(r2) == 1
+    assert r2[0] >= 0.95
+
+
+def test_a_warning_of_a_training_is_in_the_words_of_the_shell(shell: Shell) -> None:
+    X = np.random.default_rng(0).standard_normal((200, 2))
+    write_csv("table.csv", {"x": X[:, 0], "z": X[:, 1], "y": 2e5 + 6e4 * X[:, 0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        said = shell("train", "table.csv", "--target", "y", "--no-standardize-targets", "--quiet")
+    assert said.code == 0
+    assert "leave out --no-standardize-targets" in said.err
+    assert "--learning-rate" in said.err or "--iterations 900" in said.err

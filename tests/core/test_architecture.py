@@ -165,6 +165,7 @@ def test_the_public_names_are_these():
     assert dnn_xp.__all__ == [
         "ArgumentError",
         "BlockSizeWarning",
+        "ConvergenceWarning",
         "DeviceFallbackWarning",
         "DeviceRecord",
         "DivergenceError",

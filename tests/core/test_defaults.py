@@ -269,7 +269,7 @@ def test_a_training_above_a_constant_warns(X):
 
 
 def test_a_training_that_is_still_falling_warns_and_says_the_way_out(X):
-    expected = r"falling fast.*: pass iterations=900, l2=5.0, standardize_targets=True$"
+    expected = r"falling fast.*: pass iterations=900, l2=5.0, pass standardize_targets=True$"
     with pytest.warns(dnn_xp.ConvergenceWarning, match=expected):
         dnn_xp.train(X, 2e5 + 6e4 * X[0], standardize_targets=False)
 
