@@ -165,13 +165,14 @@ def _example_bytes(
     """Bytes of an example in a block: Z and A of every layer, temporaries of the widest, X and outputs."""
     hidden = sum(sizes[1:])
     layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + _OF_OUTPUTS * sizes[-1])
-    if Y is not None:
-        layers += (Y.kept(relaid=False) + Y.at_first(relaid=False)) * sizes[-1]
     # A is kept as it was dropped from, too, and the mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if drops_out else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
     kept, at_first = X.kept(relaid=of.relaid), X.at_first(relaid=of.relaid)
-    return copied * sizes[0] + max(kept * sizes[0] + layers + dropped, at_first * sizes[0])
+    # Y is standardized before any layer, or beside Z[L] when all others are gone.
+    targets = 0 if Y is None else (X.itemsize + Y.at_first(relaid=False)) * sizes[-1]
+    computing = kept * sizes[0] + layers + dropped
+    return copied * sizes[0] + max(computing, at_first * sizes[0], kept * sizes[0] + targets)
 
 
 def make_plan(

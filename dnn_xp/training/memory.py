@@ -146,6 +146,7 @@ def checking_bytes(
     threads: int,
     read: bool,
     split: bool,
+    outputs: int = 1,
 ) -> int:
     """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
     examples = min(m, examples_of_a_block(n))
@@ -156,7 +157,7 @@ def checking_bytes(
         of_value += in_flight * np.dtype(given).itemsize
     # The order that was drawn, and both parts of it in order.
     of_split = 17 * m if split else 0
-    of_targets = min(m, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
+    of_targets = min(m * outputs, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
     of_labels = min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS
     return max(examples * n * of_value, of_labels, of_targets) + of_split
 
@@ -241,5 +242,6 @@ def plan_memory(
             threads=threads,
             read=not data.X.in_memory,
             split=bool(data.copied_bytes),
+            outputs=network.sizes[-1],
         ),
     )
