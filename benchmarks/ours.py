@@ -141,6 +141,7 @@ def train(data: Problem, *, iterations: int, device: str) -> Parameters:
         initialization=data.parameters,
         iterations=iterations,
         learning_rate=1e-3,
+        standardize=False,
         device=device,
     )
     backend, _ = choose_backend(device, None, fallback=False)

@@ -12,6 +12,7 @@ from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
+from dnn_xp.training.convergence import ConvergenceWarning
 from dnn_xp.training.gradient_check import GradientCheck, gradient_check
 from dnn_xp.training.plan import plan
 from dnn_xp.training.recorder import DivergenceError
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "BlockSizeWarning",
+    "ConvergenceWarning",
     "DataWarning",
     "DeviceFallbackWarning",
     "DeviceRecord",

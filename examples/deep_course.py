@@ -111,6 +111,7 @@ def main() -> None:
         learning_rate=LEARNING_RATE,
         iterations=ITERATIONS,
         initialization=start,
+        standardize=False,
         report_every=500,
     )
     apart = furthest(parameters, model.parameters)

@@ -102,6 +102,7 @@ def wrong_answers(parameters: Parameters, n: int) -> int:
         hidden=[len(b) for _, b in parameters[:-1]],
         initialization=parameters,
         iterations=0,
+        standardize=False,
     )
     return int(np.sum(model.predict(X) != Y))
 

@@ -79,6 +79,7 @@ def main() -> None:
         learning_rate=LEARNING_RATE,
         iterations=ITERATIONS,
         initialization=start,
+        standardize=False,
         report_every=1000,
     )
     apart = max(

@@ -46,6 +46,7 @@ def make(
             optimizer="adam",
             learning_rate=rate,
             seed=seed,
+            standardize=False,
             device="cpu",
         )
         before, after = trained.history.seconds

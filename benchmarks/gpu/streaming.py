@@ -82,6 +82,7 @@ def _train(
             iterations=ITERATIONS,
             learning_rate=1e-3,
             callbacks=[look],
+            standardize=False,
             device="cuda",
             fallback=False,
             block_size=block_size,

@@ -57,6 +57,7 @@ def fit(library: str, device: str, data: Problem, optimizer: str, **how: Any) ->
         initialization=data.parameters,
         optimizer=optimizer,
         learning_rate=LEARNING_RATE if optimizer == "adam" else DESCENT_RATE,
+        standardize=False,
         device=where,
         fallback=False,
         **how,

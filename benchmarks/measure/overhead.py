@@ -69,6 +69,7 @@ def ours(parameters: Parameters, X: Array, Y: Array, iterations: int) -> list[fl
         learning_rate=LEARNING_RATE,
         iterations=iterations,
         initialization=parameters,
+        standardize=False,
         device="cpu",
     )
     return list(model.history.costs)

@@ -101,8 +101,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     }
     for each in OPTIONS:
         _add(groups[each.metadata["option"].group], each)
-    # Raw tables need standardization; see the notes.
-    parser.set_defaults(standardize=True, device="auto")
+    parser.set_defaults(device="auto")
 
 
 def computing_options(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +117,7 @@ def _add(group: Any, each: Field[Any]) -> None:
     """The flag of one option of a training."""
     option: Option = each.metadata["option"]
     flag = "--" + each.name.replace("_", "-")
-    if isinstance(each.default, bool):
+    if isinstance(each.default, bool) or option.text == "switch":
         group.add_argument(
             flag, action=argparse.BooleanOptionalAction, default=each.default, help=option.help
         )

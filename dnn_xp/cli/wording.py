@@ -27,6 +27,8 @@ SHARED_OPTIONS = (
 
 # Options that the shell can only turn off: --no-fallback, --no-standardize.
 _SWITCHES = ("fallback", "standardize")
+# Options that are on when left out: the way to turn them on is to leave out --no-...
+_ON = (*_SWITCHES, "standardize_targets")
 _PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL"}
 
 
@@ -35,6 +37,8 @@ def _argument(each: Argument) -> str:
     if each.name in _SWITCHES:
         return f"--no-{each.name}"
     name, mark, rest = each.name.partition("[")
+    if isinstance(each.value, bool) and name in SHARED_OPTIONS:
+        return f"--{'' if each.value else 'no-'}{name.replace('_', '-')}"
     if name in SHARED_OPTIONS:
         written = "--" + name.replace("_", "-") + mark + rest
         return f"{written} {_typed(each.value)}" if each.has_value else written
@@ -48,8 +52,9 @@ def _typed(value: object) -> str:
 
 
 def _advice(each: Pass) -> str:
-    verb = "leave out" if each.name in _SWITCHES and each.value else "pass"
-    return f"{verb} {_argument(Argument(*each))}"
+    if each.name in _ON and each.value:
+        return f"leave out {_argument(Argument(each.name, False))}"
+    return f"pass {_argument(Argument(*each))}"
 
 
 SHELL = Words(_argument, _advice)

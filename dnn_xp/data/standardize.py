@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each feature, in one exact pass over blocks of examples."""
+"""Mean and standard deviation of each feature or target, in one exact pass over blocks of examples."""
 
 from __future__ import annotations
 
@@ -31,24 +31,29 @@ def itemsize_meanwhile(given: npt.DTypeLike, working: npt.DTypeLike) -> int:
 class Moments(NamedTuple):
     """Count, mean and sum of squared deviations of some examples.
 
-    mean and M2 are float64 NumPy arrays (n, 1).
+    mean and M2 are float64 NumPy arrays (n, 1). Of weighted examples m is the sum of their weights.
     """
 
-    m: int
+    m: float
     mean: npt.NDArray[np.float64]
     M2: npt.NDArray[np.float64]
 
 
-def block_moments(block: Array) -> Moments:
+def block_moments(block: Array, weights: Array | None = None) -> Moments:
     """The moments of a block (n, len) in float64: two passes with a correction of rounding.
 
     drift = sum (x - mean0)             mean0 = sum x / len, rounded
     mean  = mean0 + drift / len
     M2    = sum (x - mean0)^2 - drift^2 / len       (Chan, Golub, LeVeque 1983, eq. 1.7)
 
-    Computed on the block's device; mean and M2 are NumPy arrays.
+    With weights (1, len) every term of a sum counts as often as its weight says, and len is their sum.
+    Computed on the block's device, with weights on the host; mean and M2 are NumPy arrays.
     """
     n, count = int(block.shape[0]), int(block.shape[1])
+    if weights is not None:
+        return _weighted_moments(
+            to_host(block).astype(np.float64), to_host(weights).astype(np.float64)
+        )
     if count == 0:
         return Moments(0, np.zeros((n, 1)), np.zeros((n, 1)))
     values = block if _has_float64(block) else to_host(block)
@@ -63,6 +68,17 @@ def block_moments(block: Array) -> Moments:
     drift = xp.sum(deviation, axis=1, keepdims=True)
     M2 = xp.sum(deviation * deviation, axis=1, keepdims=True) - drift * drift / count
     return Moments(count, to_host(mean + drift / count), np.maximum(to_host(M2), 0.0))
+
+
+def _weighted_moments(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> Moments:
+    total = float(weights.sum())
+    if total == 0.0:
+        return Moments(0, np.zeros((values.shape[0], 1)), np.zeros((values.shape[0], 1)))
+    mean = np.sum(values * weights, axis=1, keepdims=True) / total
+    deviation = values - mean
+    drift = np.sum(deviation * weights, axis=1, keepdims=True)
+    M2 = np.sum(deviation * deviation * weights, axis=1, keepdims=True) - drift * drift / total
+    return Moments(total, mean + drift / total, np.maximum(M2, 0.0))
 
 
 def _has_float64(block: Array) -> bool:
@@ -129,7 +145,7 @@ def finalize_moments(moments: Moments) -> tuple[npt.NDArray[np.float64], npt.NDA
     >>> mean.ravel().tolist(), scale.ravel().tolist()
     ([2.0, 5.0], [1.0, 1.0])
     """
-    variance = moments.M2 / max(moments.m, 1)
+    variance = moments.M2 / (moments.m or 1)
     eps = float(np.finfo(np.float64).eps)
     bound = moments.m * eps * variance + (moments.m * eps * moments.mean) ** 2
     constant = variance <= bound

@@ -9,7 +9,7 @@ fewer bits; costs and results are in the working dtype.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dnn_xp.backends.record import as_given
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
@@ -23,8 +23,25 @@ from dnn_xp.formulas.network import (
     gradient_sums,
     linear_output,
     output_cost_sum,
+    output_loss,
 )
 from dnn_xp.formulas.types import Array, Namespace
+
+
+class Scaling(NamedTuple):
+    """Mean and scale (n, 1) that values are standardized with where blocks are computed.
+
+    Attributes
+    ----------
+    moments : pair of arrays
+        In the working dtype, or in float64 where that has no room for them.
+    wide : pair of arrays, optional
+        The same in float64, for blocks whose values the working dtype would round before the mean is
+        taken away: of a time in seconds since 1970 float32 keeps no more than two minutes.
+    """
+
+    moments: tuple[Array, Array]
+    wide: tuple[Array, Array] | None = None
 
 
 class BlockFunctions:
@@ -40,11 +57,10 @@ class BlockFunctions:
         The working dtype: of parameters, costs and sums.
     compute_dtype : dtype of that library, optional
         Dtype in which layers are computed; `dtype` when left out.
-    moments : pair of arrays (n_0, 1), optional
-        Mean and scale of the standardization, in `dtype`, or in float64 where `dtype` cannot hold them.
-    float64_moments : pair of arrays (n_0, 1), optional
-        The same in float64, for blocks whose values `dtype` would round before the mean is
-        subtracted: float32 rounds a time in seconds since 1970 to two minutes.
+    inputs, targets : Scaling, optional
+        The standardization of X and of Y.
+    separate : bool
+        Whether costs are summed for each output by itself, (n_L, 1), and not over all of them.
     layers : Layers
         The functions that run the steps of a layer.
     canonical : callable
@@ -59,8 +75,9 @@ class BlockFunctions:
         xp: Namespace,
         dtype: Any,
         compute_dtype: Any = None,
-        moments: tuple[Array, Array] | None = None,
-        float64_moments: tuple[Array, Array] | None = None,
+        inputs: Scaling | None = None,
+        targets: Scaling | None = None,
+        separate: bool = False,
         layers: Layers = REFERENCE_LAYERS,
         canonical: Callable[..., Array] = as_given,
         orientation: str | None = None,
@@ -72,8 +89,9 @@ class BlockFunctions:
         self._xp = xp
         self._dtype = dtype
         self._compute_dtype = compute_dtype
-        self._moments = moments
-        self._float64_moments = float64_moments
+        self._input_scaling = inputs
+        self._target_scaling = targets
+        self._separate = separate
         self._rounded_by_float32 = [
             getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)
         ]
@@ -82,25 +100,26 @@ class BlockFunctions:
         return self._xp.astype(array, self._dtype, copy=False)
 
     def _targets(self, Y: Array) -> Array:
-        return self._canonical(self._working(Y), orientation="columns")
+        return self._canonical(self._scaled(Y, self._target_scaling), orientation="columns")
 
     def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X, in the compute dtype."""
-        X = self._canonical(self._inputs(X), orientation=self._orientation)
+        X = self._canonical(self._scaled(X, self._input_scaling), orientation=self._orientation)
         if self._compute_dtype is None:
             return parameters, X
         compute_dtype, xp = self._compute_dtype, self._xp
         pairs = [(xp.astype(W, compute_dtype), xp.astype(b, compute_dtype)) for W, b in parameters]
         return pairs, xp.astype(X, compute_dtype)
 
-    def _inputs(self, X: Array) -> Array:
+    def _scaled(self, values: Array, scaling: Scaling | None) -> Array:
+        """A block in the working dtype, standardized where it has a mean and a scale."""
         xp = self._xp
-        if self._moments is None:
-            return self._working(X)
-        if self._float64_moments is not None and X.dtype in self._rounded_by_float32:
-            wide = xp.astype(X, xp.float64, copy=False)
-            return self._working(standardize(wide, *self._float64_moments, xp=xp))
-        return self._working(standardize(self._working(X), *self._moments, xp=xp))
+        if scaling is None:
+            return self._working(values)
+        if scaling.wide is not None and values.dtype in self._rounded_by_float32:
+            wide = xp.astype(values, xp.float64, copy=False)
+            return self._working(standardize(wide, *scaling.wide, xp=xp))
+        return self._working(standardize(self._working(values), *scaling.moments, xp=xp))
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
@@ -110,13 +129,25 @@ class BlockFunctions:
         )
         return self._working(Z)
 
+    def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
+        """Z[L] (n_L, k), times the scale of Y plus its mean where Y is standardized."""
+        Z, scaling, xp = self.output(parameters, X), self._target_scaling, self._xp
+        if scaling is None:
+            return Z
+        if scaling.wide is not None:
+            Z, scaling = xp.astype(Z, xp.float64), Scaling(scaling.wide)
+        mean, scale = scaling.moments
+        return self._working(Z * scale + mean)
+
     def cost(
         self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
     ) -> tuple[Array]:
-        """Contribution to m J."""
+        """Contribution to m J, or to that of each output (n_L, 1) where they are kept apart."""
         return (self._cost(self.output(parameters, X), self._targets(Y), weights),)
 
     def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
+        if self._separate:
+            return self._sum(output_loss(Z, Y, self._network, xp=self._xp), weights)
         return output_cost_sum(Z, Y, self._network, weights=weights, xp=self._xp)
 
     def gradients(
@@ -210,7 +241,10 @@ class BlockFunctions:
         weights: Array | None,
         center: Array,
     ) -> tuple[Array, ...]:
-        """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center."""
+        """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center.
+
+        All of them of Y as the network meets it, standardized or not.
+        """
         Z, Y = self.output(parameters, X), self._targets(Y)
         A = self._network.activations[-1].forward(Z, xp=self._xp)
         residual = self._sum(squares_about(A, Y, xp=self._xp), weights)

@@ -51,7 +51,7 @@ class Pass(NamedTuple):
 
 
 class Values(NamedTuple):
-    """The conversions of a value of X in a block.
+    """The conversions of a value of X or Y in a block.
 
     Attributes
     ----------
@@ -153,7 +153,13 @@ def _parts(sizes: Sequence[int], m: int) -> int:
 
 
 def _example_bytes(
-    sizes: Sequence[int], X: Values, temporaries: int, of: Pass, *, dropout: bool
+    sizes: Sequence[int],
+    X: Values,
+    Y: Values | None,
+    temporaries: int,
+    of: Pass,
+    *,
+    dropout: bool,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
     hidden = sum(sizes[1:])
@@ -163,7 +169,10 @@ def _example_bytes(
     dropped = (X.itemsize + 1) * hidden if dropout else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
     converted, preparing = X.converted(relaid=of.relaid), X.preparing(relaid=of.relaid)
-    return copied * sizes[0] + max(converted * sizes[0] + layers + dropped, preparing * sizes[0])
+    # Y is standardized before any layer, or beside Z[L] when all others are freed.
+    targets = 0 if Y is None else (X.itemsize + Y.preparing(relaid=False)) * sizes[-1]
+    computing = converted * sizes[0] + layers + dropped
+    return copied * sizes[0] + max(computing, preparing * sizes[0], converted * sizes[0] + targets)
 
 
 def make_plan(
@@ -172,6 +181,7 @@ def make_plan(
     *costs: Pass,
     X: Values,
     threads: int,
+    Y: Values | None = None,
     many_temporaries: bool = False,
     dropout: bool = False,
     optimizer_vectors: int = 2,
@@ -190,8 +200,8 @@ def make_plan(
         Units of each layer, n_0 included.
     step, costs : Pass
         The pass of an update, and the passes for costs.
-    X : Values
-        The conversions of X.
+    X, Y : Values
+        The conversions of X and, where it is standardized, of Y.
     threads : int
         Most blocks computed at once.
     many_temporaries, dropout : bool
@@ -215,11 +225,12 @@ def make_plan(
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
 
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
-    in_step = _example_bytes(sizes, X, in_all, step, dropout=dropout)
+    Y = Y if Y and Y.standardized else None
+    in_step = _example_bytes(sizes, X, Y, in_all, step, dropout=dropout)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = _example_bytes(sizes, X, forward, each, dropout=False)
+        in_cost = _example_bytes(sizes, X, Y, forward, each, dropout=False)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

@@ -1,6 +1,10 @@
 """The cost J(theta) of a network, its gradient and its scores on given examples, summed over blocks.
 
 J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
+
+Where Y is standardized the loss is that of Z[L] and (Y - mean) / scale. The gradient is that of this
+J, the one that is minimized. Costs that are reported are in the units of Y: those of output k times
+scale[k]^2. They are computed divided by `unit`, the mean of scale^2, so that no dtype is too narrow.
 """
 
 from __future__ import annotations
@@ -18,12 +22,15 @@ import numpy as np
 from dnn_xp.backends import Backend
 from dnn_xp.backends.staging import receiving
 from dnn_xp.data import Source
-from dnn_xp.execution.block_functions import BlockFunctions
+from dnn_xp.execution.block_functions import BlockFunctions, Scaling
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
+
+# Mean and scale, (n, 1) each.
+Moments = tuple[np.ndarray, np.ndarray]
 
 
 class ExampleBlocks(Protocol):
@@ -109,7 +116,9 @@ class Objective:
     precision : str
         "bfloat16" computes layers in that dtype; other precisions are set in the backend.
     standardization : pair of NumPy arrays (n_0, 1), optional
-        Mean and scale.
+        Mean and scale of X.
+    target_standardization : pair of NumPy arrays (n_L, 1), optional
+        Mean and scale of Y.
     penalties : Penalties
         Penalties of the cost, added once, not per block.
     orientation : {"columns", "rows"}, optional
@@ -124,7 +133,8 @@ class Objective:
         dtype: str,
         block_size: Callable[[int], int],
         precision: str = "",
-        standardization: tuple[np.ndarray, np.ndarray] | None = None,
+        standardization: Moments | None = None,
+        target_standardization: Moments | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,
     ) -> None:
@@ -135,14 +145,13 @@ class Objective:
         self._limit = _BlockLimit()
         self._penalties = penalties or Penalties()
         self._xp = backend.xp
-        # A device without float64 standardizes in the working dtype.
-        wide = None
-        if dtype == "float32":
-            with suppress(TypeError, ValueError):
-                wide = _moments_on(standardization, backend, "float64")
-        moments = _moments_on(standardization, backend, dtype)
-        if standardization and wide and not _fits_float32(*standardization):
-            moments = wide
+        self.target_standardization = target_standardization
+        self.unit, self._shares = 1.0, None
+        if target_standardization is not None:
+            squares = target_standardization[1] ** 2
+            self.unit = float(np.mean(squares))
+            if np.ptp(squares) > 0.0:
+                self._shares = backend.from_host((squares / self.unit).astype(dtype))
         self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
@@ -150,13 +159,14 @@ class Objective:
             backend.xp,
             getattr(backend.xp, dtype),
             getattr(backend.xp, precision) if precision == "bfloat16" else None,
-            moments,
-            wide,
+            _scaling(standardization, backend, dtype),
+            _scaling(target_standardization, backend, dtype),
+            self._shares is not None,
             layers,
             backend.canonical,
             orientation,
         )
-        self._output = backend.compile(of_block.output)
+        self._output = backend.compile(of_block.in_units_of_targets)
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)
         self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
@@ -175,17 +185,33 @@ class Objective:
         """Examples per block of m examples: as chosen, or fewer if memory ran out."""
         return min(self.block_size(m), self._limit.block_size, m)
 
-    def cost(self, theta: Array, examples: ExampleBlocks) -> Array:
-        """J(theta), exact on all examples, penalties included; a 0-d array."""
+    @property
+    def reports_what_it_minimizes(self) -> bool:
+        """Whether the reported cost is `unit` times the minimized one, as always with one output."""
+        return self._shares is None
+
+    def cost(self, theta: Array, examples: ExampleBlocks, *, minimized: bool = False) -> Array:
+        """J(theta), exact on all examples, penalties included; a 0-d array.
+
+        The one that is minimized, or the reported one divided by `unit`.
+        """
         (J,) = self._means(self._cost, theta, examples)
-        return self._penalised(J, theta)
+        return self._penalised(self._over_outputs(J, minimized), theta)
 
     def cost_and_gradient(
-        self, theta: Array, examples: ExampleBlocks, seeds: Sequence[int] = ()
+        self,
+        theta: Array,
+        examples: ExampleBlocks,
+        seeds: Sequence[int] = (),
+        *,
+        minimized: bool = False,
     ) -> tuple[Array, Array]:
-        """J(theta) (0-d) and its gradient, a flat vector like theta; `seeds` draw the dropout masks."""
+        """J as `cost` and the gradient of the minimized J, a flat vector like theta.
+
+        `seeds` draw the dropout masks.
+        """
         total, *layers = self._fold_with_indices(self._cost_and_gradients, theta, examples, seeds)
-        J = total / float(examples.m)
+        J = self._over_outputs(total / float(examples.m), minimized)
         return self._penalised(J, theta), self._penalised_gradient(layers, theta, examples.m)
 
     def gradient(self, theta: Array, examples: ExampleBlocks, seeds: Sequence[int] = ()) -> Array:
@@ -203,15 +229,18 @@ class Objective:
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
-        """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it."""
+        """J(theta) without penalties; (n_L, 1) the mean of Y, mean squares of residuals and of Y about it.
+
+        J is the reported one divided by `unit`; the others are of Y as the network meets it.
+        """
         # The mean of Y does not read X, which may be a file: pass Y in its place.
         targets = Examples(examples.Y, examples.Y, examples.weights)
         (center,) = self._means(self._mean_of_targets, theta, targets)
         J, residual, spread = self._means(self._squares, theta, examples, center)
-        return J, center, residual, spread
+        return self._over_outputs(J, minimized=False), center, residual, spread
 
     def decision_function(self, theta: Array, X: Source) -> Array:
-        """Z[L] (n_L, m) of all examples."""
+        """Z[L] (n_L, m) of all examples, in the units of Y."""
         parameters = self._parameters(theta)
 
         def output(block: Array) -> Array:
@@ -295,6 +324,12 @@ class Objective:
         indices = np.arange(start, stop, dtype=np.int64).astype(np.int32)
         return self.backend.from_host(indices[np.newaxis, :])
 
+    def _over_outputs(self, J: Array, minimized: bool) -> Array:
+        """A cost from the costs of each output, where they are kept apart: scale[k]^2 / unit times each."""
+        if self._shares is None:
+            return J
+        return self._xp.sum(J if minimized else J * self._shares)
+
     def _penalised(self, J: Array, theta: Array) -> Array:
         l2, l1, m = self._penalties
         if l2:
@@ -321,11 +356,21 @@ def _reader(examples: ExampleBlocks) -> Callable[[int, int], tuple[Any, Any, Any
     return examples.block
 
 
-def _moments_on(
-    standardization: tuple[np.ndarray, np.ndarray] | None, backend: Backend, dtype: str
-) -> tuple[Array, Array] | None:
+def _scaling(standardization: Moments | None, backend: Backend, dtype: str) -> Scaling | None:
+    """Mean and scale where the backend computes."""
     if standardization is None:
         return None
+    wide = None
+    if dtype == "float32":
+        # Where the device has no float64 there is no better than the working dtype.
+        with suppress(TypeError, ValueError):
+            wide = _placed(standardization, backend, "float64")
+    if wide is not None and not _fits_float32(*standardization):
+        return Scaling(wide, wide)
+    return Scaling(_placed(standardization, backend, dtype), wide)
+
+
+def _placed(standardization: Moments, backend: Backend, dtype: str) -> tuple[Array, Array]:
     with np.errstate(over="ignore", under="ignore"):
         arrays = [np.asarray(array, dtype=dtype) for array in standardization]
     mean, scale = map(backend.from_host, arrays)

@@ -17,7 +17,7 @@ class Evaluation:
     Attributes
     ----------
     cost : float
-        (1/m) sum of weights * loss, without penalties.
+        (1/m) sum of weights * loss, without penalties, in the units of Y.
     metric : str
         "accuracy" (an example is correct when all its outputs are) or "r2".
     score : float
@@ -58,8 +58,12 @@ def score(objective: Objective, theta: Array, examples: Examples, kind: str) -> 
     J, *sums = objective.squares(theta, examples)
     eps = float(np.finfo(to_host(sums[0]).dtype).eps)
     center, residual, total = (to_host(array).astype(np.float64)[:, 0] for array in sums)
+    if objective.target_standardization is not None:
+        mean, scale = (array[:, 0] for array in objective.target_standardization)
+        center = mean + scale * center
+        residual, total = residual * scale**2, total * scale**2
     # The mean of equal values equals them only up to rounding.
     constant = total <= (16.0 * eps * center) ** 2
     share = residual / np.where(constant, 1.0, total)
     r2 = np.where(constant, np.where(residual > 0.0, 0.0, 1.0), 1.0 - share)
-    return Evaluation(float(J), "r2", float(np.mean(r2)), examples.m)
+    return Evaluation(float(J) * objective.unit, "r2", float(np.mean(r2)), examples.m)

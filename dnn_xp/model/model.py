@@ -69,6 +69,9 @@ class Model:
         The labels that the outputs stand for.
     standardization : pair of NumPy arrays (n_0, 1) or None
         Mean and scale that X is standardized with before the first layer.
+    target_standardization : pair of NumPy arrays (n_L, 1) or None
+        Mean and scale of Y, of a regression that learned (Y - mean) / scale. Predictions and costs
+        are in the units of Y all the same.
     flat_targets : bool
         Whether Y was one-dimensional; a regression then predicts (m,).
     history : History
@@ -98,6 +101,7 @@ class Model:
     kind: str
     classes: np.ndarray | None = None
     standardization: tuple[np.ndarray, np.ndarray] | None = None
+    target_standardization: tuple[np.ndarray, np.ndarray] | None = None
     flat_targets: bool = True
     history: History = field(default_factory=History)
     record: DeviceRecord | None = None
@@ -107,7 +111,8 @@ class Model:
 
     def __post_init__(self) -> None:
         # Read-only where the library can do that, so that nobody changes a model by accident.
-        for array in (self.theta, self.classes, *(self.standardization or ())):
+        moments = (*(self.standardization or ()), *(self.target_standardization or ()))
+        for array in (self.theta, self.classes, *moments):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
 
@@ -158,7 +163,10 @@ class Model:
     def decision_function(
         self, X: Any, *, examples: str | None = None, threads: int | None = None
     ) -> Array:
-        """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows"."""
+        """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows".
+
+        Of a regression with standardized targets it is in the units of Y: Z[L] * scale + mean.
+        """
         return self._as_given(self._outputs(X, examples, threads), X, examples)
 
     def predict_proba(
@@ -335,6 +343,7 @@ def _objective(model: Model) -> Objective:
             dtype=model.dtype,
             block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
             standardization=model.standardization,
+            target_standardization=model.target_standardization,
             orientation=model.settings.get("layout"),
         )
     return _OBJECTIVES[model]

@@ -49,6 +49,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
+    if model.target_standardization is not None:
+        tensors["target_mean"], tensors["target_scale"] = model.target_standardization
     # safetensors writes the buffer of an array whatever its strides.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     description = {
@@ -155,6 +157,9 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         if classes is None
         else _labels(classes, np.dtype(description["classes_dtype"])),
         "standardization": (tensors["mean"], tensors["scale"]) if "mean" in tensors else None,
+        "target_standardization": (tensors["target_mean"], tensors["target_scale"])
+        if "target_mean" in tensors
+        else None,
         "history": History(
             **{name: tuple(values) for name, values in history.items()}, metrics=metrics
         ),

@@ -203,6 +203,9 @@ def wanted_tensors(description: Description) -> dict[str, Tensor]:
     features = (description["sizes"][0], 1)
     wanted["mean"] = Tensor(features, group="standardization")
     wanted["scale"] = Tensor(features, group="standardization", positive=True)
+    outputs = (description["sizes"][-1], 1)
+    wanted["target_mean"] = Tensor(outputs, group="target standardization")
+    wanted["target_scale"] = Tensor(outputs, group="target standardization", positive=True)
     return wanted
 
 

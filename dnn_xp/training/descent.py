@@ -142,10 +142,13 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReas
     xp, every, iterations = run.backend.xp, run.asked.report_every, run.iterations or 0
 
     def evaluate(theta: Array) -> tuple[Array, Array]:
-        return data.objective.cost_and_gradient(theta, data.examples)
+        return data.objective.cost_and_gradient(theta, data.examples, minimized=True)
 
     def report(at: LBFGSState) -> bool:
-        return recorder.note(at.iteration, at.theta, at.J, 0.0, _packed(at))
+        J: Array | float = at.J
+        if not data.objective.reports_what_it_minimizes:
+            J = data.objective.cost(at.theta, data.examples)
+        return recorder.note(at.iteration, at.theta, J, 0.0, _packed(at))
 
     if state.reports is None:
         at = lbfgs_init(evaluate, state.theta)

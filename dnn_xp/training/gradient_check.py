@@ -75,7 +75,7 @@ class GradientCheck:
     parameters : tuple of ParameterCheck
         The same for each W[l] and b[l].
     cost : float
-        J at the parameters.
+        J at the parameters, in the units of Y.
     epsilon : float
         Step of the differences.
     sizes : tuple of int
@@ -194,7 +194,7 @@ class GradientCheckArguments(Problem):
     def specification(self) -> Specification:
         """The options alone, of a training in float64."""
         own = {each.name: getattr(self, each.name) for each in fields(Problem)}
-        return Specification(**own, dtype="float64")
+        return Specification(**own | {"l2": self.l2 or 0.0}, dtype="float64")
 
 
 @takes(GradientCheckArguments)
@@ -262,7 +262,14 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
-        data = place_data(run, prepared, engine, standardization=standardization)
+        targets = None if model is None else model.target_standardization
+        data = place_data(
+            run,
+            prepared,
+            engine,
+            standardization=standardization,
+            target_standardization=targets,
+        )
         seeds = rng.integers(-(2**31), 2**31, size=len(network.keep_probs)).tolist()
         return _check(
             data.objective,
@@ -290,8 +297,8 @@ def _check(
         at = backend.from_host(theta)
         if seeds:
             # The cost of this very thinned network is had with its gradient only.
-            return float(objective.cost_and_gradient(at, examples, seeds)[0])
-        return float(objective.cost(at, examples))
+            return float(objective.cost_and_gradient(at, examples, seeds, minimized=True)[0])
+        return float(objective.cost(at, examples, minimized=True))
 
     cost, gradient = objective.cost_and_gradient(backend.from_host(theta), examples, seeds)
     analytic = backend.to_host(gradient)
@@ -306,7 +313,7 @@ def _check(
     return GradientCheck(
         relative_difference=relative_difference(analytic[everything], numeric[everything]),
         parameters=tuple(rows),
-        cost=float(cost),
+        cost=float(cost) * objective.unit,
         epsilon=epsilon,
         sizes=network.sizes,
         library=backend.library,

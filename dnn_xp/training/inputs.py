@@ -10,9 +10,10 @@ import numpy as np
 
 from dnn_xp.backends import Backend
 from dnn_xp.backends.choice import level_of_user
-from dnn_xp.common.errors import Argument, ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import counted
 from dnn_xp.data import (
+    Moments,
     Source,
     Targets,
     block_moments,
@@ -26,7 +27,7 @@ from dnn_xp.data import (
     working_dtype,
 )
 from dnn_xp.data.encoding import TableEncoder
-from dnn_xp.data.finite import examples_of_a_block
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
@@ -57,6 +58,8 @@ from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem
 
 Standardization = tuple[np.ndarray, np.ndarray]
+# Values of a block of the pass that takes the mean of Y, which may come with weights.
+VALUES_OF_TARGETS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,16 +323,8 @@ def finite_or_standardized(
     if not standardize:
         check_finite(X, "X")
         return None
-    with np.errstate(invalid="ignore", over="ignore"):
-        (moments,) = engine.fold(
-            lambda block: (block_moments(block),),
-            lambda start, stop: (X.block(start, stop),),
-            X.m,
-            examples_of_a_block(X.n),
-            combine=lambda left, right: (merge_moments(left[0], right[0]),),
-            read_ahead=not X.in_memory,
-        )
-    if not (np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all()):
+    moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
+    if not _are_finite(moments):
         check_finite(X, "X")
         raise ArgumentValueError(
             "X",
@@ -339,3 +334,42 @@ def finite_or_standardized(
         )
     mean, scale = finalize_moments(moments)
     return mean, scale if encoder is None else np.where(encoder.one_hot[:, None], 1.0, scale)
+
+
+def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> Standardization:
+    """Mean and scale of the targets, (n_L, 1) each; weighted as the examples are."""
+    moments = source_moments(Y, weights, engine)
+    if not _are_finite(moments):
+        raise ArgumentValueError(
+            "Y",
+            "values too large to be standardized in float64",
+            "of a scale whose squares float64 holds",
+            ("scale it down first, or ", Pass("standardize_targets", False)),
+        )
+    return finalize_moments(moments)
+
+
+def source_moments(
+    source: Source, weights: Source | None, engine: Engine, *, values: int = VALUES_OF_TARGETS
+) -> Moments:
+    """The moments of all examples, weighted or not, in one pass over blocks of that many values by the engine."""
+
+    def read(start: int, stop: int) -> tuple[Any, ...]:
+        own = () if weights is None else (weights.block(start, stop),)
+        return source.block(start, stop), *own
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        (moments,) = engine.fold(
+            lambda *block: (block_moments(*block),),
+            read,
+            source.m,
+            examples_of_a_block(source.n, values=values),
+            combine=lambda left, right: (merge_moments(left[0], right[0]),),
+            read_ahead=not source.in_memory,
+        )
+    found: Moments = moments
+    return found
+
+
+def _are_finite(moments: Moments) -> bool:
+    return bool(np.isfinite(moments.mean).all() and np.isfinite(moments.M2).all())

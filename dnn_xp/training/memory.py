@@ -25,11 +25,12 @@ from dnn_xp.execution.placement import (
 )
 from dnn_xp.formulas.network import Network
 from dnn_xp.training.batches import shuffle_bytes
-from dnn_xp.training.inputs import Prepared
+from dnn_xp.training.inputs import VALUES_OF_TARGETS, Prepared
 
 # Bytes of the arrays of a pass for each of its values, and a little: of the moments of X (in float64,
-# less the mean, squared), and of a look at labels (positions among the classes, in int64).
+# less the mean, squared), of weighted ones of Y, and of a look at labels (positions among the classes, in int64).
 _BYTES_OF_MOMENTS = 26
+_BYTES_OF_WEIGHTED_MOMENTS = 58
 _BYTES_OF_LABELS = 28
 
 
@@ -145,6 +146,7 @@ def checking_bytes(
     threads: int,
     read: bool,
     split: bool,
+    outputs: int = 1,
 ) -> int:
     """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
     examples = min(m, examples_of_a_block(n))
@@ -155,7 +157,9 @@ def checking_bytes(
         of_value += in_flight * np.dtype(given).itemsize
     # The order that was drawn, and both parts of it in order.
     of_split = 17 * m if split else 0
-    return max(examples * n * of_value, min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS) + of_split
+    of_targets = min(m * outputs, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
+    of_labels = min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS
+    return max(examples * n * of_value, of_labels, of_targets) + of_split
 
 
 def plan_memory(
@@ -169,14 +173,15 @@ def plan_memory(
     optimizer_vectors: int,
     standardized: bool,
     moments_taken: bool,
+    targets_standardized: bool,
     replayed: bool,
     orientation: str | None,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
-    `standardized` says whether X is, `moments_taken` whether mean and scale have to be looked for,
-    `replayed` whether a step of examples in memory is replayed as a CUDA graph, `orientation` how
-    blocks are laid out on NumPy.
+    `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
+    and scale of X have to be looked for, `replayed` whether a step of examples in memory is replayed
+    as a CUDA graph, `orientation` how blocks are laid out on NumPy.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -219,6 +224,7 @@ def plan_memory(
         pass_over(data.X, ahead_of_step, batch=None if batch_size is None else at_once),
         *(pass_over(each, ahead) for each in costs),
         X=Values(given, data.dtype, standardized),
+        Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
         many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         dropout=drops_out,
@@ -236,5 +242,6 @@ def plan_memory(
             threads=threads,
             read=not data.X.in_memory,
             split=bool(data.copied_bytes),
+            outputs=network.sizes[-1],
         ),
     )

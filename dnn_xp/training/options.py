@@ -19,6 +19,8 @@ from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 Check = Callable[[str, Any], Any]
 
 DEFAULT_HIDDEN = (64, 32)
+# Costs whose targets are standardized where the output is the identity.
+SCALED_COSTS = ("squared_error", "huber")
 
 
 class Option(NamedTuple):
@@ -36,7 +38,8 @@ class Option(NamedTuple):
         Whether ``dnn-xp train`` takes it.
     group, text, choices
         Where its flag stands, how the flag's text is read ("int", "float", "str", "numbers",
-        "sizes" or "size"), and the names that it takes.
+        "sizes" or "size"; "switch" takes none, as those that are True or False), and the names that
+        it takes.
     shown : bool
         Whether a model's settings and summary show it.
     """
@@ -173,6 +176,22 @@ def check_dtype(name: str, value: Any) -> str:
     if found not in ("float32", "float64"):
         raise unknown_name(name, value, ("float32", "float64"))
     return str(found)
+
+
+def check_target_scaling(
+    standardize_targets: bool | None, output_activation: str | None, cost: str | None
+) -> None:
+    """ArgumentValueError where Y, to be standardized, has no mean and scale: classes, counts, bounded outputs."""
+    fitting = output_activation in (None, "identity") and cost in (None, *SCALED_COSTS)
+    if not standardize_targets or fitting:
+        return
+    given = {"cost": cost, "output_activation": output_activation}
+    came = [Argument(name, value) for name, value in given.items() if value is not None]
+    raise ArgumentValueError(
+        "standardize_targets",
+        ("True with ", *[part for each in came for part in (" and ", each)][1:]),
+        "False or left out where Y is no values with identity output and squared_error or huber",
+    )
 
 
 def check_fitting_cost(output_activation: str, cost: str) -> None:

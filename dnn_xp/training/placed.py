@@ -23,7 +23,12 @@ from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.batches import Batch, Batches
-from dnn_xp.training.inputs import Prepared, Standardization, finite_or_standardized
+from dnn_xp.training.inputs import (
+    Prepared,
+    Standardization,
+    finite_or_standardized,
+    standardized_targets,
+)
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 
@@ -49,8 +54,8 @@ class Placed:
         What Y means.
     flat_targets : bool
         Whether Y was one-dimensional.
-    standardization : pair of arrays, optional
-        Mean and scale.
+    standardization, target_standardization : pair of arrays, optional
+        Mean and scale of X and of Y.
     start : str
         How the parameters were initialized.
     notes : dict
@@ -67,6 +72,7 @@ class Placed:
     targets: Targets
     flat_targets: bool
     standardization: Standardization | None
+    target_standardization: Standardization | None
     start: str
     notes: dict[str, str]
     given: Given | None = None
@@ -110,6 +116,7 @@ class Placed:
             self.targets.kind,
             classes=self.targets.classes,
             standardization=self.standardization,
+            target_standardization=self.target_standardization,
             flat_targets=self.flat_targets,
             history=state.history(self.metric),
             record=run.record._replace(
@@ -165,15 +172,18 @@ def place_data(
     *,
     start: str = "",
     standardization: Standardization | None = None,
+    target_standardization: Standardization | None = None,
 ) -> Placed:
     """Look for NaN, take moments, and put the examples where the run computes.
 
-    `start` says how the parameters were initialized; `standardization` is that of a model.
+    `start` says how the parameters were initialized; the standardizations are those of a model.
     """
     found = finite_or_standardized(
         data.X, engine, standardize=run.moments_taken, encoder=data.encoder
     )
     standardization = standardization or found
+    if run.target_moments_taken:
+        target_standardization = standardized_targets(data.targets.source, data.weights, engine)
     objective = Objective(
         run.network,
         run.backend,
@@ -181,6 +191,7 @@ def place_data(
         block_size=run.block_size,
         precision=run.precision,
         standardization=standardization,
+        target_standardization=target_standardization,
         penalties=run.penalties,
         orientation=run.orientation,
     ).using(engine)
@@ -194,6 +205,7 @@ def place_data(
         data.targets,
         data.flat_targets,
         standardization,
+        target_standardization,
         start,
         data.notes,
         data.given,

@@ -171,9 +171,10 @@ class Recorder:
     def _report(
         self, iteration: int, theta: Array, cost: float, learning_rate: float, seconds: float
     ) -> None:
+        data, cost = self._data, cost * self._data.objective.unit
         if not math.isfinite(cost):
             self._diverged(iteration, cost, learning_rate)
-        data, watched, validation_cost, validation_score = self._data, cost, math.nan, math.nan
+        watched, validation_cost, validation_score = cost, math.nan, math.nan
         if data.held_out is not None:
             found = score(data.objective, theta, data.held_out, data.kind)
             watched = validation_cost = found.cost
@@ -197,16 +198,20 @@ class Recorder:
 
     def _diverged(self, iteration: int, cost: float, learning_rate: float) -> None:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
+        raw = self._data.standardization is None
         if self._reports is None:
             raise ArgumentValueError(
-                "X",
+                "X" if raw else "initialization",
                 f"a cost of {cost} before the first update",
                 "of a scale at which the cost of the initial parameters is finite",
-                (Pass("standardize", True), ", or a smaller ", Argument("initialization")),
+                (Pass("standardize", True), ", or a smaller ", Argument("initialization"))
+                if raw
+                else ("pass a smaller ", Argument("initialization")),
             )
         reason = (
             f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower ",
-            *(Argument("learning_rate"), ", ", Pass("standardize", True)),
+            Argument("learning_rate"),
+            *((", ", Pass("standardize", True)) if raw else ()),
             *(", or clip gradients: ", Pass("clip_norm", 1.0), "."),
         )
         kept = replace(self._start, reports=self._reports, last=self._last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -21,7 +22,12 @@ from dnn_xp.formulas.schedules import Schedule, constant
 from dnn_xp.model.model import Model
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
-from dnn_xp.training.options import check_fitting_cost, option_of
+from dnn_xp.training.options import (
+    SCALED_COSTS,
+    check_fitting_cost,
+    check_target_scaling,
+    option_of,
+)
 from dnn_xp.training.specification import Problem, Specification
 
 # Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
@@ -43,6 +49,13 @@ _STATE_VECTORS = {
 _ITERATIONS = 300
 _LBFGS_ITERATIONS = 200
 _EPOCHS = 20
+# Updates of mini-batches when their number is left out, in so many epochs at most.
+_BATCH_UPDATES = 1500
+_MOST_EPOCHS = 300
+# The largest penalty when neither it nor a length is given, and the number of examples from which none
+# is needed. See docs/defaults.md.
+_L2 = 5.0
+_MANY_EXAMPLES = 100_000
 # Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
 _LARGE = 1e11
 
@@ -77,9 +90,9 @@ class Run:
         Examples of a block, given how many are summed.
     threads : int
         Blocks computed at once, at most.
-    moments_taken, replayed : bool
-        Whether X is standardized by moments that have to be taken first; whether a step of examples
-        in memory is replayed as a CUDA graph.
+    moments_taken, target_moments_taken, replayed : bool
+        Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
+        examples in memory is replayed as a CUDA graph.
     plan : Plan
         What memory it takes.
     """
@@ -99,6 +112,7 @@ class Run:
     block_size: Callable[[int], int]
     threads: int
     moments_taken: bool
+    target_moments_taken: bool
     replayed: bool
     plan: Plan
 
@@ -123,8 +137,22 @@ class Run:
             "learning_rate": None if self.optimizer is None else repr(self.learning_rate),
             "iterations": self.iterations,
             "epochs": self.epochs,
+            "l2": self.penalties.l2,
             "keep_prob": list(self.network.keep_probs) or None,
+            "chosen": self._chosen(),
         }
+
+    def _chosen(self) -> str | None:
+        """What was chosen from the number of examples because it was left out."""
+        m, chosen = self.penalties.m, []
+        if self.epochs is not None and self.asked.epochs is None:
+            updates = self.epochs * math.ceil(m / (self.batch_size or m))
+            chosen.append(f"epochs={self.epochs}, which are {updates:,} updates")
+        if self.penalties.l2 and self.asked.l2 is None:
+            chosen.append(
+                f"l2={self.penalties.l2:g} against overfitting, as no length was given (l2=0: none)"
+            )
+        return f"for {m:,} examples: {'; '.join(chosen)}" if chosen else None
 
 
 def decide(asked: Specification, data: Prepared, *, model: Model | None = None) -> Run:
@@ -156,8 +184,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
     block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
-    standardized_by_model = model is not None and model.standardization is not None
-    moments_taken = asked.standardize and not standardized_by_model
+    moments_taken = asked.standardize and model is None
+    if model is None:
+        targets_scaled = targets_taken = _scales_targets(asked, network)
+    else:
+        targets_scaled, targets_taken = model.target_standardization is not None, False
     replayed = backend.replay is not None and pays_to_replay(network, at_once)
     plan = plan_memory(
         data,
@@ -167,19 +198,20 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_STATE_VECTORS.get(name, 2),
-        standardized=moments_taken or standardized_by_model,
+        standardized=moments_taken if model is None else model.standardization is not None,
         moments_taken=moments_taken,
+        targets_standardized=targets_scaled,
         replayed=replayed,
         orientation=orientation_of(asked),
     )
     return Run(
         asked=asked,
         network=network,
-        penalties=Penalties(asked.l2, asked.l1, m),
+        penalties=Penalties(_l2(asked, m, values=targets_scaled), asked.l1, m),
         optimizer=optimizer,
         learning_rate=_learning_rate(asked, name),
         iterations=_iterations(asked),
-        epochs=_epochs(asked),
+        epochs=_epochs(asked, m),
         batch_size=asked.batch_size,
         backend=backend,
         record=record._replace(
@@ -192,6 +224,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         moments_taken=moments_taken,
+        target_moments_taken=targets_taken,
         replayed=replayed,
         plan=plan,
     )
@@ -219,6 +252,14 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     )
 
 
+def _scales_targets(asked: Specification, network: Network) -> bool:
+    """Whether Y is standardized: unless told not to, where the network's output may be any number."""
+    output, cost = network.activations[-1].name, network.cost.name
+    check_target_scaling(asked.standardize_targets, output, cost)
+    fitting = output == "identity" and cost in SCALED_COSTS
+    return fitting if asked.standardize_targets is None else asked.standardize_targets
+
+
 def orientation_of(asked: Specification) -> str | None:
     """How blocks are laid out: batches are gathered as rows, so the costs between them are, too."""
     return asked.layout or (None if asked.batch_size is None else "rows")
@@ -235,6 +276,18 @@ def _optimizer(asked: Specification) -> Optimizer | None:
     return None if asked.is_lbfgs else OPTIMIZERS[asked.optimizer]()
 
 
+def _l2(asked: Specification, m: int, *, values: bool) -> float:
+    """As given, or a penalty against overfitting where both it and the length are left to the library."""
+    if asked.l2 is not None:
+        return asked.l2
+    decided = asked.iterations is not None or asked.epochs is not None
+    regularized = asked.l1 or asked.keep_probs
+    if decided or regularized or m >= _MANY_EXAMPLES:
+        return 0.0
+    # With few examples the cost of classes bears less of it than that of standardized values.
+    return min(_L2, m / 10 if values else max(1.0, m / 100))
+
+
 def _iterations(asked: Specification) -> int | None:
     if asked.batch_size is not None:
         return None
@@ -244,10 +297,12 @@ def _iterations(asked: Specification) -> int | None:
     return default if given is None else given
 
 
-def _epochs(asked: Specification) -> int | None:
-    if asked.batch_size is None:
-        return None
-    return _EPOCHS if asked.epochs is None else asked.epochs
+def _epochs(asked: Specification, m: int) -> int | None:
+    if asked.batch_size is None or asked.epochs is not None:
+        return asked.epochs if asked.batch_size else None
+    # A small set has few batches: as many epochs as make enough updates.
+    batches = math.ceil(m / asked.batch_size)
+    return min(max(_EPOCHS, math.ceil(_BATCH_UPDATES / batches)), _MOST_EPOCHS)
 
 
 def _learning_rate(asked: Specification, optimizer: str) -> Schedule:

@@ -33,6 +33,7 @@ from dnn_xp.training.options import (
     check_hidden,
     check_optimizer,
     check_rate,
+    check_target_scaling,
     checks_of,
     hidden_sizes,
     of_each_layer,
@@ -105,12 +106,16 @@ class Problem:
         group="network",
         choices=tuple(COSTS),
     )
-    l2: float = option(
-        0.0,
-        partial(check_float, at_least=0.0),
-        "float",
-        "penalty on W squared",
-        "l2/(2m) sum W^2, with m the number of training examples.",
+    l2: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0)),
+        "float, optional",
+        "penalty on W squared; 0 turns it off",
+        "l2/(2m) sum W^2, with m the number of training examples. When left out: 5, less "
+        "with fewer than 500 examples, where the number of updates is left out, too, and nothing else "
+        "regularizes: that keeps small noisy data from being overfitted, and fades as 1/m (none from "
+        "100,000 examples on). Otherwise 0.",
+        text="float",
         shown=True,
     )
     l1: float = option(
@@ -172,12 +177,20 @@ class Problem:
         text="int",
     )
     standardize: bool = option(
-        False,
+        True,
         check_bool,
         "bool",
         "subtract each feature's mean and divide by its standard deviation",
         "Both come from one exact pass over the training examples and are kept in the model, which "
         "then takes raw X.",
+    )
+    standardize_targets: bool | None = option(
+        None,
+        optional(check_bool),
+        "bool, optional",
+        "the same with Y; when left out, for squared_error and huber with identity output",
+        "The network learns (Y - mean) / scale; predictions and costs are in the units of Y.",
+        text="switch",
     )
     device: str | None = option(
         None,
@@ -255,6 +268,7 @@ class Problem:
             )
         if self.output_activation is not None and self.cost is not None:
             check_fitting_cost(self.output_activation, self.cost)
+        check_target_scaling(self.standardize_targets, self.output_activation, self.cost)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -333,7 +347,7 @@ class Specification(Problem):
         None,
         optional(partial(check_int, at_least=0)),
         "int, optional",
-        "with batch_size: passes over the examples; 20 when left out",
+        "with batch_size: passes over the examples; when left out, 1,500 updates, 20 to 300 epochs",
         text="int",
         shown=True,
     )

@@ -19,9 +19,10 @@ from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments, takes
+from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
 from dnn_xp.training.initial import initial_parameters
-from dnn_xp.training.inputs import Prepared, Standardization, prepare
+from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
 from dnn_xp.training.placed import Placed, place_data
 from dnn_xp.training.progress import Progress
 from dnn_xp.training.run import Run, decide
@@ -85,6 +86,7 @@ def train(arguments: TrainArguments) -> Model:
             state = state.ended(StopReason.INTERRUPTED)
         finally:
             progress.close()
+        warn_of_convergence(run, data, state, begun.prepared, data.objective.engine)
         return data.model(run, state)
 
 
@@ -103,8 +105,8 @@ class Begun(NamedTuple):
         How that was found.
     rng : numpy Generator
         After the draws that were made so far.
-    standardization : pair of arrays, optional
-        That of the model to start from.
+    standardization, target_standardization : pair of arrays, optional
+        Those of the model to start from.
     """
 
     run: Run
@@ -112,7 +114,8 @@ class Begun(NamedTuple):
     theta: np.ndarray
     start: str
     rng: np.random.Generator
-    standardization: Standardization | None
+    standardization: Standardization | None = None
+    target_standardization: Standardization | None = None
 
 
 def begin(arguments: TrainArguments) -> Begun:
@@ -134,13 +137,25 @@ def begin(arguments: TrainArguments) -> Begun:
     run = decide(asked, prepared, model=model)
     if model is not None:
         theta = model.backend.to_host(model.theta)
-        return Begun(run, prepared, theta, "warm start", rng, model.standardization)
+        moments = model.standardization, model.target_standardization
+        return Begun(run, prepared, theta, "warm start", rng, *moments)
     given = arguments.layers
     check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
     theta = initial_parameters(run.network, rule, rng=rng, scale=asked.initial_scale)
-    return Begun(run, prepared, theta, start, rng, None)
+    if run.network.cost.name == "poisson" and given is None and rule != "zeros":
+        theta, start = _at_the_mean(theta, prepared, start)
+    return Begun(run, prepared, theta, start, rng)
+
+
+def _at_the_mean(theta: np.ndarray, prepared: Prepared, start: str) -> tuple[np.ndarray, str]:
+    """b[L] = log(mean of Y), from which a network of counts starts at their mean."""
+    with Engine() as engine:
+        mean = source_moments(prepared.targets.source, prepared.weights, engine).mean[:, 0]
+    theta = theta.copy()
+    theta[-len(mean) :] = np.log(np.where(mean > 0.0, mean, 1.0))
+    return theta, f"{start}, b[L] = log(mean of Y)"
 
 
 @contextmanager
@@ -155,6 +170,7 @@ def placed(begun: Begun) -> Iterator[tuple[Placed, State]]:
             engine,
             start=begun.start,
             standardization=begun.standardization,
+            target_standardization=begun.target_standardization,
         )
         theta = backend.from_host(begun.theta.astype(run.dtype))
         optimizer = () if run.optimizer is None else run.optimizer.init(theta, xp=backend.xp)

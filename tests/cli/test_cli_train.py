@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def test_every_option_arrives(
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --class-weight balanced --validation 0.2 "
         "--validation-part last --patience 3 --report-every 2 "
-        "--no-standardize --missing indicator --device cpu --no-fallback --dtype float32 --precision float32 "
+        "--no-standardize --no-standardize-targets --missing indicator --device cpu --no-fallback "
+        "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
@@ -117,6 +119,7 @@ def test_every_option_arrives(
         "report_every": 2,
         "missing": "indicator",
         "standardize": False,
+        "standardize_targets": False,
         "device": "cpu",
         "fallback": False,
         "dtype": "float32",
@@ -396,3 +399,28 @@ def test_text_and_missing_numbers_need_no_encoding_by_the_user(
     first = shell("predict", "model.safetensors", "a.csv")
     assert (first.code, len(first.out.splitlines())) == (0, 91)
     assert shell("predict", "model.safetensors", "b.csv").out == first.out
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 1e-4), (3e5, 5e4), (-1e6, 1e-4)])
+def test_targets_of_any_size_are_learned_without_an_option(
+    shell: Shell, a: float, b: float
+) -> None:
+    X = np.random.default_rng(0).standard_normal((1000, 10))
+    columns = {f"x{number}": each for number, each in enumerate(X.T)}
+    write_csv("table.csv", columns | {"y": a + b * X.sum(axis=1)})
+    said = shell("train", "table.csv", "--target", "y")
+    assert (said.code, said.err) == (0, "")
+    r2 = [float(line.split()[-1]) for line in said.out.splitlines() if line.startswith("test ")]
+    assert len(r2) == 1
+    assert r2[0] >= 0.95
+
+
+def test_a_warning_of_a_training_is_in_the_words_of_the_shell(shell: Shell) -> None:
+    X = np.random.default_rng(0).standard_normal((200, 2))
+    write_csv("table.csv", {"x": X[:, 0], "z": X[:, 1], "y": 2e5 + 6e4 * X[:, 0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        said = shell("train", "table.csv", "--target", "y", "--no-standardize-targets", "--quiet")
+    assert said.code == 0
+    assert "leave out --no-standardize-targets" in said.err
+    assert "--learning-rate" in said.err or "--iterations 900" in said.err

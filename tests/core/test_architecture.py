@@ -166,6 +166,7 @@ def test_the_public_names_are_these():
         "ArgumentError",
         "BlockSizeWarning",
         "DataWarning",
+        "ConvergenceWarning",
         "DeviceFallbackWarning",
         "DeviceRecord",
         "DivergenceError",

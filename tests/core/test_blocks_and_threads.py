@@ -347,7 +347,7 @@ def trained_on_eight_threads(data, **how):
 
 
 def test_as_many_threads_as_parts_of_a_product_at_most(wide):
-    model, seen = trained_on_eight_threads(wide, hidden=[20])
+    model, seen = trained_on_eight_threads(wide, hidden=[20], standardize=False)
     # 20 * 9001 * 210 multiplications make 3 parts; the calling thread takes one of them.
     assert (model.record.blocks, model.record.threads, len(seen)) == (1, 3, 2)
 
@@ -623,7 +623,7 @@ def test_memory_of_standardizing_many_features_is_planned(given):
     plan = partial(dnn_xp.plan, hidden=[8], dtype="float32", block_size=block_size, threads=1)
     X = np.empty((500, 4000), given)
     standardized = plan(X, standardize=True).host_peak_bytes
-    assert plan(X).host_peak_bytes < measured <= standardized <= 2.0 * measured
+    assert plan(X, standardize=False).host_peak_bytes < measured <= standardized <= 2.0 * measured
 
 
 @pytest.mark.parametrize("standardize", [False, True])

@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
+import raw
 from namespaces import require
 from refusals import refused
 
@@ -39,7 +40,7 @@ def test_every_activation_and_cost(activation, cost, X, rng):
     # exp in every layer is a tower of exponentials, whose third derivative is near that of J only
     # for small X.
     X = 0.3 * X if activation == "exp" else X
-    check = dnn_xp.gradient_check(
+    check = raw.gradient_check(
         X, targets_for(cost, 30, rng), activation=activation, cost=cost, l2=0.1, block_size=8
     )
     assert check.relative_difference < 1e-8
@@ -111,7 +112,7 @@ def test_at_given_parameters(X, rng):
     W1, b1 = rng.standard_normal((3, 4)), rng.standard_normal((3, 1))
     W2, b2 = rng.standard_normal((1, 3)), rng.standard_normal((1, 1))
     Y = (X[0] > 0).astype(float)
-    check = dnn_xp.gradient_check(X, Y, parameters=[(W1, b1), (W2, b2)])
+    check = raw.gradient_check(X, Y, parameters=[(W1, b1), (W2, b2)])
     Z = W2 @ np.tanh(W1 @ X + b1) + b2
     assert check.cost == pytest.approx(np.mean(np.log1p(np.exp(Z)) - Y * Z), rel=1e-13)
     dZ = 1.0 / (1.0 + np.exp(-Z)) - Y

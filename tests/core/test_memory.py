@@ -16,7 +16,7 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.formulas.layers import Layers
 
 N, M = 28, 20_000
-ALWAYS = {"hidden": [32, 32], "threads": 2}
+ALWAYS = {"hidden": [32, 32], "threads": 2, "standardize": False}
 BATCHES = {"batch_size": 256}
 DROPOUT = {"keep_prob": 0.8}
 COLUMNS = {"layout": "columns"}
@@ -159,6 +159,17 @@ def test_the_plan_holds_what_a_training_takes_and_not_much_more(
     peak, plan = measured(given, Y, **how)
     assert peak <= plan.host_peak_bytes <= MUCH * peak
     assert dnn_xp.plan(given, outputs=classes, **ALWAYS | how) == plan
+
+
+@pytest.mark.parametrize("outputs", [1, 40])
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"dtype": "float32"}, {"sample_weight": np.arange(M) + 1.0}, {"hidden": []}, BATCHES],
+)
+def test_standardizing_values_is_planned(how, outputs, features, measured):
+    Y = 2e5 + 6e4 * np.random.default_rng(1).standard_normal((outputs, M))
+    peak, plan = measured(features, Y, **how)
+    assert peak <= plan.host_peak_bytes <= MUCH * peak
 
 
 def test_a_validation_pair_is_planned(features, labels, measured):

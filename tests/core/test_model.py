@@ -10,6 +10,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+import raw
 from refusals import refused
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -53,7 +54,7 @@ KINDS = {
 
 
 def trained(kind, X, **how):
-    return dnn_xp.train(X, targets(kind, X), **{"hidden": [8], "iterations": 150, **how})
+    return raw.train(X, targets(kind, X), **{"hidden": [8], "iterations": 150, **how})
 
 
 def by_hand(model, X):
@@ -102,7 +103,7 @@ def test_answers_of_every_kind(kind, X):
 def test_rows_are_columns_transposed(kind, X):
     Y = targets(kind, X)
     columns = trained(kind, X)
-    rows = dnn_xp.train(X.T, Y.T, examples="rows", hidden=[8], iterations=150)
+    rows = raw.train(X.T, Y.T, examples="rows", hidden=[8], iterations=150)
     np.testing.assert_allclose(rows.theta, columns.theta, rtol=0, atol=1e-10)
     for name in ("decision_function", "predict", "predict_proba"):
         if name == "predict_proba" and columns.kind == "regression":
@@ -176,9 +177,9 @@ def test_r2_is_the_mean_over_outputs(X):
 def test_r2_of_constant_targets(X, dtype, constant):
     X = X.astype(dtype)
     Y = np.full(M, constant, dtype)
-    away = dnn_xp.train(X, X[0], hidden=[], initialization="zeros", iterations=0)
+    away = raw.train(X, X[0], hidden=[], initialization="zeros", iterations=0)
     assert away.evaluate(X, Y).r2 == (1.0 if constant == 0.0 else 0.0)
-    exact = dnn_xp.train(
+    exact = raw.train(
         X, X[0], hidden=[], initialization=[(np.zeros((1, 4)), [float(Y[0])])], iterations=0
     )
     assert exact.evaluate(X, Y).r2 == 1.0
@@ -382,7 +383,7 @@ def test_loading_what_is_no_model(X, tmp_path):
 
 
 def test_the_summary_says_what_was_decided(X, capsys):
-    model = dnn_xp.train(
+    model = raw.train(
         X.astype("float32"),
         targets("multiclass", X),
         hidden=[8, 5],
@@ -458,7 +459,7 @@ def test_two_dimensional_targets_of_a_file_predict_all_outputs(X, tmp_path):
 @pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_function", "evaluate"])
 def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
     X = rng.standard_normal((3, 60))
-    model = dnn_xp.train(X.astype("float32"), X[0] > 0, hidden=[4], iterations=3)
+    model = raw.train(X.astype("float32"), X[0] > 0, hidden=[4], iterations=3)
     far = X.copy()
     far[1, 7] = -1e39
     parts = (
@@ -470,7 +471,7 @@ def test_values_that_the_dtype_cannot_hold_are_refused(rng, ask):
     with refused(ValueError, parts):
         getattr(model, ask)(*arguments)
     # Standardized in float64 they are ordinary numbers again.
-    wide = dnn_xp.train(far, X[0] > 0, hidden=[4], iterations=3, dtype="float32", standardize=True)
+    wide = raw.train(far, X[0] > 0, hidden=[4], iterations=3, dtype="float32", standardize=True)
     assert np.isfinite(wide.predict_proba(far)).all()
 
 
