@@ -42,6 +42,8 @@ def facts(model: Model) -> list[tuple[str, str]]:
             f"{model.sizes[0]}" + (", standardized by the model" if model.standardization else ""),
         )
     ]
+    if model.target_standardization is not None:
+        lines.append(("outputs", f"{model.sizes[-1]}, standardized by the model"))
     if model.classes is not None:
         shown = ", ".join(str(label) for label in model.classes[:10])
         lines.append(

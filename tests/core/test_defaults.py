@@ -201,6 +201,7 @@ def test_small_noisy_data_are_not_overfitted_and_the_summary_says_why(capsys):
     said = capsys.readouterr().out
     assert "l2=5 against overfitting" in said
     assert "l2=0: none" in said
+    assert "outputs         1, standardized by the model" in said
     assert model.settings["l2"] == 5.0
     assert unguarded.settings["chosen"] is None
 
