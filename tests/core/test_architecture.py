@@ -165,8 +165,8 @@ def test_the_public_names_are_these():
     assert dnn_xp.__all__ == [
         "ArgumentError",
         "BlockSizeWarning",
-        "DataWarning",
         "ConvergenceWarning",
+        "DataWarning",
         "DeviceFallbackWarning",
         "DeviceRecord",
         "DivergenceError",

@@ -132,7 +132,7 @@ def test_saving_pickling_and_warm_start_take_the_scale_along(X, tmp_path):
 
 
 def test_constant_targets_are_predicted(X):
-    model = dnn_xp.train(X, np.full(M, 3e5), hidden=[4], iterations=50)
+    model = dnn_xp.train(X, np.full(M, 3e5), cost="squared_error", hidden=[4], iterations=50)
     np.testing.assert_allclose(model.predict(X), 3e5, atol=5.0)
 
 

@@ -94,8 +94,9 @@ def test_the_smallest_limit_is_named(data, monkeypatch):
 def test_blocks_that_do_not_fit_are_the_way_out_where_parameters_do(data, monkeypatch):
     monkeypatch.setattr(host_memory, "_address_space_left", lambda: 100_000)
     with pytest.raises(NotEnoughMemoryError, match="Pass a smaller block_size"):
-        dnn_xp.train(*data, hidden=[8], block_size=1000)
-    assert dnn_xp.train(*data, hidden=[8], block_size=16, threads=1, iterations=1).theta.size == 65
+        dnn_xp.train(*data, hidden=[8], block_size=1000, standardize=False)
+    how = {"block_size": 16, "threads": 1, "iterations": 1, "standardize": False}
+    assert dnn_xp.train(*data, hidden=[8], **how).theta.size == 65
 
 
 def test_limits_of_control_groups_are_read_up_to_the_root(tmp_path, monkeypatch):

@@ -224,6 +224,14 @@ def test_tensors_that_do_not_fit_are_refused(changed, saved, tmp_path):
 def test_every_wanted_tensor_is_checked(saved, tmp_path):
     description, tensors = contents(saved, tmp_path / "model")
     check_tensors(description, tensors)
+    targets = {"target_mean": np.zeros((3, 1)), "target_scale": np.ones((3, 1))}
+    tensors |= targets
+    check_tensors(description, tensors)
+    for name in targets:
+        with pytest.raises(ValueError, match="must be of shape"):
+            check_tensors(description, tensors | {name: np.ones((2, 1))})
+    with pytest.raises(ValueError, match="target_scale must be > 0"):
+        check_tensors(description, tensors | {"target_scale": np.zeros((3, 1))})
     for name in wanted_tensors(description):
         bad = tensors[name].copy()
         bad[0, 0] = np.nan
