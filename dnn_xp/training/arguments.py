@@ -46,7 +46,9 @@ def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P,
         shown.__signature__ = inspect.signature(made).replace(return_annotation=returned)
         del shown.__wrapped__
         if shown.__doc__:
-            shown.__doc__ = shown.__doc__.replace("    {parameters}", _described(made))
+            # Python 3.13 strips the indentation of docstrings when it compiles, older ones do not.
+            written = inspect.cleandoc(shown.__doc__)
+            shown.__doc__ = written.replace("{parameters}", inspect.cleandoc(_described(made)))
         return call
 
     return decorate

@@ -56,6 +56,8 @@ class Interrupt:
 
     def __init__(self, number):
         self.left = number
+        # CPython 3.11 takes another object for a frame's trace function that was freed.
+        self.kept = []
 
     def __enter__(self):
         sys.settrace(self._enter_frame)
@@ -79,10 +81,10 @@ class Interrupt:
                 if name.startswith(("CALL", "JUMP_BACKWARD", "RESUME")):
                     self.left -= 1
                     if self.left == 0:
-                        sys.settrace(None)
-                        raise KeyboardInterrupt
+                        raise KeyboardInterrupt  # which ends the tracing, too
             return trace
 
+        self.kept.append(trace)
         return trace
 
 
@@ -245,7 +247,9 @@ while shots.is_alive():
     try:
         try:
             aim.release()
-            while True:
+            begun = time.monotonic()
+            # A finalizer may swallow the signal, which comes within 10 ms; then nothing more comes.
+            while time.monotonic() < begun + 2.0:
                 stopped = getattr(action(), "stopped", None)
                 if stopped is not None and stopped.name == "INTERRUPTED":
                     break
