@@ -164,7 +164,7 @@ def _example_bytes(
     """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
     hidden = sum(sizes[1:])
     outputs = _OUTPUT_TEMPORARIES * sizes[-1]
-    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:]) + outputs)
+    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:-1], default=0) + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
