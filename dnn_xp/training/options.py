@@ -8,6 +8,8 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dnn_xp.common.checks import check_choice, check_float, check_int, check_sequence
 from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass, Text
 from dnn_xp.common.messages import counted, describe, unknown_name
@@ -166,6 +168,15 @@ def check_rate(name: str, value: Any) -> Any:
     if value is None or callable(value):
         return value
     return check_float(name, value, above=0.0)
+
+
+def check_seed(name: str, value: Any) -> int:
+    """A whole number >= 0, or the next one below 2^31 that a generator of NumPy gives."""
+    if isinstance(value, np.random.Generator):
+        return int(value.integers(2**31))
+    if isinstance(value, np.random.RandomState):
+        return int(value.randint(2**31 - 1))
+    return check_int(name, value, at_least=0)
 
 
 def check_dtype(name: str, value: Any) -> str:

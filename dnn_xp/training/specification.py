@@ -14,6 +14,8 @@ from functools import partial
 from math import isclose
 from typing import Any, Self
 
+import numpy as np
+
 from dnn_xp.backends import PRECISIONS, check_device
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int
 from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
@@ -33,6 +35,7 @@ from dnn_xp.training.options import (
     check_hidden,
     check_optimizer,
     check_rate,
+    check_seed,
     check_target_scaling,
     checks_of,
     hidden_sizes,
@@ -168,12 +171,13 @@ class Problem:
         'standard deviation of the weights for initialization="normal"',
         group="network",
     )
-    seed: int = option(
+    seed: int | np.random.Generator | np.random.RandomState = option(
         0,
-        partial(check_int, at_least=0),
-        "int",
+        check_seed,
+        "int, Generator or RandomState",
         "of all that is random",
-        "Initial weights, shuffles, splits and dropout masks, all drawn on the host.",
+        "Initial weights, shuffles, splits and dropout masks, all drawn on the host. A generator of "
+        "NumPy gives one number, which is the seed then and is recorded as such.",
         text="int",
     )
     standardize: bool = option(

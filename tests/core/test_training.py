@@ -725,3 +725,16 @@ def test_the_costs_of_batches_need_batches(rng):
     X = rng.standard_normal((3, 40))
     with refused(ValueError, "batch_costs | True | left out where batch_size is | ..."):
         dnn_xp.train(X, X[0] > 0, batch_costs=True)
+
+
+@pytest.mark.parametrize("generator", [np.random.default_rng, np.random.RandomState])
+def test_a_generator_gives_the_seed(generator, rng):
+    X = rng.standard_normal((3, 40))
+    given = generator(5)
+    first, second = (dnn_xp.train(X, X[0] > 0, iterations=2, seed=given) for _ in range(2))
+    again = dnn_xp.train(X, X[0] > 0, iterations=2, seed=generator(5))
+    assert isinstance(first.settings["seed"], int)
+    assert first.settings["seed"] == again.settings["seed"] != second.settings["seed"]
+    np.testing.assert_array_equal(first.theta, again.theta)
+    recorded = dnn_xp.train(X, X[0] > 0, iterations=2, seed=first.settings["seed"])
+    np.testing.assert_array_equal(recorded.theta, first.theta)
