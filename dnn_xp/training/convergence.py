@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from dnn_xp.backends.choice import level_of_user
 from dnn_xp.common.errors import PYTHON, Argument, Part, Pass, Text, Worded, Words, render
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.history import StopReason
@@ -74,7 +75,7 @@ def warn_of_convergence(
             Argument("learning_rate"),
             *_scaling(data),
         )
-        warnings.warn(ConvergenceWarning(reason), stacklevel=4)
+        warnings.warn(ConvergenceWarning(reason), stacklevel=level_of_user())
         return
     watched = costs
     if data.held_out is not None:
@@ -95,7 +96,7 @@ def warn_of_convergence(
             *l2,
             *_scaling(data),
         )
-        warnings.warn(ConvergenceWarning(reason), stacklevel=4)
+        warnings.warn(ConvergenceWarning(reason), stacklevel=level_of_user())
 
 
 def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) -> float:
