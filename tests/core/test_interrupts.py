@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -54,38 +55,41 @@ class Interrupt:
     before the instruction that follows.
     """
 
+    # CPython 3.11 calls trace functions that it has freed, or what has taken their place: no
+    # trace function of these tests is ever freed.
+    kept: ClassVar[list[object]] = []
+
     def __init__(self, number):
         self.left = number
-        # CPython 3.11 takes another object for a frame's trace function that was freed.
-        self.kept = []
+        # The instruction before, by the frame's id: a frame held here would hold its variables.
+        self.before = {}
+        self._on_call, self._on_opcode = self._enter_frame, self._trace
+        self.kept.append((self._on_call, self._on_opcode))
 
     def __enter__(self):
-        sys.settrace(self._enter_frame)
+        sys.settrace(self._on_call)
         return self
 
     def __exit__(self, *error):
         sys.settrace(None)
 
     def _enter_frame(self, frame, event, argument):
-        code = frame.f_code
-        if code is Interrupt.__exit__.__code__:
+        if frame.f_code is Interrupt.__exit__.__code__:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        names, before = dis.opname, None
+        self.before[id(frame)] = None
+        return self._on_opcode
 
-        def trace(frame, event, argument):
-            nonlocal before
-            if event == "opcode":
-                name = "" if before is None else names[code.co_code[before]]
-                before = frame.f_lasti
-                if name.startswith(("CALL", "JUMP_BACKWARD", "RESUME")):
-                    self.left -= 1
-                    if self.left == 0:
-                        raise KeyboardInterrupt  # which ends the tracing, too
-            return trace
-
-        self.kept.append(trace)
-        return trace
+    def _trace(self, frame, event, argument):
+        if event == "opcode":
+            before = self.before.get(id(frame))
+            self.before[id(frame)] = frame.f_lasti
+            name = "" if before is None else dis.opname[frame.f_code.co_code[before]]
+            if name.startswith(("CALL", "JUMP_BACKWARD", "RESUME")):
+                self.left -= 1
+                if self.left == 0:
+                    raise KeyboardInterrupt  # which ends the tracing, too
+        return self._on_opcode
 
 
 def interrupted(number, action):
@@ -93,6 +97,7 @@ def interrupted(number, action):
     interrupt = Interrupt(number)
     with contextlib.suppress(KeyboardInterrupt), interrupt:
         action()
+    interrupt.before.clear()
     return interrupt.left <= 0
 
 
