@@ -19,12 +19,12 @@ from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import binary_correct, class_correct, squares_about
 from dnn_xp.formulas.network import (
     Network,
-    Parameters,
     gradient_sums,
     linear_output,
     output_cost_sum,
     output_loss,
 )
+from dnn_xp.formulas.parameters import Parameters
 from dnn_xp.formulas.types import Array, Namespace
 
 

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
-from dnn_xp.data import Source
+from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.block_functions import BlockFunctions, Scaling
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.placement import block_ahead
-from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, backend_for_array
+from dnn_xp.backends.choice import backend_for_array
+from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import DeferredBlock, TransferInFlight
-from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
-from dnn_xp.data.sources.labels import code_dtype
+from dnn_xp.data.sources.base import ArraySource, Source
+from dnn_xp.data.sources.labels import LabelSource, code_dtype
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.types import Array

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dnn_xp.backends import Backend, DeviceRecord, choose_backend, compiled, with_precision
+from dnn_xp.backends.choice import DeviceRecord, choose_backend, compiled
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
