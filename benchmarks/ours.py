@@ -20,8 +20,9 @@ from dnn_xp.backends.record import Backend
 from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.block_size import auto_block_size
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.memory import Pass, Values, make_plan
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas import (
     ACTIVATIONS,

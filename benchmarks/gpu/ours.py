@@ -19,7 +19,7 @@ from dnn_xp.backends.record import Backend
 from dnn_xp.backends.torch import torch_backend
 from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.parameters import unflatten
 

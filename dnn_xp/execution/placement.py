@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -72,19 +71,6 @@ def label_bytes(n: int, m: int, itemsize: int, *, elsewhere: bool) -> int:
     if columns <= _SMALL:
         return columns
     return m * code_dtype(n).itemsize if elsewhere else 0
-
-
-def placed_bytes(placed: Source, given: Source) -> int:
-    """Bytes that a source takes where it was placed: 0 if it was not copied, or is copied in blocks."""
-    if placed is given or not placed.in_memory:
-        return 0
-    return stored_bytes(placed)
-
-
-def example_bytes_ahead(sources: Iterable[Source | None]) -> int:
-    """Bytes of one example in the sources that are read ahead."""
-    ahead = (each for each in sources if each is not None and not each.in_memory)
-    return sum(each.n * np.dtype(each.dtype).itemsize for each in ahead)
 
 
 def fits(nbytes: int, backend: Backend) -> bool:

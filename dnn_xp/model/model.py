@@ -25,7 +25,8 @@ from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
 from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used

@@ -43,7 +43,7 @@ from dnn_xp.data.targets.kinds import Targets, encode_targets
 from dnn_xp.data.targets.notes import say_what_may_be_meant
 from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
 from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem

@@ -15,7 +15,8 @@ from dnn_xp.data.encoding import describe_encoder
 from dnn_xp.data.given import Given
 from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
 from dnn_xp.formulas.optimizers import clip_by_global_norm
 from dnn_xp.formulas.schedules import Schedule

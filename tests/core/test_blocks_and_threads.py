@@ -27,8 +27,9 @@ from dnn_xp.data.features import as_source
 from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.block_queue import BlockQueue
 from dnn_xp.execution.engine import Engine, block_ranges
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.memory import Pass, Values, make_plan
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.threads import default_threads
 from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.formulas.network import Network
