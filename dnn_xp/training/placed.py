@@ -18,9 +18,9 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.optimizers import clip_by_global_norm
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.types import Array
+from dnn_xp.formulas.update_rules import clip_by_global_norm
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.batches import Batch, Batches
