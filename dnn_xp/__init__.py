@@ -13,9 +13,9 @@ from dnn_xp.formulas.network import Network
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
 from dnn_xp.training.convergence import ConvergenceWarning
+from dnn_xp.training.divergence import DivergenceError
 from dnn_xp.training.gradient_check import GradientCheck, gradient_check
 from dnn_xp.training.plan import plan
-from dnn_xp.training.recorder import DivergenceError
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
 

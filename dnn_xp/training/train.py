@@ -21,6 +21,7 @@ from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments, takes
 from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
+from dnn_xp.training.divergence import DivergenceError, halved
 from dnn_xp.training.initial import initial_parameters
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
 from dnn_xp.training.placed import Placed, place_data
@@ -77,7 +78,11 @@ def train(arguments: TrainArguments) -> Model:
         progress = Progress(verbose=arguments.verbose, total=data.updates(run), metric=data.metric)
         try:
             while not state.finished:
-                state = advance(run, data, state, 1 if watched else sys.maxsize)
+                try:
+                    state = advance(run, data, state, 1 if watched else sys.maxsize)
+                except DivergenceError as error:
+                    state = halved(run, error)
+                    continue
                 if watched:
                     state = _watched(arguments, run, data, state, progress)
         except KeyboardInterrupt:  # within a callback; `advance` sees to its own
