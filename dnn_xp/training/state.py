@@ -140,7 +140,7 @@ class State:
 
     def on_host(self, to_host: Callable[[Array], np.ndarray]) -> Self:
         """The same state with its arrays on the host."""
-        copied = {
+        copied: dict[str, Any] = {
             name: None if array is None else to_host(array)
             for name, array in (("theta", self.theta), ("last", self.last), ("best", self.best))
         }
@@ -152,7 +152,7 @@ class State:
         )
 
     def tensors(self, reports: Callable[[State], np.ndarray] | None = None) -> Tensors:
-        """A state on the host as contiguous arrays; `reports` may give those of a state at less cost."""
+        """A state on the host as contiguous arrays; `reports` may make the table of reports at less cost."""
         arrays = {name: getattr(self, name) for name in ("theta", "last", "best")}
         arrays |= {f"optimizer.{place}": each for place, each in enumerate(self.optimizer)}
         tensors = {name: array for name, array in arrays.items() if array is not None}
@@ -164,10 +164,10 @@ class State:
         }
         plain["stopped"] = None if self.stopped is None else self.stopped.value
         tensors["record"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8)
-        good = {} if self.good is None else self.good.tensors(reports)
+        good = {} if self.good is None else self.good.tensors()
         tensors |= {f"good.{name}": array for name, array in good.items()}
         # safetensors writes the buffer of an array whatever its strides.
-        return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+        return {name: np.asarray(array, order="C") for name, array in tensors.items()}
 
     @classmethod
     def from_tensors(cls, tensors: Tensors, backend: Backend) -> Self:
