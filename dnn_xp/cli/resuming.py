@@ -82,18 +82,20 @@ def _in_full(path: str) -> str:
 
 
 @contextmanager
-def terminating() -> Iterator[None]:
-    """SIGTERM raises `TerminatedError` in the block, if it is run in the main thread."""
+def terminating() -> Iterator[list[int]]:
+    """SIGTERM raises `TerminatedError` in the block and is put into the list; in the main thread only."""
+    came: list[int] = []
 
     def terminate(number: int, frame: FrameType | None) -> None:
+        came.append(number)
         raise TerminatedError
 
     try:
         before = signal.signal(signal.SIGTERM, terminate)
     except ValueError:  # another thread
-        yield
+        yield came
         return
     try:
-        yield
+        yield came
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.cli.inputs.reading import Examples, read_examples
-from dnn_xp.cli.resuming import TERMINATED, TerminatedError, how_to_go_on, keep_command, terminating
+from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def run(args: Namespace) -> int:
-    """Train by the options and save the model; 130 where Ctrl-C ended the training early."""
+    """Train by the options and save the model; 130 where Ctrl-C, 143 where SIGTERM ended it early."""
     start = time.perf_counter()
     output = Path(args.output)
     file = split_path(args.data)[0]
@@ -68,7 +68,7 @@ def run(args: Namespace) -> int:
     if args.checkpoint is not None and args.resume is None:
         keep_command(args)
     try:
-        with terminating():
+        with terminating() as terminated:
             outcome = learn(
                 read_examples(args),
                 options,
@@ -78,20 +78,23 @@ def run(args: Namespace) -> int:
                 verbose=not args.quiet,
             )
             outcome.model.save(output)
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
         kept = "" if args.checkpoint is None else how_to_go_on(args.checkpoint)
         if not kept:
             raise
-        terminated = isinstance(error, TerminatedError)
         say("terminated" if terminated else "interrupted", kept)
         return TERMINATED if terminated else 130
     if outcome.interrupted:
         done = outcome.model.history.iterations[-1]
-        kept = "" if args.checkpoint is None else f"; {how_to_go_on(args.checkpoint)}"
-        say("interrupted", f"the model after {done} updates is saved in {args.output}{kept}")
+        said = f"the model after {done} updates is saved in {args.output}"
+        if args.checkpoint is not None:
+            said += f"; {how_to_go_on(args.checkpoint)}"
+        say("terminated" if terminated else "interrupted", said)
     if not args.quiet:
         print(report(outcome))
         print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+    if terminated:
+        return TERMINATED
     return 130 if outcome.interrupted else 0
 
 
