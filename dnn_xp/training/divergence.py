@@ -67,7 +67,8 @@ class DivergenceError(Worded, RuntimeError):
     model : Model
         The model at the last report with a finite cost.
     state : State
-        The state after that report; with ``on_divergence="halve"`` the one to go back to.
+        The state after that report (on a device that computes asynchronously after one before it);
+        with ``on_divergence="halve"`` the one to go back to.
     origin : Origin, optional
         Where it began: iteration, layer and parameter.
     """

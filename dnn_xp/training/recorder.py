@@ -140,7 +140,7 @@ class Recorder:
         self.batch_costs = list(state.batch_costs)
         self.stopped: StopReason | None = None
         after = state.theta, state.optimizer, state.iteration, state.epoch, state.numbers
-        # The newest report, and the newest one whose cost and all before it were fetched.
+        # Where the training goes on, and the newest report whose cost and all before it were fetched.
         self._mark = self._sound = self._marked(after)
         self._good: _Mark | None = None
 
@@ -202,7 +202,7 @@ class Recorder:
         if after is not None and not self._halves:
             if self._watch.requested or self._watch.due(_progress(after)):
                 self._flush()
-                self._mark = self._sound = self._marked(after)
+                self._mark = self._marked(after)
             self._keep(after)
         return self._watch.requested
 
@@ -241,7 +241,7 @@ class Recorder:
         return replace(self._state_at(mark), good=good, stopped=self.stopped or stopped)
 
     def state_before(self) -> State:
-        """A state before which all costs were finite."""
+        """The state after a report, as new as is known, up to which all costs were finite."""
         return self._state_at(self._sound)
 
     def _state_at(self, mark: _Mark) -> State:
@@ -323,8 +323,8 @@ class Recorder:
             *((", ", Pass("standardize", True)) if raw else ()),
             *(", or clip gradients: ", Pass("clip_norm", 1.0), "."),
         )
-        kept = replace(self._state_at(self._mark), reports=self._reports, last=self._last)
-        state = kept
+        state = self._state_at(self._sound)
+        kept = replace(state, reports=self._reports, last=self._last)
         if self._halves:
             state = self._start.good or self._start
             if self._good is not None:

@@ -16,7 +16,7 @@ from trainings import BATCHES, HOW, M, N, examples, figures
 import dnn_xp
 from dnn_xp.formulas import adam, constant
 from dnn_xp.model.history import StopReason
-from dnn_xp.training.checkpoints.files import UnreadableError, read_checkpoint
+from dnn_xp.training.checkpoints.files import UnreadableError, read_checkpoint, write_checkpoint
 from dnn_xp.training.checkpoints.folder import Folder
 from dnn_xp.training.checkpoints.keeper import Keeper
 
@@ -463,3 +463,27 @@ def test_another_thread_keeps_its_training_without_signals(tmp_path):
     ((model, files),) = models
     assert figures(model) == figures(dnn_xp.train(X, Y, hidden=[6, 5], iterations=9))
     assert files
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, description: tensors.pop("record"),
+        lambda tensors, description: tensors.update(theta=tensors["theta"][:-1]),
+        lambda tensors, description: tensors.update(more=tensors["theta"]),
+        lambda tensors, description: description.clear(),
+        lambda tensors, description: tensors.update(
+            record=np.frombuffer(b"[" * 100_000, dtype=np.uint8)
+        ),
+        lambda tensors, description: tensors.update(reports=np.zeros((0, 6))),
+    ],
+)
+def test_a_crafted_checkpoint_is_refused(change, tmp_path):
+    how = {"hidden": [6], "iterations": 4}
+    dnn_xp.train(X, Y, checkpoint=tmp_path, **how)
+    tensors, description = read_checkpoint(Folder(tmp_path).files()[-1][1])
+    tensors = {name: array.copy() for name, array in tensors.items()}
+    change(tensors, description)
+    write_checkpoint(tmp_path / "checkpoint-00000099.safetensors", tensors, description)
+    with refused(ValueError, "checkpoint | ..., which holds no state of a training | ..."):
+        dnn_xp.train(X, Y, checkpoint=tmp_path, resume=True, **how)

@@ -94,6 +94,21 @@ def resumed(
 
 
 def _state(saved: Saved, run: Run, keeper: Keeper, folder: Folder) -> State:
-    state = State.from_tensors(saved.tensors, run.backend)
-    check_same(saved.description, keeper.description, folder.path, state.epoch or state.iteration)
-    return state
+    """The state of a checkpoint of this training."""
+    try:
+        done = State.from_tensors(saved.tensors, run.backend)
+        is_state = done.theta.shape == (len(saved.tensors["theta"]),) and done.report is not None
+        is_state &= set(keeper.description) <= set(saved.description)
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise _strange(saved) from error
+    if not is_state:
+        raise _strange(saved)
+    check_same(saved.description, keeper.description, folder.path, done.epoch or done.iteration)
+    if done.theta.shape[0] != run.network.parameter_count:
+        raise _strange(saved)
+    return done
+
+
+def _strange(saved: Saved) -> ArgumentValueError:
+    got = f"{str(saved.path)!r}, which holds no state of a training"
+    return ArgumentValueError("checkpoint", got, "a checkpoint that train wrote")
