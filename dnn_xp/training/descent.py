@@ -133,6 +133,8 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
+    if state.reports is not None and state.epoch == epochs and state.report.iteration < iteration:
+        report(epochs)  # gone on from a state right before the last report
     for epoch in range(state.epoch + 1, epochs + 1):
         total = 0.0
         for examples, chosen in batches.epoch(recorder.rng):
@@ -182,6 +184,8 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason
     else:
         at = _unpacked(state)
     reported = state.report.iteration if state.reports else at.iteration
+    if reported < at.iteration == iterations:
+        report(at, last=True)  # gone on from a state right before the last report
     while at.iteration < iterations:
         at, stop = lbfgs_step(evaluate, at, decrease_tolerance=_DECREASE, xp=xp)
         last = at.iteration == iterations

@@ -45,6 +45,9 @@ class Watch(Protocol):
     def take(self, state: State) -> None:
         """Take a state."""
 
+    def end(self, state: State) -> None:
+        """Take the last state from which a longer training goes on."""
+
 
 class Noting(Protocol):
     """What a loop tells of its updates."""
@@ -171,6 +174,9 @@ class Recorder:
         `after` is where the training goes on; `last` says that it does not.
         """
         self._left -= 1
+        ends = last and self._watch is not None
+        if ends and not self._reported_anyway(after):
+            self._end(after)
         if self._fetch is None:
             self._report(iteration, theta, float(J), learning_rate, self._elapsed())
             # What led to a cost that is finite, and no higher than at the start, was sound.
@@ -188,6 +194,8 @@ class Recorder:
             self._mark = self._marked(after)
             if full:
                 self._sound = self._mark
+        if ends and self._reported_anyway(after):
+            self._end(after)
         leave = self._left <= 0 or self.stopped is not None
         if not (leave or last):
             self._keep(after)
@@ -205,6 +213,19 @@ class Recorder:
                 self._mark = self._marked(after)
             self._keep(after)
         return self._watch.requested
+
+    def _reported_anyway(self, after: After) -> bool:
+        """Whether a longer training has this report behind it when it goes on from there."""
+        full_batch = self._run.optimizer is not None and self._run.batch_size is None
+        due = _progress(after) % self._run.asked.report_every == 0
+        return due and not (full_batch or self._halves)
+
+    def _end(self, after: After) -> None:
+        assert self._watch is not None
+        if not self._halves:
+            self._flush()
+            self._mark = self._marked(after)
+        self._watch.end(self.state())
 
     @property
     def _newest_cost(self) -> float:

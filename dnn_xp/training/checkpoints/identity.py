@@ -130,8 +130,17 @@ def _path(given: object, *, table: bool) -> str | None:
     return str(file.resolve()) + ("" if key is None else f"::{key}")
 
 
-def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], folder: Path, done: int) -> None:
+def check_same(
+    saved: Mapping[str, Any],
+    now: Mapping[str, Any],
+    folder: Path,
+    done: int = 0,
+    *,
+    placed: bool = False,
+) -> None:
     """Refuse a checkpoint of another training, and a length below what is `done`.
+
+    `placed` says that it is known how many examples are shuffled at once.
 
     Raises
     ------
@@ -139,6 +148,8 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], folder: Path, d
         With all differences.
     """
     differences = _differences(saved, now)
+    if placed:
+        differences += _difference("examples shuffled at once", saved["shuffled"], now["shuffled"])
     unit = "iterations" if now["epochs"] is None else "epochs"
     length = now[unit] or 0
     if length < done:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.formulas.types import Array
+from dnn_xp.model.history import StopReason
 from dnn_xp.training.checkpoints.folder import Folder, warn_of_checkpoint
 from dnn_xp.training.checkpoints.options import seconds_of
 from dnn_xp.training.checkpoints.signals import Signals
@@ -56,6 +57,7 @@ class Keeper:
         self.signals = signals
         self._reports = _ReportTable()
         self._thread: threading.Thread | None = None
+        self._before_end: State | None = None
         self._failed: list[tuple[int, Exception]] = []
         self._progress, self._time = 0, time.monotonic()
 
@@ -91,9 +93,15 @@ class Keeper:
         else:
             self._thread = thread
 
+    def end(self, state: State) -> None:
+        """Hold the last state from which a longer training goes on."""
+        self._before_end = state
+
     def finish(self, state: State) -> None:
         """Write the last state; it is on disk, or a warning was given, when this returns."""
         self.wait()
+        if state.stopped is StopReason.COMPLETED and self._before_end is not None:
+            self._write(self._before_end.on_host(self._to_host))
         self._write(state.on_host(self._to_host))
         self._warn()
 

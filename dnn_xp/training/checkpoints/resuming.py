@@ -36,6 +36,8 @@ def kept(arguments: Arguments, run: Run, description: dict[str, Any]) -> Iterato
             (Pass("resume", True), " to go on from the newest one, or choose another folder"),
         )
     with folder.locked():
+        if arguments.resume:
+            _check_early(folder, description)
         keeper = Keeper(
             folder,
             arguments.checkpoint_every,
@@ -59,8 +61,7 @@ def resumed(
 ) -> tuple[State, Placed]:
     """The state of the newest checkpoint that can be read, or the first one where there is none; the data."""
     keeper.started(0)
-    if data.batches is not None:
-        keeper.description["data"]["shuffled at once"] = data.batches.shuffle_run
+    keeper.description["shuffled"] = data.batches and data.batches.shuffle_run
     if not arguments.resume:
         return first, data
     folder = Folder(arguments.checkpoint or "")
@@ -93,6 +94,13 @@ def resumed(
     return state, replace(data, start=saved.description["start"])
 
 
+def _check_early(folder: Folder, description: dict[str, Any]) -> None:
+    """Refuse another training before passes over the data are made; strange files are seen to later."""
+    saved = folder.newest()
+    if saved is not None and set(description) <= set(saved.description):
+        check_same(saved.description, description, folder.path)
+
+
 def _state(saved: Saved, run: Run, keeper: Keeper, folder: Folder) -> State:
     """The state of a checkpoint of this training."""
     try:
@@ -103,7 +111,13 @@ def _state(saved: Saved, run: Run, keeper: Keeper, folder: Folder) -> State:
         raise _strange(saved) from error
     if not is_state:
         raise _strange(saved)
-    check_same(saved.description, keeper.description, folder.path, done.epoch or done.iteration)
+    check_same(
+        saved.description,
+        keeper.description,
+        folder.path,
+        done.epoch or done.iteration,
+        placed=True,
+    )
     if done.theta.shape[0] != run.network.parameter_count:
         raise _strange(saved)
     return done
