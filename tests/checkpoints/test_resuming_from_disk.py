@@ -190,17 +190,6 @@ def test_a_longer_training_needs_a_checkpoint_from_before_the_end(tmp_path):
         dnn_xp.resume(tmp_path, X, Y, iterations=8)
 
 
-def test_another_library_goes_on_and_says_so(tmp_path, each_written):
-    jax = pytest.importorskip("jax")
-    X32 = X.astype("float32")
-    model, files = kept(tmp_path, (X32, Y), iterations=30)
-    go_back(files, 10)
-    again = dnn_xp.resume(tmp_path, jax.numpy.asarray(X32), Y.tolist())
-    assert again.settings["resumed"].startswith("from 10 on: jax on cpu in blocks of ")
-    assert again.history.costs[:10] == model.history.costs[:10]
-    np.testing.assert_allclose(np.asarray(again.theta), model.theta, rtol=1e-3, atol=1e-4)
-
-
 def test_threads_change_no_bit(tmp_path, each_written):
     how = {"iterations": 12, "block_size": 64, "threads": 1}
     model, files = kept(tmp_path, **how)
