@@ -76,7 +76,11 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=1_000_000)
     updates = parser.parse_args().updates
     trainings: dict[str, dict[str, Any]] = {
-        "full batches": {"iterations": updates // 2, "report_every": updates // 2 // REPORTS},
+        "full batches": {
+            "iterations": updates // 2,
+            "report_every": updates // 2 // REPORTS,
+            "block_size": 12,
+        },
         "mini-batches": {
             "batch_size": 8,
             "epochs": updates // 2 // 3,
