@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -72,7 +73,8 @@ def how_to_go_on(checkpoint: str) -> str:
     """Where the training is, and the command that goes on; "" before the first checkpoint."""
     if not Folder(checkpoint).files():
         return ""
-    return f"the training is kept in {checkpoint}; to go on: dnn-xp train --resume {checkpoint}"
+    command = f"dnn-xp train --resume {shlex.quote(checkpoint)}"
+    return f"the training is kept in {checkpoint}; to go on: {command}"
 
 
 def _in_full(path: str) -> str:

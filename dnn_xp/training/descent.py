@@ -11,9 +11,10 @@ from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.divergence import MOST_HALVINGS, DivergenceError, origin_of
 from dnn_xp.training.placed import Placed, rate_at, step_on
-from dnn_xp.training.recorder import Noting, Recorder, Watch
+from dnn_xp.training.recorder import Recorder
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
+from dnn_xp.training.watch import Noting, Watch
 
 # Stop L-BFGS when the cost falls by less than this times max(|J|, 1) in a step, SciPy's default.
 _DECREASE = 2.2e-9

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
-from dnn_xp.data import standardize
-from dnn_xp.formulas.network import unflatten
+from dnn_xp.data.standardize import standardize
+from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 

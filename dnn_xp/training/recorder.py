@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.divergence import DivergenceError
 from dnn_xp.training.state import Report, Reports, State, as_json, generator
+from dnn_xp.training.watch import After, Watch
 
 if TYPE_CHECKING:
     from dnn_xp.training.placed import Placed
@@ -23,67 +24,6 @@ if TYPE_CHECKING:
 # Costs fetched together, at most, and numbers that the parameters kept meanwhile may hold.
 REPORTS_AT_ONCE = 32
 _HELD = 1 << 24
-
-# Where a training goes on after a report: theta, the optimizer's arrays, iteration, epoch and, of
-# L-BFGS, numbers.
-After = (
-    tuple[Array, tuple[Array, ...], int, int]
-    | tuple[Array, tuple[Array, ...], int, int, tuple[float, ...]]
-)
-
-
-class Watch(Protocol):
-    """What takes states on the way of a training, and may ask it to stop."""
-
-    @property
-    def requested(self) -> bool:
-        """Whether the training is to return from the next update."""
-
-    def due(self, progress: int) -> bool:
-        """Whether a state is wanted after so many iterations, or epochs of mini-batches."""
-
-    def take(self, state: State) -> None:
-        """Take a state."""
-
-    def end(self, state: State) -> None:
-        """Take the last state from which a longer training goes on."""
-
-
-class Noting(Protocol):
-    """What a loop tells of its updates."""
-
-    @property
-    def rng(self) -> np.random.Generator:
-        """The generator of shuffles and dropout masks."""
-
-    @property
-    def watched(self) -> bool:
-        """Whether `passed` is to be called."""
-
-    @property
-    def batch_costs(self) -> list[float]:
-        """The mean cost of each epoch's batches."""
-
-    def note(
-        self,
-        iteration: int,
-        theta: Array,
-        J: Array | float,
-        learning_rate: float,
-        after: After,
-        *,
-        last: bool,
-    ) -> bool:
-        """Take a report; whether to return. `last` says that the training ends with it."""
-
-    def passed(
-        self, theta: Array, J: Array | float | None = None, after: After | None = None
-    ) -> bool:
-        """Take note of an update without a report; whether to return.
-
-        `J` is the cost at theta, where it is known; `after` is where the training goes on, None
-        within an epoch.
-        """
 
 
 class _Mark(NamedTuple):

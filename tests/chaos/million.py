@@ -75,21 +75,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--updates", type=int, default=1_000_000)
     updates = parser.parse_args().updates
-    trainings: dict[str, dict[str, Any]] = {
-        "full batches": {
-            "iterations": updates // 2,
-            "report_every": updates // 2 // REPORTS,
-            "block_size": 12,
-        },
-        "mini-batches": {
-            "batch_size": 8,
-            "epochs": updates // 2 // 3,
-            "report_every": updates // 6 // REPORTS,
-        },
-    }
-    for name, how in trainings.items():
+    parts = {"full batches": 0.45, "blocks on two threads": 0.1, "mini-batches": 0.45}
+    for name, share in parts.items():
         print(name)
-        found = watched(updates // 2, **how)
+        count = int(updates * share)
+        how: dict[str, Any] = {"iterations": count, "report_every": count // REPORTS}
+        if name == "blocks on two threads":
+            how["block_size"] = 12
+        elif name == "mini-batches":
+            # Three batches of 24 examples.
+            how = {"batch_size": 8, "epochs": count // 3, "report_every": count // 3 // REPORTS}
+        found = watched(count, **how)
         # The first tenth fills caches.
         first, last = found[0], found[-1]
         assert last.mib - first.mib <= SLACK_MIB, f"{name}: memory grew: {found}"

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.data import Source
 from dnn_xp.data.host import to_host
 from dnn_xp.data.readers.files import split_path
+from dnn_xp.data.sources.base import Source
 from dnn_xp.training.arguments import Arguments
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.records import written
