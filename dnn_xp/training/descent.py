@@ -172,11 +172,11 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason
     def evaluate(theta: Array) -> tuple[Array, Array]:
         return data.objective.cost_and_gradient(theta, data.examples, minimized=True)
 
-    def report(at: LBFGSState, *, last: bool = False) -> bool:
+    def report(at: LBFGSState, *, last: bool = False, stops: bool = False) -> bool:
         J: Array | float = at.J
         if not data.objective.reports_what_it_minimizes:
             J = data.objective.cost(at.theta, data.examples)
-        return recorder.note(at.iteration, at.theta, J, 0.0, _packed(at), last=last)
+        return recorder.note(at.iteration, at.theta, J, 0.0, _packed(at), last=last, stops=stops)
 
     if state.reports is None:
         at = lbfgs_init(evaluate, state.theta)
@@ -193,7 +193,7 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason
         due = last or stop is not None or at.iteration % every == 0
         if due and at.iteration > reported:
             reported = at.iteration
-            if report(at, last=last or stop is not None) and not last and stop is None:
+            if report(at, last=last, stops=stop is not None) and not last and stop is None:
                 return None
         elif stop is None and recorder.watched and recorder.passed(at.theta, at.J, _packed(at)):
             return None

@@ -129,7 +129,15 @@ class _Search:
         self._first = True
 
     def note(
-        self, iteration: int, theta: Array, J: Any, learning_rate: float, after: Any, *, last: bool
+        self,
+        iteration: int,
+        theta: Array,
+        J: Any,
+        learning_rate: float,
+        after: Any,
+        *,
+        last: bool,
+        stops: bool = False,
     ) -> bool:
         return self._passed(theta, J, moved=not self._batches)
 

@@ -108,13 +108,15 @@ class Recorder:
         after: After,
         *,
         last: bool,
+        stops: bool = False,
     ) -> bool:
         """Take a report, now or with the next ones; whether to return from `advance`.
 
-        `after` is where the training goes on; `last` says that it does not.
+        `after` is where the training goes on; `last` says that it does not, and `stops` that a
+        longer one does not either.
         """
         self._left -= 1
-        ends = last and self._watch is not None
+        ends = last and not stops and self._watch is not None
         if ends and not self._reported_anyway(after):
             self._end(after)
         if self._fetch is None:
@@ -137,7 +139,7 @@ class Recorder:
         if ends and self._reported_anyway(after):
             self._end(after)
         leave = self._left <= 0 or self.stopped is not None
-        if not (leave or last):
+        if not (leave or last or stops):
             self._keep(after)
         return leave or (self._watch is not None and self._watch.requested)
 

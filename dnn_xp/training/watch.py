@@ -58,8 +58,12 @@ class Noting(Protocol):
         after: After,
         *,
         last: bool,
+        stops: bool = False,
     ) -> bool:
-        """Take a report; whether to return. `last` says that the training ends with it."""
+        """Take a report; whether to return.
+
+        `last` says that the training ends with it, and `stops` that a longer one does, too.
+        """
 
     def passed(
         self, theta: Array, J: Array | float | None = None, after: After | None = None

@@ -184,6 +184,15 @@ def test_a_longer_training(shorter, longer, watched, every, tmp_path, each_writt
             dnn_xp.resume(tmp_path, X, Y, **dict.fromkeys(longer, 2))
 
 
+def test_lbfgs_that_has_converged_in_its_last_iteration_goes_no_further(tmp_path, each_written):
+    how = HOW["lbfgs to its end"]
+    expected = figures(dnn_xp.train(X, Y, hidden=[6, 5], **how))
+    steps = expected["history"]["iterations"][-1]
+    assert expected["stopped"] is StopReason.DECREASE
+    kept(tmp_path, **how | {"iterations": steps})
+    assert figures(dnn_xp.resume(tmp_path, X, Y, iterations=how["iterations"])) == expected
+
+
 def test_a_longer_training_needs_a_checkpoint_from_before_the_end(tmp_path):
     dnn_xp.train(X, Y, iterations=4, checkpoint=tmp_path, keep=1)
     with refused(ValueError, "iterations | 8 | as many as before ... | keep more of them, or ..."):

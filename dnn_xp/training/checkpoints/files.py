@@ -90,7 +90,7 @@ def _header(tensors: Tensors, description: dict[str, Any]) -> tuple[bytes, int]:
         "__metadata__": {
             "format": FORMAT,
             DIGEST: UNSIGNED,
-            "description": json.dumps(description),
+            "description": json.dumps(description, default=str),
         }
     }
     start = 0

@@ -182,7 +182,7 @@ def _differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _difference(name: str, before: Any, after: Any) -> list[str]:
     # Tuples have become lists in JSON.
-    before, after = json.loads(json.dumps([before, after]))
+    before, after = json.loads(json.dumps([before, after], default=str))
     return [] if before == after else [f"{name}: {before} then, {after} now"]
 
 
