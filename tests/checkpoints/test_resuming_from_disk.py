@@ -157,8 +157,9 @@ def test_a_training_that_has_ended_stays_as_it_is(tmp_path, each_written):
         assert [path.read_bytes() for _, path in Folder(tmp_path / str(number)).files()] == before
 
 
-@pytest.mark.parametrize("every", [1, "1h"])
-@pytest.mark.parametrize("watched", [{}, {"callbacks": [lambda *_: None]}])
+@pytest.mark.parametrize(
+    ("every", "watched"), [("1h", {}), (1, {"callbacks": [lambda *_: None]})], ids=["end", "each"]
+)
 @pytest.mark.parametrize(
     ("shorter", "longer"),
     [
