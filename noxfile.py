@@ -69,6 +69,14 @@ def tests_mkl(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill 200 trainings at random moments and resume them; watch a million updates for leaks."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/chaos/kills.py", *session.posargs)
+    session.run("python", "tests/chaos/million.py")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from dnn_xp.backends.choice import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
+from dnn_xp.cli.resuming import TERMINATED, TerminatedError
 from dnn_xp.cli.wording import SHELL, explain, say
 from dnn_xp.common.errors import Worded
 from dnn_xp.common.warnings import DataWarning
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 for success, 1 for a failure (one line on stderr says which), 2 for arguments that cannot
-        be parsed, 130 after Ctrl-C, 141 when the reader of the output has closed it.
+        be parsed, 130 after Ctrl-C, 143 after SIGTERM, 141 when the reader of the output has closed it.
 
     Examples
     --------
@@ -55,9 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
     except SystemExit as stop:  # argparse, after --help or its own message
         return stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:
-        say("interrupted", "nothing was saved")
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, TerminatedError)
+        say("terminated" if terminated else "interrupted", "nothing was saved")
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         _silence(sys.stdout)
         return BROKEN_PIPE

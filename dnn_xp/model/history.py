@@ -43,6 +43,9 @@ class History:
         With ``batch_costs=True``, for each epoch the mean of its batches' costs, each at the
         parameters before that batch's update (with dropout, of the thinned network): what other
         libraries show as the loss, and not the exact cost. Empty otherwise.
+    halvings : tuple of int
+        With ``on_divergence="halve"``, the iterations to which the training went back, each time to
+        go on with half the learning rate.
     """
 
     iterations: tuple[int, ...] = ()
@@ -52,6 +55,7 @@ class History:
     learning_rates: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
     batch_costs: tuple[float, ...] = ()
+    halvings: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         if not self.iterations:

@@ -88,7 +88,8 @@ def _is_label_dtype(value: Any, description: Description) -> bool:
 
 
 def _is_history(value: Any, description: Description) -> bool:
-    if type(value) is not dict or set(value) != set(History.__dataclass_fields__):
+    # Older files have no halvings.
+    if type(value) is not dict or set(value) | {"halvings"} != set(History.__dataclass_fields__):
         return False
     lists = [each for name, each in value.items() if name != "metrics"]
     return type(value["metrics"]) is dict and all(

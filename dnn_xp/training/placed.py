@@ -149,6 +149,10 @@ class Placed:
             )
         if state.stopped not in (None, StopReason.COMPLETED):
             settings["stopped_because"] = _sentence(run, self, state)
+        if state.halvings:
+            settings["halvings"] = _halved(state)
+        if state.notes:
+            settings["resumed"] = "; ".join(state.notes)
         if isinstance(self.step, Replay):
             settings["steps"] = self.step.problem or "replayed as a CUDA graph"
         return settings | _about_table(self.given) | {"plan": str(run.plan)}
@@ -277,6 +281,13 @@ def fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
     return fetch
 
 
+def _halved(state: State) -> str:
+    """How often the learning rate was halved, and where, in words."""
+    places = [f"{each:,}" for each in state.halvings]
+    shown = ", ".join(places[:8]) + (f" and {len(places) - 8} more" if len(places) > 8 else "")
+    return f"the cost diverged; the learning rate was halved from iteration {shown} on"
+
+
 def _seen(targets: Targets) -> str:
     outputs = f"{targets.n_y} values an example" if targets.n_y > 1 else "floats"
     return {
@@ -298,6 +309,6 @@ def _sentence(run: Run, data: Placed, state: State) -> str:
     if stopped is StopReason.CALLBACK:
         return f"a callback asked to stop at iteration {iteration}"
     if stopped is StopReason.INTERRUPTED:
-        return "interrupted by Ctrl-C; the parameters of the last report were kept"
+        return "interrupted by Ctrl-C or a signal; the parameters of the last report were kept"
     assert stopped is not None
     return f"L-BFGS stopped after {iteration} iterations: {LBFGSStop[stopped.name].value}"
