@@ -230,10 +230,10 @@ def _parquet_source(table: ParquetTable, encoder: TableEncoder, argument: str) -
 
 def _all_of_parquet(table: ParquetTable, encoder: TableEncoder, argument: str) -> Source:
     if encoder.plain and table.numbers:
-        return ParquetSource(table.path, table.names)
+        return ParquetSource(table.path, table.names, watch=table.watch)
     encoding = Encoding(
         lambda block: encoder.encode(block, argument=argument),
         len(encoder.names_out),
         encoder.dtype,
     )
-    return ParquetSource(table.path, table.names, encoding=encoding)
+    return ParquetSource(table.path, table.names, encoding=encoding, watch=table.watch)
