@@ -19,6 +19,7 @@ from dnn_xp.backends import (
     choose_backend,
     with_precision,
 )
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
@@ -214,7 +215,8 @@ class Model:
             return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
         codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
         labels = self._classes()[self.backend.to_host(codes)]
-        return labels if labels.dtype.kind in "US" else convert(labels, backend_named("numpy"), X)
+        # Nothing is computed: no BLAS is loaded for it.
+        return labels if labels.dtype.kind in "US" else convert(labels, numpy_backend("numpy"), X)
 
     @in_own_context
     def evaluate(
@@ -267,7 +269,13 @@ class Model:
         print(model_table(self))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it."""
+        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written, as on a full disk or in a read-only folder; it names the path.
+        """
         save_model(self, path)
 
     def to(self, device: str, *, fallback: bool = True) -> Model:
@@ -373,8 +381,8 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
+    OSError
+        When there is no such file, or no right to read it.
     ValueError
         When it is no dnn_xp model, or not the file that was saved: a digest covers every bit.
 
