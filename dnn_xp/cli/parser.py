@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import dnn_xp
 from dnn_xp.cli.option_types import (
@@ -30,6 +30,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(r"^argument [^:]+: (?=--|OUT)", "", message)
         print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a text that could not be written.
+        (file or sys.stderr).write(message)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

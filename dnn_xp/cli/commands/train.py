@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.cli.wording import say
+from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
@@ -76,8 +76,8 @@ def run(args: Namespace) -> int:
         done = outcome.model.history.iterations[-1]
         say("interrupted", f"the model after {done} updates is saved in {args.output}")
     if not args.quiet:
-        print(report(outcome))
-        print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+        tell(report(outcome))
+        tell(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
     return 130 if outcome.interrupted else 0
 
 
