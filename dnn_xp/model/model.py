@@ -332,7 +332,11 @@ class Model:
             yield _objective(self).using(engine)
 
     def _activate(self, Z: Array) -> Array:
-        return self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        # exp overflows where Z is still finite.
+        with np.errstate(over="ignore"):
+            A = self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        check_outputs(A, self.dtype)
+        return A
 
     def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
         rows = examples_of(X, examples) == "rows"

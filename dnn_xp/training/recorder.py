@@ -12,16 +12,17 @@ import numpy as np
 from dnn_xp.common.errors import (
     PYTHON,
     Argument,
-    ArgumentValueError,
     Pass,
     Text,
     Worded,
     Words,
     render,
 )
+from dnn_xp.data import check_cost
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
+from dnn_xp.training.first_cost import first_cost_refused
 from dnn_xp.training.state import Report, State, as_json, generator
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ class Recorder:
         watched, validation_cost, validation_score = cost, math.nan, math.nan
         if data.held_out is not None:
             found = score(data.objective, theta, data.held_out, data.kind)
+            if self._reports is None:
+                check_cost(found.cost, self._run.dtype, "validation X and Y")
             watched = validation_cost = found.cost
             validation_score = found.score
             seconds = self._elapsed()
@@ -200,14 +203,7 @@ class Recorder:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
         raw = self._data.standardization is None
         if self._reports is None:
-            raise ArgumentValueError(
-                "X" if raw else "initialization",
-                f"a cost of {cost} before the first update",
-                "of a scale at which the cost of the initial parameters is finite",
-                (Pass("standardize", True), ", or a smaller ", Argument("initialization"))
-                if raw
-                else ("pass a smaller ", Argument("initialization")),
-            )
+            raise first_cost_refused(cost, self._start.theta, self._data)
         reason = (
             f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower ",
             Argument("learning_rate"),
