@@ -190,7 +190,9 @@ def table_source(
     notes = table.notes
     if encoder is None:
         blocks = [table] if isinstance(table, ColumnTable) else table.blocks()
-        encoder, learned = learn_encoding(blocks, missing=missing, argument=argument)
+        # Infinity is refused by name when the features are looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoder, learned = learn_encoding(blocks, missing=missing, argument=argument)
         notes += learned
         if encoder.names_in != table.names:
             table = table.select(encoder.names_in)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from zipfile import BadZipFile
 
 from dnn_xp.common.errors import ArgumentError, ArgumentValueError
 from dnn_xp.common.watched import ChangedFileError
@@ -20,9 +19,10 @@ def refusing(
     """
     try:
         yield
-    except (ArgumentError, ChangedFileError):
+    except (ArgumentError, ChangedFileError, ImportError, MemoryError):
         raise
-    except (ValueError, EOFError, OSError, KeyError, BadZipFile) as error:
+    # Each package has errors of its own, and some that it did not mean to raise.
+    except Exception as error:
         if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
             raise
         got = f"{where}, which cannot be read ({str(error) or type(error).__name__})"
