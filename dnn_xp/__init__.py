@@ -4,7 +4,7 @@
 from dnn_xp.common import starting as _starting  # noqa: F401
 
 # isort: split
-from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+from dnn_xp.backends.choice import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.errors import ArgumentError
 from dnn_xp.common.warnings import DataWarning
 from dnn_xp.course import backward, forward

@@ -18,7 +18,7 @@ from dnn_xp.common.errors import (
     Words,
     render,
 )
-from dnn_xp.data import check_cost
+from dnn_xp.data.finite import check_cost
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason

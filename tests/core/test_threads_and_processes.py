@@ -122,10 +122,10 @@ def test_memory_that_runs_out_on_the_host_makes_smaller_blocks(monkeypatch: Any)
 
     original = BlockFunctions.cost_and_gradients
 
-    def of_few(self: Any, parameters: Any, block: Any, *given: Any) -> Any:
+    def of_few(self: Any, parameters: Any, block: Any) -> Any:
         if block.shape[1] > 120:
             raise MemoryError
-        return original(self, parameters, block, *given)
+        return original(self, parameters, block)
 
     monkeypatch.setattr(BlockFunctions, "cost_and_gradients", of_few)
     with pytest.warns(dnn_xp.BlockSizeWarning, match="with blocks of 100"):

@@ -15,9 +15,10 @@ from refusals import refused
 
 import dnn_xp
 from dnn_xp.common.watched import ChangedFileError, Watch
-from dnn_xp.data import DatasetSource, open_path
+from dnn_xp.data.features import open_path
 from dnn_xp.data.readers.npy import NpyFile
 from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.sources.base import DatasetSource
 from dnn_xp.data.sources.subset import RangeSource
 
 M, N = 20_000, 3
