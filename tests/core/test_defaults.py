@@ -281,6 +281,8 @@ def test_a_rate_that_is_too_low_is_not_lowered_further(X):
         dnn_xp.train(X, X[0] > X[1], learning_rate=1e-5)
 
 
+# Where Y is standardized the best constant is where such a network starts.
+@pytest.mark.filterwarnings("ignore:L-BFGS stopped after 0")
 @pytest.mark.parametrize("weights", [None, "ramp"])
 @pytest.mark.parametrize("kind", ["binary", "many", "labels", "values"])
 def test_the_cost_of_a_constant_is_that_of_a_network_without_weights(X, kind, weights):

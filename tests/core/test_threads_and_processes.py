@@ -123,7 +123,7 @@ def test_memory_that_runs_out_on_the_host_makes_smaller_blocks(monkeypatch: Any)
     original = BlockFunctions.cost_and_gradients
 
     def of_few(self: Any, parameters: Any, block: Any) -> Any:
-        if block.shape[1] > 120:
+        if block.X.shape[1] > 120:
             raise MemoryError
         return original(self, parameters, block)
 
