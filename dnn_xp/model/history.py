@@ -34,7 +34,8 @@ class History:
         The exact cost on all training examples at the parameters of that moment, penalties
         included.
     validation_costs : tuple of float
-        The cost on the validation examples, without penalties; empty without validation data.
+        The cost on the validation examples, without penalties; empty without validation data. It is
+        finite at the start; later it is infinite where the outputs of these examples overflow.
     metrics : dict of str to tuple of float
         "validation_accuracy" or "validation_r2"; empty without validation data.
     learning_rates : tuple of float

@@ -84,9 +84,14 @@ def _is_label_dtype(value: Any, description: Description) -> bool:
         dtype.kind in _LABEL_KINDS
         and dtype.itemsize * len(classes) <= _LARGEST_LABELS
         and {type(each) for each in classes} <= of_text
-        # An integer that is too large for the dtype is an OverflowError here.
-        and (dtype.kind in "SU" or bool(np.isfinite(np.asarray(classes, dtype)).all()))
+        and (dtype.kind in "SU" or _are_finite_in(dtype, classes))
     )
+
+
+def _are_finite_in(dtype: np.dtype[Any], classes: list[Any]) -> bool:
+    """Whether a dtype holds labels; an OverflowError for integers that are too large for it."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.asarray(classes, dtype)).all())
 
 
 def _is_history(value: Any, description: Description) -> bool:

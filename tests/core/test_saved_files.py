@@ -167,6 +167,7 @@ DESCRIPTIONS = {
         "history": HISTORY | {"metrics": {"validation_accuracy": [1.0]}}
     },
     "labels beyond their dtype": {"classes": [1, 2, 2**70], "classes_dtype": "<i8"},
+    "a label beyond float16": {"classes": [1.0, 2.0, 1e9], "classes_dtype": "<f2"},
     "a label that is NaN": {"classes": [1.0, 2.0, float("nan")], "classes_dtype": "<f8"},
     "an unknown reason to stop": {"stopped": "tired"},
     "an unknown entry": {"encoding": {}},

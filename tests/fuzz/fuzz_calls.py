@@ -168,7 +168,7 @@ def train(fuzz: Fuzz, rng: Rng) -> str:
         model = dnn_xp.train(X, Y, **given)
     finite("theta", model.theta)
     finite("the history", model.history.costs)
-    finite("the cost of validation", model.history.validation_costs)
+    finite("the first cost of validation", model.history.validation_costs[:1])
     fuzz.models = [*fuzz.models[-30:], model]
     fits = {name: given[name] for name in ("examples", "threads") if name in given}
     with unchanged(X):
