@@ -77,6 +77,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Generate 100,000 calls and check how each ends; `nox -s fuzz -- --first 5 --count 1` repeats one."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/fuzz/run.py", *session.posargs, env={"MPLBACKEND": "Agg"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))

@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a text that could not be written.
+        (file or sys.stderr).write(message)
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, checked; SystemExit(2) with a message when they cannot be understood."""

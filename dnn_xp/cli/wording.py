@@ -93,6 +93,12 @@ def say(kind: str, text: str) -> None:
     print(f"dnn-xp: {kind}: {text}", file=sys.stderr, flush=True)
 
 
+def tell(text: str) -> None:
+    """Text for people on stdout, with escapes for what its encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """A question with the nearest name, after a blank; nothing where none is near."""
     near = nearest(name, names)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
+from dnn_xp.common.errors import Argument, Pass
+from dnn_xp.data.finite import check_cost
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.divergence import DivergenceError
+from dnn_xp.training.first_cost import first_cost_refused
 from dnn_xp.training.state import Report, Reports, State, as_json, generator
 from dnn_xp.training.watch import After, Watch
 
@@ -247,6 +249,8 @@ class Recorder:
         watched, validation_cost, validation_score = cost, math.nan, math.nan
         if data.held_out is not None:
             found = score(data.objective, theta, data.held_out, data.kind)
+            if self._reports is None:
+                check_cost(found.cost, self._run.dtype, "validation X and Y")
             watched = validation_cost = found.cost
             validation_score = found.score
             seconds = self._elapsed()
@@ -272,14 +276,7 @@ class Recorder:
         rate = f" (learning_rate was {learning_rate:.3g})" if learning_rate else ""
         raw = self._data.standardization is None
         if self._reports is None:
-            raise ArgumentValueError(
-                "X" if raw else "initialization",
-                f"a cost of {cost} before the first update",
-                "of a scale at which the cost of the initial parameters is finite",
-                (Pass("standardize", True), ", or a smaller ", Argument("initialization"))
-                if raw
-                else ("pass a smaller ", Argument("initialization")),
-            )
+            raise first_cost_refused(cost, self._start.theta, self._data)
         reason = (
             f"the training diverged: the cost is {cost} after {iteration} updates{rate}. Lower ",
             Argument("learning_rate"),

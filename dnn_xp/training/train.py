@@ -59,6 +59,8 @@ def train(arguments: TrainArguments) -> Model:
         way out. What needs no data is checked before X and Y are read.
     DivergenceError
         When the cost becomes NaN or infinite; its ``model`` is the last good one.
+    OSError
+        When a file cannot be read, or changes while it is being read.
     MemoryError
         When the plan needs more than the memory there is, before anything is allocated for it.
     RuntimeError

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.cli.wording import say
+from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
@@ -92,8 +92,8 @@ def run(args: Namespace) -> int:
             said += f"; {how_to_go_on(args.checkpoint)}"
         say("terminated" if terminated else "interrupted", said)
     if not args.quiet:
-        print(report(outcome))
-        print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+        tell(report(outcome))
+        tell(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
     if terminated:
         return TERMINATED
     return 130 if outcome.interrupted else 0
