@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,10 +64,10 @@ def _way(run: Run) -> Callable[[Run, Placed, State, Recorder], StopReason | None
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def _seeds(run: Run, recorder: Recorder) -> tuple[tuple[int, ...], ...]:
+def draw_seeds(run: Run, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
     """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
     count = len(run.network.keep_probs)
-    return (tuple(recorder.rng.integers(-(2**31), 2**31, size=count).tolist()),)
+    return (tuple(rng.integers(-(2**31), 2**31, size=count).tolist()),)
 
 
 def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
@@ -81,7 +82,7 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> Sto
         rate = rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = _seeds(run, recorder)
+            seeds = draw_seeds(run, recorder.rng)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
@@ -97,41 +98,68 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> Sto
     return StopReason.COMPLETED
 
 
-def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+class Epoch(NamedTuple):
+    """After one pass over the mini-batches: theta, the optimizer's arrays, updates done, and a cost.
+
+    `cost` is the mean of the batches' costs, each before its own update; 0.0 without `batch_costs`.
+    """
+
+    theta: Array
+    optimizer: tuple[Array, ...]
+    iteration: int
+    cost: float
+
+
+def one_epoch(
+    run: Run,
+    data: Placed,
+    theta: Array,
+    optimizer: tuple[Array, ...],
+    iteration: int,
+    rng: Callable[[], np.random.Generator],
+) -> Epoch:
+    """One pass over the mini-batches; `rng` gives what their order and dropout masks are drawn from."""
     objective, batches = data.objective, data.batches
     assert batches is not None
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
+    total, wanted = 0.0, run.asked.batch_costs
+    for examples, chosen in batches.epoch(rng()):
+        # Runs of a file are examples of their own.
+        own = examples is data.examples
+        step = data.step if own and data.step else step_on(run, objective, examples)
+        rate = rate_at(schedule, iteration)
+        scalars = scalars_of(learning_rate=rate, step=iteration + 1)
+        if drops_out:
+            seeds = draw_seeds(run, rng())
+        arrays = step((chosen, theta, *optimizer), scalars, *seeds)
+        if wanted:
+            # Summed where they were computed: a value asked for would wait for the device.
+            total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
+        theta, *rest = arrays
+        optimizer = tuple(rest)
+        iteration += 1
+    return Epoch(theta, optimizer, iteration, float(total) / data.examples.m)
+
+
+def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
-    epochs, wanted = run.epochs or 0, run.asked.batch_costs
+    epochs = run.epochs or 0
 
     def report(epoch: int) -> bool:
-        J = objective.cost(theta, data.examples)
+        J = data.objective.cost(theta, data.examples)
         after = theta, optimizer, iteration, epoch
-        return recorder.note(iteration, theta, J, rate_at(schedule, iteration), after)
+        return recorder.note(iteration, theta, J, rate_at(run.learning_rate, iteration), after)
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
     for epoch in range(state.epoch + 1, epochs + 1):
-        total = 0.0
-        for examples, chosen in batches.epoch(recorder.rng):
-            # Runs of a file are examples of their own.
-            own = examples is data.examples
-            step = data.step if own and data.step else step_on(run, objective, examples)
-            rate = rate_at(schedule, iteration)
-            scalars = scalars_of(learning_rate=rate, step=iteration + 1)
-            if drops_out:
-                seeds = _seeds(run, recorder)
-            arrays = step((chosen, theta, *optimizer), scalars, *seeds)
-            if wanted:
-                # Summed where they were computed: a value asked for would wait for the device.
-                total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
-            theta, *rest = arrays
-            optimizer = tuple(rest)
-            iteration += 1
-        if wanted:
-            recorder.batch_costs.append(float(total) / data.examples.m)
+        theta, optimizer, iteration, cost = one_epoch(
+            run, data, theta, optimizer, iteration, lambda: recorder.rng
+        )
+        if run.asked.batch_costs:
+            recorder.batch_costs.append(cost)
         due = epoch % run.asked.report_every == 0 or epoch == epochs
         if due and report(epoch) and epoch < epochs:
             return None
