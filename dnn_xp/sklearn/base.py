@@ -15,13 +15,14 @@ from dnn_xp.data import Targets
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.sklearn import door
-from dnn_xp.sklearn.callbacks import CallbackSupportMixin, Told, with_callbacks
+from dnn_xp.sklearn.callbacks import CallbackSupportMixin, Told, has_callbacks, with_callbacks
 from dnn_xp.sklearn.keeping import packed, unpacked
 from dnn_xp.sklearn.parameters import Settings, checked
 from dnn_xp.sklearn.solvers import initial_layers
 from dnn_xp.sklearn.splitting import set_aside
 from dnn_xp.sklearn.targets import read_y
-from dnn_xp.sklearn.training import Fitted, HeldOut, Task, fit
+from dnn_xp.sklearn.task import Fitted, HeldOut, Task
+from dnn_xp.sklearn.training import fit
 from dnn_xp.sklearn.watching import Watch
 
 # scikit-learn's names of output activations.
@@ -38,10 +39,12 @@ def _is_stochastic(estimator: Any) -> bool:
 class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """A deep fully connected network with scikit-learn's interface; see the two public classes."""
 
+    classes_: npt.NDArray[Any]
+
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False
     ) -> tuple[Targets, Any]:
-        """y as targets, and what a split is stratified by or None; sets `classes_`.
+        """Targets of y, and what a split is stratified by or None; sets `classes_`.
 
         With `known` the classes are those there are, with `same` all of them have to be in y.
         """
@@ -51,7 +54,6 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """The weight that each example has for its class."""
         return None
 
-    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None
     ) -> Self:
@@ -80,11 +82,20 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """
         settings = checked(self.get_params(deep=False))
         self._forget_unless(settings.warm_start)
-        told = Told(self, settings.max_iter, X, y)
         held_out = None if X_val is None else (X_val, y_val)
+        if has_callbacks(self):
+            self._fit_and_tell(settings, X, y, sample_weight, held_out)
+        else:
+            self._train(settings, X, y, sample_weight, held_out)
+        return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _fit_and_tell(
+        self, settings: Settings, X: Any, y: Any, sample_weight: Any, held_out: Any
+    ) -> None:
+        told = Told(self, settings.max_iter, X, y)
         self._train(settings, X, y, sample_weight, held_out, told=told)
         told.ended()
-        return self
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -132,9 +143,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         model: Model | None = None if first else getattr(self, "model_", None)
         self._check_sizes(settings, model)
         dtype = "float32" if given.X.dtype == np.float32 else "float64"
-        targets, groups = self._targets(
-            y, dtype, known=once or not first, same=not (once or first)
-        )
+        targets, groups = self._targets(y, dtype, known=once or not first, same=not (once or first))
         weights = self._weights(sample_weight, given.X.m, targets, y)
         random = check_random_state(self.random_state)
         sizes = (given.X.n, *settings.hidden_layer_sizes, targets.n_y)
@@ -143,7 +152,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         watch = self._watching(settings, once, first, theta)
         validation = None
         if held_out is not None:
-            validation = self._validation(*held_out, dtype)
+            validation = self._validation(held_out, dtype)
         elif settings.early_stopping and not settings.is_lbfgs:
             training, validation = set_aside(
                 HeldOut(given.X, targets, weights), groups, settings.validation_fraction, random
@@ -167,7 +176,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             rate=getattr(self, "_optimizer", None) if once else None,
             once=once,
             seed=self.random_state if type(self.random_state) is int else 0,
-            epoch_ended=None if told is None else told.epoch_ended,
+            epoch_ended=told and told.epoch_ended,
         )
         self._where = door.where(opened.like)
         self._like = opened.like if opened.like is None else opened.like[:0, ...]
@@ -189,12 +198,15 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         own = door.weights_of_examples(sample_weight, m)
         if own is None or of_classes is None:
             return of_classes if own is None else own
-        return own * of_classes
+        weights: npt.NDArray[Any] = own * of_classes
+        return weights
 
     def _start(self) -> npt.NDArray[np.float64]:
-        """theta (p,) of coefs_ and intercepts_, on the host."""
+        """The parameters (p,) of coefs_ and intercepts_, on the host."""
         pairs = zip(self.coefs_, self.intercepts_, strict=True)
-        parts = [door.as_host(part) for W, b in pairs for part in (np.asarray(door.as_host(W)).T, b)]
+        parts = [
+            door.as_host(part) for W, b in pairs for part in (np.asarray(door.as_host(W)).T, b)
+        ]
         return np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts])
 
     def _watching(self, settings: Settings, once: bool, first: bool, theta: Any) -> Watch:
@@ -207,7 +219,8 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             watch.best = theta
         return watch
 
-    def _validation(self, X: Any, y: Any, dtype: str) -> HeldOut:
+    def _validation(self, held_out: tuple[Any, Any], dtype: str) -> HeldOut:
+        X, y = held_out
         opened, y = door.open_training(
             self, X, y, reset=False, numeric=self.__sklearn_tags__().estimator_type == "regressor"
         )
@@ -245,11 +258,10 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """Z[L] or A[L] (m, n_L), and the array whose library results have."""
         check_is_fitted(self)
         door.check_same_namespace(self, X, method)
-        opened = door.open_features(self, X)
+        values, like = door.open_features(self, X)
         model: Model = self.model_
-        values = opened.given.X if opened.like is None else opened.given.X.array
         function = model.predict_proba if activated else model.decision_function
-        return function(values, examples="rows", threads=self.threads), opened.like
+        return function(values, examples="rows", threads=self.threads), like
 
     def __getstate__(self) -> dict[str, Any]:
         return packed(super().__getstate__())

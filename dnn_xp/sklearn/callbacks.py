@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+__all__ = ["HAVE_CALLBACKS", "CallbackSupportMixin", "Told", "has_callbacks", "with_callbacks"]
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 
@@ -20,8 +22,14 @@ except ImportError:  # scikit-learn below 1.9
         return method
 
 
+def has_callbacks(estimator: Any) -> bool:
+    """Whether a fit of the estimator has somebody to tell."""
+    listening = getattr(estimator, "_skl_callbacks", None)
+    return HAVE_CALLBACKS and bool(listening or hasattr(estimator, "_parent_callback_ctx"))
+
+
 class Told:
-    """Tells an estimator's callbacks of a fit and of its epochs; nothing where there are none.
+    """Tells the callbacks of an estimator, which has some, of a fit and of its epochs.
 
     Parameters
     ----------
@@ -35,21 +43,12 @@ class Told:
 
     def __init__(self, estimator: Any, epochs: int, X: Any, y: Any) -> None:
         self._estimator, self._data = estimator, {"X": X, "y": y}
-        self._context = None
-        if HAVE_CALLBACKS and (
-            getattr(estimator, "_skl_callbacks", None) or hasattr(estimator, "_parent_callback_ctx")
-        ):
-            self._context = estimator._init_callback_context(max_subtasks=epochs)
-            self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
+        self._context = estimator._init_callback_context(max_subtasks=epochs)
+        self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
 
-    @property
-    def epoch_ended(self) -> Callable[[Callable[[], Any]], bool] | None:
-        """What is called after each epoch with what makes a model; None where nobody listens."""
-        return None if self._context is None else self._epoch_ended
-
-    def _epoch_ended(self, make_model: Callable[[], Any]) -> bool:
+    def epoch_ended(self, make_model: Callable[[], Any]) -> bool:
+        """After an epoch, with what makes the model of the moment; whether a callback asks to stop."""
         estimator, given = self._estimator, self._data
-        assert self._context is not None
         epoch = self._context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(estimator=estimator, **given)
         return bool(
@@ -62,5 +61,4 @@ class Told:
 
     def ended(self) -> None:
         """After the fit."""
-        if self._context is not None:
-            self._context.call_on_fit_task_end(estimator=self._estimator, **self._data)
+        self._context.call_on_fit_task_end(estimator=self._estimator, **self._data)

@@ -14,11 +14,10 @@ from sklearn.utils.multiclass import unique_labels
 from dnn_xp.data import Targets
 from dnn_xp.data.host import namespace
 from dnn_xp.data.targets.classes import check_class_weight
-from dnn_xp.formulas import softplus
-from dnn_xp.formulas.types import Array
 from dnn_xp.sklearn import door
 from dnn_xp.sklearn.base import DNNEstimator, _is_stochastic
 from dnn_xp.sklearn.parameters import checked
+from dnn_xp.sklearn.probabilities import log_probabilities
 from dnn_xp.sklearn.targets import Labels, class_targets, labels_of
 
 
@@ -321,15 +320,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         array
         """
         Z, like = self._decision(X, "predict_log_proba")
-        xp = namespace(Z)
-        if self.model_.kind == "multiclass":
-            Z = Z - xp.max(Z, axis=1, keepdims=True)
-            logarithms: Array = Z - xp.log(xp.sum(xp.exp(Z), axis=1, keepdims=True))
-        elif self.model_.kind == "multilabel":
-            logarithms = -softplus(-Z, xp=xp)
-        else:
-            logarithms = -softplus(xp.concat([Z, -Z], axis=1), xp=xp)
-        return door.like_given(logarithms, like)
+        return door.like_given(log_probabilities(Z, self.model_), like)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

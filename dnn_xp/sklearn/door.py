@@ -64,7 +64,9 @@ def _holds_numbers(frame: Any) -> bool:
     return all(getattr(each, "kind", "O") in "iufb" for each in frame.dtypes)
 
 
-def open_training(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> tuple[Opened, Any]:
+def open_training(
+    estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
+) -> tuple[Opened, Any]:
     """X and y of a fit; sets `n_features_in_` and `feature_names_in_` with `reset`, else compares them.
 
     `numeric` says that y holds values. y comes back as a NumPy array or as something that
@@ -97,15 +99,18 @@ def open_training(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool)
     return opened, y
 
 
-def open_features(estimator: Any, X: Any) -> Opened:
-    """X of a fitted estimator: the features must be those of the fit."""
-    model = estimator.model_
-    if is_read_here(X) or not (model.encoder is None or model.encoder.plain):
-        return Opened(
-            take_given(X, examples="rows", encoder=model.encoder, target=model.target_name)
-        )
+def open_features(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """X as the model of a fitted estimator takes it, and the array whose library results have, or None.
+
+    The features must be those of the fit.
+    """
+    encoder = estimator.model_.encoder
+    if is_read_here(X) or not (encoder is None or encoder.plain):
+        return X, None
     X = validate_data(estimator, X, accept_sparse="csr", dtype=_floats(X), reset=False)
-    return _opened(X)
+    opened = _opened(X)
+    source: Any = opened.given.X
+    return source if opened.like is None else source.array, opened.like
 
 
 def _floats(X: Any) -> tuple[Any, ...]:
@@ -135,10 +140,10 @@ def _text_names(frame: Any) -> list[str] | None:
 
 
 def _describe(estimator: Any, given: Given) -> None:
-    named = given.encoder is not None and given.encoder.named
-    estimator.n_features_in_ = len(given.encoder.names_in) if named else given.X.n
-    if named:
-        estimator.feature_names_in_ = np.asarray(given.encoder.names_in, dtype=object)
+    names = () if given.encoder is None else given.encoder.names_in
+    estimator.n_features_in_ = len(names) or given.X.n
+    if given.encoder is not None and given.encoder.named:
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
 

@@ -151,7 +151,7 @@ class Order:
 def initial_layers(
     sizes: Sequence[int], activations: Sequence[str], random: np.random.RandomState
 ) -> npt.NDArray[np.float64]:
-    """theta (p,): W and b uniform within ``sqrt(6 / (n_in + n_out))``, of sigmoid ``sqrt(2 / (...))``.
+    """Parameters (p,): W and b uniform within ``sqrt(6 / (n_in + n_out))``, of sigmoid ``sqrt(2 / (...))``.
 
     `activations` are those of the hidden layers; the output layer goes by the last of them. Source:
     Glorot and Bengio 2010, as in MLPClassifier.

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from dnn_xp.data import Source
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.sklearn.sparse import rows_of
-from dnn_xp.sklearn.training import HeldOut
+from dnn_xp.sklearn.task import HeldOut
 
 
 def set_aside(

@@ -35,7 +35,7 @@ class Labels(NamedTuple):
 
 
 def read_y(y: Any, m: int) -> Any:
-    """y as a NumPy array; what the library reads (a path, a dataset) is read whole."""
+    """The targets y as a NumPy array; what the library reads (a path, a dataset) is read whole."""
     y = as_host(y)
     if hasattr(y, "toarray"):
         return y.toarray()
@@ -57,8 +57,9 @@ def labels_of(y: npt.NDArray[Any], known: npt.NDArray[Any] | None = None) -> Lab
     """
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
     kind = type_of_target(y)
+    if kind.startswith(("continuous", "unknown")):
+        check_classification_targets(y)  # raises
     if kind == "multilabel-indicator":
         if known is not None and len(known) != y.shape[1]:
             msg = f"y has {y.shape[1]} labels an example, but {len(known)} are known"
@@ -72,9 +73,7 @@ def labels_of(y: npt.NDArray[Any], known: npt.NDArray[Any] | None = None) -> Lab
         return Labels(classes, codes, False)
     missing = np.setdiff1d(classes, known)
     if len(missing):
-        msg = (
-            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}."
-        )
+        msg = f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {classes}."
         raise ValueError(msg)
     return Labels(known, np.searchsorted(known, classes)[codes], False)
 

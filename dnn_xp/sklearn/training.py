@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dnn_xp.backends.choice import level_of_user
 from dnn_xp.common.contexts import in_own_context
-from dnn_xp.data import ArraySource, Source, Targets, encode_weights, working_dtype
-from dnn_xp.data.given import Given
+from dnn_xp.data import ArraySource, encode_weights, working_dtype
 from dnn_xp.execution.objective import Penalties
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
@@ -25,6 +23,7 @@ from dnn_xp.model.model import Model
 from dnn_xp.sklearn.epochs import Loop, Step, full_batch, lbfgs, mini_batches
 from dnn_xp.sklearn.parameters import Settings
 from dnn_xp.sklearn.solvers import Order, Rate, optimizer_of
+from dnn_xp.sklearn.task import Fitted, Task
 from dnn_xp.sklearn.watching import Watch
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.placed import Placed
@@ -38,82 +37,6 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need "
     "to be preprocessed."
 )
-
-
-class HeldOut(NamedTuple):
-    """Examples to validate on, with their weights (m,) or None."""
-
-    X: Source
-    targets: Targets
-    weights: npt.NDArray[Any] | None
-
-
-@dataclass
-class Task:
-    """What a fit is given.
-
-    Attributes
-    ----------
-    settings : Settings
-        The estimator's parameters.
-    given : Given
-        X as a source, and the encoding of its columns.
-    targets : Targets
-        What y means.
-    flat : bool
-        Whether y was one-dimensional.
-    weights : array (m,), optional
-        Of the examples.
-    held_out : HeldOut, optional
-        Examples to validate on.
-    random : RandomState
-        What is drawn from.
-    watch : Watch
-        Figures so far, and the rule to stop.
-    theta, start
-        Parameters to start from (p,), on the host; how they were found.
-    t : int
-        Examples that all epochs so far have seen.
-    model : Model, optional
-        That of the fit before this one, whose network and standardization go on.
-    state, rate
-        Of the optimizer, where partial_fit goes on.
-    once : bool
-        Whether one epoch is all, as in partial_fit.
-    seed : int
-        For the record.
-    epoch_ended : callable, optional
-        Called with a function that makes the model of the moment; true stops the training.
-    """
-
-    settings: Settings
-    given: Given
-    targets: Targets
-    flat: bool
-    weights: npt.NDArray[Any] | None
-    held_out: HeldOut | None
-    random: np.random.RandomState
-    watch: Watch
-    theta: npt.NDArray[Any]
-    start: str = ""
-    t: int = 0
-    model: Model | None = None
-    state: State | None = None
-    rate: Rate | None = None
-    once: bool = False
-    seed: int = 0
-    epoch_ended: Callable[[Callable[[], Model]], bool] | None = None
-
-
-class Fitted(NamedTuple):
-    """What a fit gives: the model, where its optimizer is, epochs, examples seen, and the last loss."""
-
-    model: Model
-    state: State
-    rate: Rate
-    epochs: int
-    t: int
-    loss: float
 
 
 @in_own_context
@@ -230,9 +153,13 @@ def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitte
             batch_costs=tuple(watch.losses[first:]),
         )
 
+    def model_now() -> Model:
+        return data.model(run, state_now(at.theta))
+
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for at in way(loop, at):
+            for now in way(loop, at):
+                at = now
                 loss = at.loss * data.objective.unit + offset
                 epochs, t = epochs + 1, t + data.examples.m
                 if settings.verbose:
@@ -245,9 +172,7 @@ def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitte
                     stopped = StopReason[at.stop.name]
                 elif worse and not settings.is_lbfgs and not _goes_on(rate, watch, settings):
                     stopped = StopReason.PATIENCE
-                if task.epoch_ended is not None and task.epoch_ended(
-                    lambda: data.model(run, state_now(at.theta))
-                ):
+                if task.epoch_ended is not None and task.epoch_ended(model_now):
                     stopped = StopReason.CALLBACK
                 diverged = not watch.by_score and not math.isfinite(loss)
                 if stopped is not None or epochs == limit or diverged:

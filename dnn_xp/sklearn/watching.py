@@ -45,9 +45,7 @@ class Watch:
     best: Array | None = None
     best_epoch: int = 0
 
-    def add(
-        self, theta: Array, loss: float, validation: tuple[float, float] | None = None
-    ) -> bool:
+    def add(self, theta: Array, loss: float, validation: tuple[float, float] | None = None) -> bool:
         """Take the figures of an epoch, `validation` being loss and score; whether to stop."""
         self.losses.append(loss)
         if validation is not None:
