@@ -176,7 +176,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             rate=getattr(self, "_optimizer", None) if once else None,
             once=once,
             seed=self.random_state if type(self.random_state) is int else 0,
-            epoch_ended=told and told.epoch_ended,
+            epoch_ended=None if told is None else told.epoch_ended,
         )
         self._where = door.where(opened.like)
         self._like = opened.like if opened.like is None else opened.like[:0, ...]

@@ -54,7 +54,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
     >>> import numpy as np
     >>> from dnn_xp.sklearn import DNNRegressor
     >>> X = np.random.default_rng(0).standard_normal((300, 2))
-    >>> reg = DNNRegressor(hidden_layer_sizes=16, solver="lbfgs", max_iter=300, random_state=0)
+    >>> reg = DNNRegressor(hidden_layer_sizes=16, solver="lbfgs", tol=1e-2, random_state=0)
     >>> reg.fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.95
     True
     """
