@@ -58,6 +58,12 @@ def _out_of_core(options: Options) -> None:
     out_of_core.measure(options)
 
 
+def _estimators(options: Options) -> None:
+    from benchmarks.measure import estimators
+
+    estimators.measure(options)
+
+
 def _report(options: Options) -> None:
     from benchmarks.reporting import write
 
@@ -79,6 +85,7 @@ COMMANDS = {
     "growth": Command(_growth, "how time and memory grow with m"),
     "overhead": Command(_overhead, "one iteration of a small training above bare NumPy"),
     "out_of_core": Command(_out_of_core, "training from a file larger than the memory allowed"),
+    "estimators": Command(_estimators, "whole fits of DNNClassifier beside MLPClassifier"),
     "report": Command(_report, "Markdown tables and plots of what was measured"),
 }
 

@@ -24,8 +24,7 @@ except ImportError:  # scikit-learn below 1.9
 
 def has_callbacks(estimator: Any) -> bool:
     """Whether a fit of the estimator has somebody to tell."""
-    listening = getattr(estimator, "_skl_callbacks", None)
-    return HAVE_CALLBACKS and bool(listening or hasattr(estimator, "_parent_callback_ctx"))
+    return HAVE_CALLBACKS and bool(getattr(estimator, "_skl_callbacks", None))
 
 
 class Told:
