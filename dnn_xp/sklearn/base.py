@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from dnn_xp.data import Targets
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.sklearn import door

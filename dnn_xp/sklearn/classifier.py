@@ -11,9 +11,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
-from dnn_xp.data import Targets
 from dnn_xp.data.host import namespace
 from dnn_xp.data.targets.classes import check_class_weight
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.sklearn import door
 from dnn_xp.sklearn.base import DNNEstimator, _is_stochastic
 from dnn_xp.sklearn.parameters import checked

@@ -15,14 +15,14 @@ import numpy.typing as npt
 from sklearn import get_config
 from sklearn.utils.validation import validate_data
 
-from dnn_xp.backends import OTHERS
-from dnn_xp.data import ArraySource, Source
+from dnn_xp.backends.choice import OTHERS
 from dnn_xp.data.column_codes import NumberCode
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import device, is_array, library, namespace, to_host
 from dnn_xp.data.readers.frames import is_polars
 from dnn_xp.data.readers.tables import is_frame
+from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.tables import is_table
 from dnn_xp.data.targets.weights import weight_source
 from dnn_xp.sklearn.sparse import SparseSource

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from dnn_xp.backends import OTHERS
+from dnn_xp.backends.choice import OTHERS
 from dnn_xp.model.model import Model, load
 from dnn_xp.training.state import State
 

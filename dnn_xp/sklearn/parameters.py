@@ -8,7 +8,8 @@ from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
-from dnn_xp.backends import PRECISIONS, check_device
+from dnn_xp.backends.choice import check_device
+from dnn_xp.backends.precision import PRECISIONS
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int, check_sequence
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe

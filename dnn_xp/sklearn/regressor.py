@@ -7,8 +7,8 @@ from typing import Any
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
 
-from dnn_xp.data import Targets
 from dnn_xp.data.host import namespace
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.sklearn import door
 from dnn_xp.sklearn.base import DNNEstimator
 from dnn_xp.sklearn.targets import value_targets, values_of

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data import ArraySource
-from dnn_xp.data.sources.base import Source
+from dnn_xp.data.sources.base import ArraySource, Source
 
 
 class SparseSource:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from dnn_xp.data import Source
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.sklearn.sparse import rows_of
 from dnn_xp.sklearn.task import HeldOut

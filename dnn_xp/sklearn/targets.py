@@ -9,7 +9,9 @@ import numpy.typing as npt
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from dnn_xp.data import ArraySource, LabelSource, Targets
+from dnn_xp.data.sources.base import ArraySource
+from dnn_xp.data.sources.labels import LabelSource
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.sklearn.door import as_host
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data import Source, Targets
 from dnn_xp.data.given import Given
+from dnn_xp.data.sources.base import Source
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.model.model import Model
 from dnn_xp.sklearn.parameters import Settings
 from dnn_xp.sklearn.solvers import Rate

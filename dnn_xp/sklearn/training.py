@@ -14,8 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dnn_xp.backends.choice import level_of_user
 from dnn_xp.common.contexts import in_own_context
-from dnn_xp.data import ArraySource, encode_weights, working_dtype
-from dnn_xp.execution.objective import Penalties
+from dnn_xp.data.host import working_dtype
+from dnn_xp.data.sources.base import ArraySource
+from dnn_xp.data.targets.weights import encode_weights
+from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
