@@ -256,7 +256,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def _decision(self, X: Any, method: str, *, activated: bool = False) -> tuple[Array, Any]:
         """Z[L] or A[L] (m, n_L), and the array whose library results have."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         door.check_same_namespace(self, X, method)
         values, like = door.open_features(self, X)
         model: Model = self.model_
