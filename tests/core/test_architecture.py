@@ -27,6 +27,7 @@ LAYERS = (
     "training",
     "course",
     "__init__",
+    "sklearn",
     "cli",
     "__main__",
 )
