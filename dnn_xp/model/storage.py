@@ -34,15 +34,7 @@ _FORMAT_WITHOUT_DIGEST = "dnn_xp model 1"
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write the model with a digest of the file; the file appears whole or not at all."""
-    path = _checked(path)
-    if path.is_dir():
-        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
-        raise IsADirectoryError(msg)
-    if not path.parent.is_dir():
-        msg = (
-            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
-        )
-        raise FileNotFoundError(msg)
+    path = target_path(path)
     to_host = model.backend.to_host
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
@@ -72,6 +64,26 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
         sign(temporary)
+
+
+def target_path(path: object) -> Path:
+    """The path of a file that is to be written.
+
+    Raises
+    ------
+    ArgumentTypeError, IsADirectoryError, FileNotFoundError
+        For what is no path, for a folder, and where the file's folder does not exist.
+    """
+    path = _checked(path)
+    if path.is_dir():
+        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
+        raise IsADirectoryError(msg)
+    if not path.parent.is_dir():
+        msg = (
+            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
+        )
+        raise FileNotFoundError(msg)
+    return path
 
 
 def _checked(path: object) -> Path:
