@@ -70,8 +70,8 @@ def _kind_of(network: Any, networks: Any) -> str:
 def _moments(scaler: Any, layers: Layers) -> Moments:
     """Mean and scale of a StandardScaler, which may have left either out."""
     n = layers[0][0].shape[1]
-    mean = np.zeros(n) if scaler.mean_ is None else scaler.mean_
-    scale = np.ones(n) if scaler.scale_ is None else scaler.scale_
+    mean = scaler.mean_ if scaler.with_mean else np.zeros(n)
+    scale = scaler.scale_ if scaler.with_std else np.ones(n)
     return np.array(mean, dtype=float)[:, None], np.array(scale, dtype=float)[:, None]
 
 

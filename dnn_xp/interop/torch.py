@@ -134,7 +134,7 @@ def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Mom
                 "module", got, "Linear layers, each with at most one activation"
             )
     if not layers:
-        raise ArgumentValueError("module", f"{module}", "a Sequential with a Linear layer")
+        raise ArgumentValueError("module", describe(module), "a Sequential with a Linear layer")
     _check_widths(layers)
     dtype = np.result_type(*(W.dtype for W, _ in layers))
     return [(W.astype(dtype), b.astype(dtype)) for W, b in layers], activations, standardization
