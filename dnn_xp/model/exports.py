@@ -66,8 +66,8 @@ class Exports:
         --------
         >>> import numpy as np, dnn_xp
         >>> X = np.random.default_rng(0).standard_normal((2, 200))
-        >>> graph = dnn_xp.train(X, X[0] > X[1], iterations=20).to_onnx()  # doctest: +SKIP
-        >>> [each.name for each in graph.graph.output]  # doctest: +SKIP
+        >>> graph = dnn_xp.train(X, X[0] > X[1], iterations=20).to_onnx()
+        >>> [each.name for each in graph.graph.output]
         ['label', 'probabilities']
         """
         from dnn_xp.onnx.export import onnx_model
@@ -96,8 +96,8 @@ class Exports:
         >>> import numpy as np, dnn_xp
         >>> X = np.random.default_rng(0).standard_normal((2, 200))
         >>> model = dnn_xp.train(X, X[0] > X[1], iterations=20)
-        >>> estimator = model.to_sklearn()  # doctest: +SKIP
-        >>> bool((estimator.predict(X.T) == model.predict(X)).all())  # doctest: +SKIP
+        >>> estimator = model.to_sklearn()
+        >>> bool((estimator.predict(X.T) == model.predict(X)).all())
         True
         """
         from dnn_xp.interop.sklearn import estimator_of
@@ -126,8 +126,13 @@ class Exports:
 
         Examples
         --------
-        >>> model = dnn_xp.Model.from_sklearn(estimator)  # doctest: +SKIP
-        >>> model.predict(X, examples="rows")  # doctest: +SKIP
+        >>> import numpy as np, dnn_xp
+        >>> from sklearn.neural_network import MLPRegressor
+        >>> X = np.random.default_rng(0).standard_normal((200, 2))
+        >>> estimator = MLPRegressor(solver="lbfgs", max_iter=2000).fit(X, X[:, 0] * X[:, 1])
+        >>> model = dnn_xp.Model.from_sklearn(estimator)
+        >>> bool(np.allclose(model.predict(X, examples="rows"), estimator.predict(X)))
+        True
         """
         from dnn_xp.interop.sklearn import fields_of_estimator
 

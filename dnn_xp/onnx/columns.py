@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.column_codes import CategoryCode, NumberCode
 from dnn_xp.data.columns import MISSING_MARKS
 from dnn_xp.data.encoding import TableEncoder
@@ -26,6 +27,12 @@ def encoded(graph: Graph, encoder: TableEncoder, dtype: str) -> str:
     """The features (N, n_0) of the columns, in a dtype."""
     parts: list[str] = []
     for name, code in zip(column_inputs(encoder, dtype), encoder.codes, strict=True):
+        if not isinstance(code, (NumberCode, CategoryCode)):
+            raise ArgumentValueError(
+                "model",
+                f"the column {name!r}, encoded by a {type(code).__name__}",
+                "a model of columns of numbers, dates, bool and one-hot text",
+            )
         if isinstance(code, CategoryCode):
             parts.append(_category(graph, name, code, encoder, dtype))
         elif encoder.missing == "indicator":
