@@ -152,6 +152,32 @@ def test_a_pipeline_with_a_column_transformer(X):
     )
 
 
+@pytest.mark.parametrize("labels", [["yes", "no"], [3, 1, 2], None])
+def test_the_estimators_of_dnn_xp(labels, X):
+    ours = pytest.importorskip("dnn_xp.sklearn")
+    search = package("sklearn.model_selection")
+    dnn_xp.onnx.register()
+    how = {"hidden_layer_sizes": (6,), "random_state": 0, "max_iter": 10, "learning_rate_init": 0.1}
+    if labels is None:
+        estimator, y = ours.DNNRegressor(**how), 100.0 * X[:, 0]
+    else:
+        codes = np.digitize(X[:, 0], np.linspace(4, 6, len(labels) + 1)[1:-1])
+        estimator, y = ours.DNNClassifier(**how), np.asarray(labels)[codes]
+    steps = pipeline.make_pipeline(preprocessing.StandardScaler(), estimator)
+    grid = {f"{type(estimator).__name__.lower()}__alpha": [1e-4, 1e-2]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # trainings this short do not converge
+        fitted = search.GridSearchCV(steps, grid, cv=2).fit(X, y)
+    options = None if labels is None else {"zipmap": False}
+    proto = skl2onnx.to_onnx(fitted.best_estimator_, X, options=options, target_opset=15)
+    first, *others = run(proto, {"X": X}).values()
+    if labels is None:
+        np.testing.assert_allclose(first.ravel(), fitted.predict(X), rtol=1e-5)
+    else:
+        assert np.array_equal(first, fitted.predict(X))
+        np.testing.assert_allclose(others[0], fitted.predict_proba(X), rtol=0, atol=1e-6)
+
+
 def test_two_networks_in_one_graph(X):
     ensemble = package("sklearn.ensemble")
     y = np.where(X[:, 0] > 5, "yes", "no")
