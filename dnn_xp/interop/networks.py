@@ -96,8 +96,11 @@ def _checked_classes(classes: Any, kind: str, n: int) -> npt.NDArray[Any] | None
         got = f"{describe(classes)} with outputs of kind {kind!r}"
         raise ArgumentValueError("classes", got, "left out unless each example has one class")
     wanted = 2 if kind == "binary" else n
-    labels: npt.NDArray[Any] = np.array(np.arange(wanted) if classes is None else classes)
+    labels: npt.NDArray[Any] = np.array(range(wanted) if classes is None else classes)
+    if labels.dtype.kind == "O":  # text, as pandas holds it
+        labels = np.asarray(labels.tolist())
     if labels.shape != (wanted,) or labels.dtype.kind not in "biufSU":
-        got = f"{describe(labels)}"
-        raise ArgumentValueError("classes", got, f"{wanted} labels, one for each class")
+        raise ArgumentValueError(
+            "classes", describe(labels), f"{wanted} labels, one for each class"
+        )
     return labels

@@ -53,7 +53,7 @@ def fields_of_estimator(estimator: Any) -> dict[str, Any]:
         classes=network.classes_ if kind in ("binary", "multiclass") else None,
         flat_targets=kind == "regression" and network.n_outputs_ == 1,
         standardization=_moments(before[0], layers) if before else None,
-        encoder=_encoder(before[0] if before else network),
+        encoder=_encoder(before[0] if before else network, str(layers[0][0].dtype)),
         made_by=f"scikit-learn's {type(network).__name__}",
     )
 
@@ -75,13 +75,13 @@ def _moments(scaler: Any, layers: Layers) -> Moments:
     return np.array(mean, dtype=float)[:, None], np.array(scale, dtype=float)[:, None]
 
 
-def _encoder(first: Any) -> TableEncoder | None:
+def _encoder(first: Any, dtype: str) -> TableEncoder | None:
     """Columns by name where the estimator was fitted on a frame."""
     names = getattr(first, "feature_names_in_", None)
     if names is None:
         return None
     codes = tuple(NumberCode(str(name), "number", 0.0) for name in names)
-    return TableEncoder(codes, working="float64", wide=True)
+    return TableEncoder(codes, working=dtype, wide=dtype == "float64")
 
 
 def estimator_of(model: Model) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import listing, optional_package
+from dnn_xp.common.messages import listing
 from dnn_xp.onnx.graph import Graph, onnx_package, tensor_type
 from dnn_xp.onnx.network import check_exportable, label_array, linear_output, outputs
 
@@ -36,7 +36,7 @@ def register(classifiers: Iterable[type] = (), regressors: Iterable[type] = ()) 
     Raises
     ------
     ImportError
-        Without skl2onnx, naming the extra to install.
+        Without skl2onnx.
 
     References
     ----------
@@ -60,7 +60,11 @@ def register(classifiers: Iterable[type] = (), regressors: Iterable[type] = ()) 
 
 
 def _skl2onnx(module: str) -> Any:
-    return optional_package(module, purpose="Converting pipelines to ONNX", extra="onnx")
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        msg = f"Converting pipelines to ONNX needs skl2onnx ({error}): pip install skl2onnx"
+        raise ImportError(msg) from error
 
 
 def _classifier_types(operator: Any) -> None:

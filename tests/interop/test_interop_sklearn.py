@@ -18,7 +18,7 @@ networks = require("sklearn", lambda: __import__("sklearn.neural_network").neura
 preprocessing = require("sklearn", lambda: __import__("sklearn.preprocessing").preprocessing)
 pipeline = require("sklearn", lambda: __import__("sklearn.pipeline").pipeline)
 M = 80
-CLASSIFIED = ("two", "bool", "three", "several")
+CLASSIFIED = ("two", "bool", "three", "objects", "several")
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
@@ -33,6 +33,7 @@ def targets(kind, X):
         "two": np.where(X[:, 0] > 3, "yes", "no"),
         "bool": X[:, 0] > 3,
         "three": np.asarray(["ant", "bee", "cow"])[(X[:, 0] > 3) * 1 + (X[:, 1] > 0)],
+        "objects": np.asarray(["ant", "bee"], dtype=object)[(X[:, 0] > 3) * 1],
         "several": np.stack([X[:, 0] > 3, X[:, 1] > 0, X[:, 2] > 0], axis=1).astype(int),
         "one value": 100 * X[:, 0] + X[:, 1],
         "values": np.stack([100 * X[:, 0], X[:, 1]], axis=1),
@@ -147,6 +148,7 @@ def test_frames_keep_their_names(X):
     assert model.feature_names == tuple("abcd")
     expected = network.predict(frame)
     assert np.array_equal(model.predict(frame[list("dcba")]), expected)
+    assert (model.dtype, model.encoder.dtype) == ("float64", np.float64)
     estimator = model.to_sklearn()
     assert list(estimator.feature_names_in_) == list("abcd")
     assert np.array_equal(estimator.predict(frame), expected)
