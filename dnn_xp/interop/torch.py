@@ -71,7 +71,8 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
         moments = [torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization]
         modules.append(own.Standardize(*moments))
     for (W, b), name in zip(layers_of(model), model.activations, strict=True):
-        linear = nn.Linear(*W.shape[::-1], dtype=getattr(torch, model.dtype))
+        # Initial weights would be drawn from torch's generator, on which the user may count.
+        linear = nn.utils.skip_init(nn.Linear, *W.shape[::-1], dtype=getattr(torch, model.dtype))
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W))
             linear.bias.copy_(torch.from_numpy(b.reshape(-1)))

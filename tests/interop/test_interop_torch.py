@@ -57,7 +57,9 @@ def test_torch_there_and_back(kind, dtype, X):
     X = X.astype(dtype)
     given = {"examples": "rows", "hidden": [6, 5], "iterations": 30, "dtype": dtype}
     model = dnn_xp.train(X, targets(kind, X), **given)
+    state = torch.get_rng_state()
     module = model.to_torch()
+    assert torch.equal(torch.get_rng_state(), state)
     close(computed(module, X), answers(model, X), dtype)
     assert not module.training
     again = Model.from_torch(module, classes=model.classes)
