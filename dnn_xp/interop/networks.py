@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.backends import backend_named
+from dnn_xp.backends.choice import backend_named
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe, listing
 from dnn_xp.data.encoding import TableEncoder

@@ -11,7 +11,7 @@ import numpy as np
 from dnn_xp.common.checks import check_bool, check_choice
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe, listing, optional_package
-from dnn_xp.formulas.activations import LEAKY_SLOPE
+from dnn_xp.formulas.hidden_activations import LEAKY_SLOPE
 from dnn_xp.interop.networks import (
     Layers,
     Moments,

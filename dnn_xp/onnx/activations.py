@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dnn_xp.formulas.activations import LEAKY_SLOPE
+from dnn_xp.formulas.hidden_activations import LEAKY_SLOPE
 from dnn_xp.onnx.graph import Graph
 
 Nodes = Callable[[Graph, str], str]

@@ -10,7 +10,7 @@ import numpy as np
 from namespaces import require
 
 from dnn_xp import Model, Network
-from dnn_xp.backends import backend_named
+from dnn_xp.backends.choice import backend_named
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 
