@@ -1,0 +1,102 @@
+"""Measure what is missing: each set, split and method in a process of its own, kept at once.
+
+A method's rows are in a file of its own, so that two of these may run at the same time with other
+methods. What is there is not measured again; delete a row to have it measured anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.methods import PACKAGES
+from benchmarks.accuracy.sets import NAMES
+from benchmarks.results import results_folder
+
+FOLDER = results_folder(1, "accuracy")
+
+
+def path_of(method: str, folder: Path) -> Path:
+    """The file of a method's rows."""
+    return folder / f"{method.lower().replace(' ', '_')}.json"
+
+
+def rows_of(method: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """What has been measured of a method."""
+    path = path_of(method, folder)
+    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return rows
+
+
+def keep(method: str, rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write a method's rows, one a line, whole or not at all."""
+    path = path_of(method, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = path.with_suffix(".new")
+    written.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    written.replace(path)
+
+
+def train(name: str, split: int, method: str, through: list[str]) -> dict[str, Any] | None:
+    """One row, measured in a process of its own; None if that failed, with its last words shown."""
+    one = [sys.executable, "-m", "benchmarks.accuracy.measure", name, str(split), method]
+    done = subprocess.run([*through, *one], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{method} on {name}, split {split}: {done.stderr[-500:]}", file=sys.stderr)
+        return None
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """Measure what is missing, split by split; the number of failures."""
+    failed = 0
+    through = shlex.split(arguments.through)
+    for split, name, method in product(arguments.splits, arguments.sets, arguments.methods):
+        rows = rows_of(method, arguments.folder)
+        if any(row["set"] == name and row["split"] == split for row in rows):
+            continue
+        row = train(name, split, method, through)
+        if row is None:
+            failed += 1
+            continue
+        keep(method, [*rows, row], arguments.folder)
+        print(
+            f"{method:<22} {name:<18} {split} {row['error']:.4f} {row['seconds']:8.2f} s",
+            flush=True,
+        )
+    return failed
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks accuracy", description=__doc__)
+    parser.add_argument("--methods", nargs="*", default=list(PACKAGES), choices=PACKAGES)
+    parser.add_argument("--sets", nargs="*", default=NAMES, choices=NAMES)
+    parser.add_argument("--splits", nargs="*", type=int, default=[0], help="seeds of splits")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where results are kept")
+    parser.add_argument(
+        "--through",
+        default="",
+        metavar="COMMAND",
+        help="a command that each training is run by, such as a queue for the machine",
+    )
+    parser.add_argument("--report", action="store_true", help="write the report, measure nothing")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """Measure, or report what was measured."""
+    arguments = parse(words)
+    if arguments.report:
+        from benchmarks.accuracy.report import write
+
+        write(arguments.folder)
+        return 0
+    return 1 if measure(arguments) else 0
