@@ -21,8 +21,10 @@ def keel(path: Path) -> pd.DataFrame:
     """A KEEL file: a line ``@attribute name type`` for each column, then comma-separated rows."""
     names: list[str] = []
     nominal: set[str] = set()
+    skipped = 0
     with path.open() as lines:
-        for skipped, line in enumerate(lines, start=1):
+        for line in lines:
+            skipped += 1
             words = line.split(maxsplit=2)
             if words[0].lower() == "@data":
                 break

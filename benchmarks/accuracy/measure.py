@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.accuracy.methods import PACKAGES, method
+from benchmarks.accuracy.methods import PACKAGES, THREADS, method
 from benchmarks.accuracy.splits import Split, split
 
 
@@ -46,6 +46,7 @@ def row(name: str, seed: int, how: str) -> dict[str, Any]:
         "split": seed,
         "error": error(found, predicted),
         "seconds": round(seconds, 3),
+        "threads": THREADS,
         "busy_elsewhere": round(busy_elsewhere(seconds, ticks, time.process_time() - own), 2),
         "classes": found.classes,
         "rows": len(found.y),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from benchmarks.accuracy.splits import Split
 
-THREADS = 2
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
+"""Of every method; set for all libraries of a process before it starts."""
 Fit = Callable[[], np.ndarray]
 """Train on the split and predict its test rows; libraries were imported before."""
 Method = Callable[[Split], Fit]

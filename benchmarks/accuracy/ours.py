@@ -43,7 +43,7 @@ def tuned(split: Split) -> Fit:
     validation = (split.X.iloc[aside], split.y[aside])
 
     def run() -> np.ndarray:
-        best: tuple[float, dnn_xp.Model | None] = (np.inf, None)
+        found: list[tuple[float, dnn_xp.Model]] = []
         for options in GRID:
             model = train(
                 split,
@@ -54,10 +54,9 @@ def tuned(split: Split) -> Fit:
                 patience=15,
                 **options,
             )
-            found = model.evaluate(*validation, threads=THREADS)
-            error = -found.r2 if not split.classes else 1 - found.accuracy
-            best = min(best, (error, model), key=lambda each: each[0])
-        return values(best[1], split)
+            scores = model.evaluate(*validation, threads=THREADS)
+            found.append((scores.accuracy if split.classes else scores.r2, model))
+        return values(max(found, key=lambda each: each[0])[1], split)
 
     return run
 

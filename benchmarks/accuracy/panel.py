@@ -1,16 +1,20 @@
 """Measure what is missing: each set, split and method in a process of its own, kept at once.
 
-A method's rows are in a file of its own, so that two of these may run at the same time with other
-methods. What is there is not measured again; delete a row to have it measured anew.
+A method's rows are in a file of its own, to which several of these may add at the same time. What is
+there is not measured again; delete a row to have it measured anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
+import math
+import os
 import shlex
 import subprocess
 import sys
+import time
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -34,19 +38,27 @@ def rows_of(method: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
     return rows
 
 
-def keep(method: str, rows: list[dict[str, Any]], folder: Path) -> None:
-    """Write a method's rows, one a line, whole or not at all."""
+def keep(method: str, row: dict[str, Any], folder: Path) -> None:
+    """Add a row to a method's, one a line; others may add theirs at the same time."""
     path = path_of(method, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    written = path.with_suffix(".new")
-    written.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    written.replace(path)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows = [*rows_of(method, folder), row]
+        written = path.with_suffix(".new")
+        written.write_text("[\n" + ",\n".join(json.dumps(each) for each in rows) + "\n]\n")
+        written.replace(path)
 
 
-def train(name: str, split: int, method: str, through: list[str]) -> dict[str, Any] | None:
+def train(
+    name: str, split: int, method: str, threads: int, through: list[str]
+) -> dict[str, Any] | None:
     """One row, measured in a process of its own; None if that failed, with its last words shown."""
     one = [sys.executable, "-m", "benchmarks.accuracy.measure", name, str(split), method]
-    done = subprocess.run([*through, *one], capture_output=True, text=True, check=False)
+    limit = {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [*through, *one], env=os.environ | limit, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         print(f"{method} on {name}, split {split}: {done.stderr[-500:]}", file=sys.stderr)
         return None
@@ -57,16 +69,19 @@ def train(name: str, split: int, method: str, through: list[str]) -> dict[str, A
 def measure(arguments: argparse.Namespace) -> int:
     """Measure what is missing, split by split; the number of failures."""
     failed = 0
+    began = time.monotonic()
     through = shlex.split(arguments.through)
     for split, name, method in product(arguments.splits, arguments.sets, arguments.methods):
         rows = rows_of(method, arguments.folder)
         if any(row["set"] == name and row["split"] == split for row in rows):
             continue
-        row = train(name, split, method, through)
+        if time.monotonic() - began > arguments.seconds:
+            break
+        row = train(name, split, method, arguments.threads, through)
         if row is None:
             failed += 1
             continue
-        keep(method, [*rows, row], arguments.folder)
+        keep(method, row, arguments.folder)
         print(
             f"{method:<22} {name:<18} {split} {row['error']:.4f} {row['seconds']:8.2f} s",
             flush=True,
@@ -80,12 +95,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="*", default=list(PACKAGES), choices=PACKAGES)
     parser.add_argument("--sets", nargs="*", default=NAMES, choices=NAMES)
     parser.add_argument("--splits", nargs="*", type=int, default=[0], help="seeds of splits")
+    parser.add_argument("--threads", type=int, default=2, help="of each training")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where results are kept")
     parser.add_argument(
         "--through",
         default="",
         metavar="COMMAND",
         help="a command that each training is run by, such as a queue for the machine",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="start no more trainings after these"
     )
     parser.add_argument("--report", action="store_true", help="write the report, measure nothing")
     return parser.parse_args(words)

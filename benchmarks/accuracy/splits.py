@@ -68,4 +68,7 @@ def set_aside(data: Set, training: np.ndarray, seed: int) -> np.ndarray:
     """Positions within the training rows that are set aside."""
     shares = data.y[training] if data.classes else None
     positions = np.arange(len(training))
-    return train_test_split(positions, test_size=0.2, random_state=seed, stratify=shares)[1]
+    aside: np.ndarray = train_test_split(
+        positions, test_size=0.2, random_state=seed, stratify=shares
+    )[1]
+    return aside

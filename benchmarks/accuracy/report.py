@@ -1,0 +1,149 @@
+"""Writes the tables and the plot into docs/accuracy.md, between its markers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy import statistics
+from benchmarks.accuracy.methods import PACKAGES
+from benchmarks.accuracy.panel import rows_of
+from benchmarks.accuracy.plot import draw
+from benchmarks.accuracy.sets import NAMES
+from benchmarks.accuracy.statistics import By, Rows
+from benchmarks.machine import ROOT
+from benchmarks.reporting.markdown import table
+
+START, END = "<!-- accuracy tables: start -->", "<!-- accuracy tables: end -->"
+PAGE = ROOT / "docs" / "accuracy.md"
+BASELINE = "RealMLP-TD-S"
+
+
+def measured(folder: Path) -> dict[str, Rows]:
+    """The rows of each method that has any."""
+    found: dict[str, Rows] = {method: rows_of(method, folder) for method in PACKAGES}
+    return {method: rows for method, rows in found.items() if rows}
+
+
+def by_set(errors: By) -> str:
+    """The mean error of each method on each set, the lowest one in bold."""
+    lines = []
+    for name in NAMES:
+        means = {}
+        for method, found in errors.items():
+            own = [value for (of, _), value in found.items() if of == name]
+            means[method] = float(np.mean(own)) if own else math.nan
+        if all(math.isnan(mean) for mean in means.values()):
+            continue
+        best = min(mean for mean in means.values() if not math.isnan(mean))
+        cells = [
+            "" if math.isnan(mean) else f"**{mean:.4f}**" if mean == best else f"{mean:.4f}"
+            for mean in means.values()
+        ]
+        lines.append([name, *cells])
+    return table(["set", *errors], lines)
+
+
+def ratios(errors: By, seconds: By, quiet: By) -> str:
+    """Each method beside the baseline: errors, wins and times."""
+    lines = []
+    for method in errors:
+        found = statistics.ratio(errors, method, BASELINE)
+        disturbed = statistics.ratio(seconds, method, BASELINE)
+        alone = [method, BASELINE]
+        still = (
+            statistics.ratio(quiet, method, BASELINE)
+            if all(each in quiet for each in alone)
+            else None
+        )
+        if not found.sets:
+            continue
+        lines.append(
+            [
+                method,
+                f"{found.mean:.3f}",
+                f"{found.low:.3f} to {found.high:.3f}",
+                f"{found.fewer} of {found.sets}",
+                f"1/{1 / disturbed.mean:.1f}" if disturbed.mean < 1 else f"{disturbed.mean:.2f}",
+                ""
+                if still is None or not still.sets
+                else f"1/{1 / still.mean:.1f} ({still.sets})"
+                if still.mean < 1
+                else f"{still.mean:.2f} ({still.sets})",
+            ]
+        )
+    head = ["method", "error", "95 %", "lower on", "seconds, disturbed", "seconds, alone (sets)"]
+    return table(head, lines)
+
+
+def ranked(errors: By, methods: Sequence[str]) -> str:
+    """Mean ranks over the sets that all methods share."""
+    found = statistics.ranks(errors, methods)
+    best = {
+        key: min(errors[method][key] for method in methods)
+        for key in statistics.common(errors, methods)
+    }
+    lines = [
+        [
+            method,
+            f"{rank:.2f}",
+            f"{statistics.geometric_mean([errors[method][key] / best[key] for key in best]):.3f}",
+        ]
+        for method, rank in sorted(found.mean.items(), key=lambda each: each[1])
+    ]
+    said = (
+        f"\nOver the {found.sets} sets that all of these share. Mean ranks differ at 5 % from "
+        f"{found.critical:.2f} on (Nemenyi); Friedman's p is {found.friedman:.1e}.\n"
+    )
+    return table(["method", "mean rank", "error / lowest error"], lines) + said
+
+
+def conditions(rows: dict[str, Rows]) -> str:
+    """What it was measured on, and how many splits."""
+    everything = [row for found in rows.values() for row in found]
+    versions = {
+        package: version for row in everything for package, version in row["versions"].items()
+    }
+    splits = ", ".join(
+        f"{method} {len(found)} ({len({row['split'] for row in found})})"
+        for method, found in rows.items()
+    )
+    dates = sorted(row["date"] for row in everything)
+    busy = np.median([row["busy_elsewhere"] for row in everything])
+    return (
+        f"Trainings (splits at most): {splits}. Measured from {dates[0]} to {dates[-1]}, commits "
+        f"{', '.join(sorted({row['commit'].removesuffix('-dirty') for row in everything}))}, on "
+        f"{', '.join(sorted({row['cpu'] for row in everything}))}, 2 threads; "
+        f"{', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}. "
+        f"In the median other programs kept {busy:.1f} cores busy.\n"
+    )
+
+
+def write(folder: Path, page: Path = PAGE) -> None:
+    """Replace what stands between the markers, and draw the plot beside it."""
+    rows, still = measured(folder), measured(folder / "quiet")
+    errors, quiet = statistics.errors(rows), statistics.seconds(still)
+    complete = [method for method in errors if len({of for of, _ in errors[method]}) == len(NAMES)]
+    parts = [
+        "### Errors\n",
+        by_set(errors),
+        f"### Beside {BASELINE}\n",
+        ratios(errors, statistics.seconds(rows), quiet),
+        "### Ranks\n",
+        ranked(errors, complete) if len(complete) > 2 else "Too few methods are complete.\n",
+        conditions(rows),
+    ]
+    points = {
+        method: (
+            statistics.ratio(statistics.seconds(rows), method, BASELINE).mean,
+            statistics.ratio(errors, method, BASELINE).mean,
+        )
+        for method in errors
+    }
+    drawn = {method: point for method, point in points.items() if not math.isnan(point[0])}
+    draw(drawn, BASELINE, page.parent / "pictures" / "accuracy.png")
+    before, rest = page.read_text().split(START)
+    page.write_text("\n".join([before + START, "", *parts, END + rest.split(END)[1]]))
