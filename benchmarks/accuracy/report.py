@@ -20,6 +20,8 @@ from benchmarks.reporting.markdown import table
 START, END = "<!-- accuracy tables: start -->", "<!-- accuracy tables: end -->"
 PAGE = ROOT / "docs" / "accuracy.md"
 BASELINE = "RealMLP-TD-S"
+SHIFT = 0.01
+"""Added to errors by the authors of RealMLP, so that sets with hardly any do not decide a mean."""
 
 
 def measured(folder: Path) -> dict[str, Rows]:
@@ -50,15 +52,12 @@ def by_set(errors: By) -> str:
 def ratios(errors: By, seconds: By, quiet: By) -> str:
     """Each method beside the baseline: errors, wins and times."""
     lines = []
+    shifted = {
+        method: {key: error + SHIFT for key, error in found.items()}
+        for method, found in errors.items()
+    }
     for method in errors:
         found = statistics.ratio(errors, method, BASELINE)
-        disturbed = statistics.ratio(seconds, method, BASELINE)
-        alone = [method, BASELINE]
-        still = (
-            statistics.ratio(quiet, method, BASELINE)
-            if all(each in quiet for each in alone)
-            else None
-        )
         if not found.sets:
             continue
         lines.append(
@@ -66,17 +65,25 @@ def ratios(errors: By, seconds: By, quiet: By) -> str:
                 method,
                 f"{found.mean:.3f}",
                 f"{found.low:.3f} to {found.high:.3f}",
+                f"{statistics.ratio(shifted, method, BASELINE).mean:.3f}",
                 f"{found.fewer} of {found.sets}",
-                f"1/{1 / disturbed.mean:.1f}" if disturbed.mean < 1 else f"{disturbed.mean:.2f}",
-                ""
-                if still is None or not still.sets
-                else f"1/{1 / still.mean:.1f} ({still.sets})"
-                if still.mean < 1
-                else f"{still.mean:.2f} ({still.sets})",
+                times(seconds, method),
+                times(quiet, method, sets=True),
             ]
         )
-    head = ["method", "error", "95 %", "lower on", "seconds, disturbed", "seconds, alone (sets)"]
-    return table(head, lines)
+    head = ["method", "error", "95 %", "error + 0.01", "lower on", "seconds, disturbed"]
+    return table([*head, "seconds, alone (sets)"], lines)
+
+
+def times(seconds: By, method: str, *, sets: bool = False) -> str:
+    """How many times the baseline's seconds a method takes, below 1 as a fraction."""
+    if method not in seconds or BASELINE not in seconds:
+        return ""
+    found = statistics.ratio(seconds, method, BASELINE)
+    if not found.sets:
+        return ""
+    said = f"1/{1 / found.mean:.1f}" if found.mean < 1 else f"{found.mean:.2f}"
+    return f"{said} ({found.sets})" if sets else said
 
 
 def ranked(errors: By, methods: Sequence[str]) -> str:
