@@ -24,8 +24,9 @@ def check_output(argument: str, path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{argument}={str(path)!r} is a folder; name a file in it")
     if path.exists() and not force:
+        another = "another" if argument.startswith("--") else "another with -o"
         raise FileExistsError(
-            f"{argument}={str(path)!r} exists already; choose another with -o, or --force overwrites it"
+            f"{argument}={str(path)!r} exists already; choose {another}, or --force overwrites it"
         )
     folder = path.parent
     if not folder.is_dir():

@@ -4,10 +4,11 @@ May import all rooms but the shell. matplotlib is imported when a picture is mad
 """
 
 from dnn_xp.plots.boundary import decision_boundary
-from dnn_xp.plots.classes import calibration, confusion_matrix, roc
+from dnn_xp.plots.classes import confusion_matrix, roc
 from dnn_xp.plots.curves import LiveCurve, learning_curves
 from dnn_xp.plots.importance import permutation_importance
 from dnn_xp.plots.layers import activations, weights
+from dnn_xp.plots.reliability import calibration
 from dnn_xp.plots.values import residuals
 
 __all__ = [

@@ -96,18 +96,18 @@ def labels_of(model: Model) -> tuple[str, ...]:
         return tuple(str(each) for each in classes)
     names = model.settings.get("target_names") or ()
     count = model.sizes[-1]
-    return tuple(map(str, names if len(names) == count else range(count)))
+    return tuple(map(str, names)) if len(names) == count else _numbered("Y", count)
 
 
 def features_of(model: Model) -> tuple[str, ...]:
     """Names of the features as the first layer gets them; x0, x1, ... where there are none."""
     names = () if model.encoder is None else model.encoder.names_out
     names = names or tuple(model.settings.get("feature_names") or ())
-    return tuple(names) if len(names) == model.sizes[0] else _numbered(model.sizes[0])
+    return tuple(names) if len(names) == model.sizes[0] else _numbered("x", model.sizes[0])
 
 
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(f"x{place}" for place in range(count))
+def _numbered(letter: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{letter}{place}" for place in range(count))
 
 
 def spread(m: int, limit: int) -> npt.NDArray[np.int64]:

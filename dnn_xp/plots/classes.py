@@ -1,4 +1,4 @@
-"""How well classes are told apart: confusion matrix, ROC curves, calibration."""
+"""How well classes are told apart: confusion matrix, ROC curves."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.model import Model
 from dnn_xp.plots.answers import Answers, Values, answers_of, check_kind, labels_of, spread
-from dnn_xp.plots.style import BLUE, COLORS, GREY, LINES, Axes, new_axes, shortened, with_grid
+from dnn_xp.plots.style import COLORS, GREY, LINES, Axes, new_axes, shortened, with_grid
 
 # Classes up to which each cell of a confusion matrix has its number, and each class its name.
 _NUMBERED, _NAMED = 12, 30
@@ -158,89 +157,6 @@ def roc_curve(truth: Any, scores: Values) -> tuple[Values, Values]:
     true = np.cumsum(truth)[last] / truth.sum()
     false = np.cumsum(~truth)[last] / (~truth).sum()
     return np.append(0.0, false), np.append(0.0, true)
-
-
-def calibration(
-    model: Model,
-    X: Any,
-    Y: Any,
-    *,
-    bins: int = 10,
-    examples: str | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Whether probabilities mean what they say: predicted ones against shares that came true.
-
-    Parameters
-    ----------
-    model : Model
-        Of classes or labels. Two classes: the probability of ``classes[1]``. More: that of the
-        predicted class against the share that is right. Labels: those of all labels together.
-    X, Y : arrays, frame and column name, datasets or paths
-        Examples, as `Model.evaluate` takes them.
-    bins : int
-        Bins of equal width that probabilities are gathered in.
-    examples : {"columns", "rows"}, optional
-        Where the examples are.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure otherwise.
-
-    Returns
-    -------
-    matplotlib Axes
-        A dot a bin that has examples, its area by their number, its line two standard errors. The
-        legend has the expected calibration error: the mean distance from the diagonal.
-
-    Raises
-    ------
-    ValueError
-        For a regression.
-
-    Examples
-    --------
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
-    >>> import numpy as np, dnn_xp
-    >>> from dnn_xp.plots import calibration
-    >>> X = np.random.default_rng(0).standard_normal((2, 60))
-    >>> ax = calibration(dnn_xp.train(X, X[0] > 0, iterations=50), X, X[0] > 0)
-    >>> ax.get_xlabel()
-    'predicted probability of True'
-    """
-    check_kind(model, ("binary", "multiclass", "multilabel"), "plots.residuals shows values")
-    check_int("bins", bins, at_least=1)
-    found, labels = answers_of(model, X, Y, examples), labels_of(model)
-    if model.kind == "multiclass":
-        p, truth = found.A.max(axis=0), (found.codes == found.Y[0]).astype(np.float64)
-        names = "predicted probability of the predicted class", "share that is right"
-    else:
-        p, truth = found.A.ravel(), found.Y.ravel()
-        which = labels[1] if model.kind == "binary" else "each label"
-        names = f"predicted probability of {shortened(which)}", "share that came true"
-    predicted, came_true, counts = calibration_curve(truth, p, bins)
-    ax = new_axes(ax, square=True)
-    with_grid(ax)
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, label="perfectly calibrated")
-    errors = 2.0 * np.sqrt(came_true * (1.0 - came_true) / counts)
-    error = float(np.average(np.abs(predicted - came_true), weights=counts))
-    ax.plot(predicted, came_true, color=BLUE, linewidth=1.2, label=f"model, error {error:.3f}")
-    ax.errorbar(predicted, came_true, yerr=errors, fmt="none", ecolor=BLUE, elinewidth=1.2)
-    ax.scatter(predicted, came_true, s=20.0 + 120.0 * counts / counts.max(), color=BLUE, zorder=3)
-    ax.legend(loc="upper left", frameon=False)
-    ax.set(xlabel=names[0], ylabel=names[1])
-    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-    return ax
-
-
-def calibration_curve(truth: Values, p: Values, bins: int) -> tuple[Values, Values, Values]:
-    """Mean probability, mean truth and examples of each bin of equal width that has examples."""
-    places = np.minimum((p * bins).astype(np.int64), bins - 1)
-    counts = np.bincount(places, minlength=bins)
-    kept = counts > 0
-    sums = (np.bincount(places, weights=each, minlength=bins)[kept] for each in (p, truth))
-    n = counts[kept].astype(np.float64)
-    predicted, came_true = (each / n for each in sums)
-    return predicted, came_true, n
 
 
 def _one_each(found: Answers, count: int, kind: str) -> Values:

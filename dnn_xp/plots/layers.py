@@ -78,8 +78,8 @@ def activations(
     Returns
     -------
     matplotlib Axes
-        One violin a layer. Under it: the units that have the same value for all these examples,
-        such as dead relu units.
+        One violin a layer, without the smallest and the largest hundredth. Under it: the units that
+        have the same value for all these examples, such as dead relu units.
 
     Examples
     --------
@@ -95,13 +95,13 @@ def activations(
     """
     found = _outputs_of_layers(model, X, examples)
     ax = new_axes(ax)
-    _violins(ax, found, VERMILLION)
+    _violins(ax, found, VERMILLION, cut=0.01)
     names = []
     for l, (A, name) in enumerate(zip(found, model.activations, strict=True), start=1):
         constant = int(np.count_nonzero(A.max(axis=1) == A.min(axis=1)))
         names.append(f"A[{l}] {name}\n{constant} of {len(A)} constant")
     ax.set_xticks(range(1, len(found) + 1), names)
-    ax.set(ylabel="activation")
+    ax.set(ylabel="activation, 1st to 99th percentile")
     return ax
 
 
@@ -118,10 +118,14 @@ def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Value
     return [*(cache[0][0] for cache in caches[1:]), output]
 
 
-def _violins(ax: Axes, layers: Sequence[Any], color: str) -> None:
-    """One violin a layer at 1, 2, ...: evenly spread values, the median as a line."""
+def _violins(ax: Axes, layers: Sequence[Any], color: str, cut: float = 0.0) -> None:
+    """One violin a layer at 1, 2, ...: values between the quantiles, the median as a line."""
     with_grid(ax)
-    values = [each.ravel()[spread(each.size, _VALUES)] for each in layers]
+    values = []
+    for each in layers:
+        low, high = np.quantile(each, [cut, 1.0 - cut])
+        kept = each[(each >= low) & (each <= high)]
+        values.append(kept[spread(kept.size, _VALUES)])
     drawn = ax.violinplot(values, widths=0.6, showmedians=True, showextrema=False)
     for body in drawn["bodies"]:
         body.set(facecolor=color, alpha=0.55, edgecolor=color)

@@ -29,8 +29,8 @@ class WeightsAndBiases(Tracker):
         self.run: Any = package.init(**options) if self._started else found
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Log the values."""
-        self.run.log(dict(values), step=step)
+        """Log the values; wandb would keep them until the next step."""
+        self.run.log(dict(values), step=step, commit=True)
 
     def close(self) -> None:
         """Finish the run if it was started here."""
