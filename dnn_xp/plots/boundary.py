@@ -9,7 +9,7 @@ import numpy as np
 
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import listing
+from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.data.host import to_host
 from dnn_xp.model.model import Model
 from dnn_xp.plots.answers import (
@@ -124,13 +124,12 @@ def _side(values: Any, resolution: int) -> Any:
 
 def _regions(ax: Axes, sides: Sequence[Any], A: Any) -> None:
     """Shades of probabilities for two classes, flat colours for more, and the lines between."""
-    from matplotlib.colors import LinearSegmentedColormap, to_rgb
-
+    colors: Any = optional_package("matplotlib.colors", purpose="A plot", extra="plot")
     box = (sides[0][0], sides[0][-1], sides[1][0], sides[1][-1])
     how: dict[str, Any] = {"extent": box, "origin": "lower", "aspect": "auto"}
-    pale = [tuple(1.0 - 0.42 * (1.0 - part) for part in to_rgb(color)) for color in COLORS]
+    pale = [tuple(1.0 - 0.42 * (1.0 - part) for part in colors.to_rgb(color)) for color in COLORS]
     if len(A) == 1:
-        shades = LinearSegmentedColormap.from_list("", [pale[0], "#FFFFFF", pale[1]])
+        shades = colors.LinearSegmentedColormap.from_list("", [pale[0], "#FFFFFF", pale[1]])
         ax.imshow(A[0], cmap=shades, vmin=0.0, vmax=1.0, **how)
         if A[0].min() < 0.5 < A[0].max():
             ax.contour(*sides, A[0], levels=[0.5], colors="#333333", linewidths=1.2)

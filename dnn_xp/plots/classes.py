@@ -163,4 +163,4 @@ def _one_each(found: Answers, count: int, kind: str) -> Values:
     """Truth (count, m) of each class or label."""
     if kind != "multiclass":
         return found.Y
-    return (np.arange(count)[:, np.newaxis] == found.Y).astype(np.float64)
+    return np.asarray(np.arange(count)[:, np.newaxis] == found.Y, dtype=np.float64)
