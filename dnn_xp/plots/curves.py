@@ -37,7 +37,8 @@ def learning_curves(
     -------
     matplotlib Axes
         The axis is logarithmic where the costs are positive and span a factor of ten. The dot is
-        the report with the lowest validation cost.
+        the report with the lowest validation cost. Costs of the training include penalties,
+        validation costs do not; of a Model with penalties the legend says so.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def learning_curves(
     with_grid(ax)
     steps = found.iterations
     dot = "." if len(steps) == 1 else ""
-    ax.plot(steps, found.costs, color=BLUE, linewidth=1.8, marker=dot, label="training")
+    label = "training" + (", penalties included" if _penalized(history) else "")
+    ax.plot(steps, found.costs, color=BLUE, linewidth=1.8, marker=dot, label=label)
     if found.validation_costs:
         style: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.8, "linestyle": "--"}
         ax.plot(steps, found.validation_costs, marker=dot, label="validation", **style)
@@ -88,6 +90,12 @@ def learning_curves(
     if len(lines) > 1:
         ax.legend(handles=lines, frameon=False)
     return ax
+
+
+def _penalized(history: History | Model) -> bool:
+    """Whether the costs of a model include penalties, which validation costs do not."""
+    settings = history.settings if isinstance(history, Model) else {}
+    return any(settings.get(name) for name in ("l1", "l2"))
 
 
 def _decades(costs: tuple[float, ...]) -> bool:
@@ -153,14 +161,14 @@ class LiveCurve:
     def _draw(self) -> None:
         if self._waiting is None:
             return
-        history, self._waiting = self._waiting.history, None
+        model, self._waiting = self._waiting, None
         figure = self.ax.figure
         for other in [each for each in figure.axes if each is not self.ax]:
             # The axis of the learning rate, which the next picture makes anew.
             if other.bbox.bounds == self.ax.bbox.bounds:
                 other.remove()
         self.ax.clear()
-        learning_curves(history, ax=self.ax)
+        learning_curves(model, ax=self.ax)
         if "ipykernel" in sys.modules:
             from IPython.display import display
 

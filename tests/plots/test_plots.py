@@ -87,6 +87,12 @@ def test_learning_curves_are_the_history(two):
     assert tuple(training.get_xdata()) == history.iterations
 
 
+def test_the_legend_says_where_penalties_are_included(X):
+    model = dnn_xp.train(X, X[0] > 0, iterations=2, l2=1.0)
+    assert plots.learning_curves(model).lines[0].get_label() == "training, penalties included"
+    assert plots.learning_curves(model.history).lines[0].get_label() == "training"
+
+
 def test_the_rate_is_drawn_where_it_changes(X):
     rate = cosine_decay(0.1, iterations=10)
     model = dnn_xp.train(X, X[0] > 0, iterations=10, learning_rate=rate)
