@@ -23,12 +23,15 @@ html_title = f"dnn_xp {version}"
 # Nothing is fetched from elsewhere: the site works from a folder without a network.
 html_theme_options = {"source_repository": "", "navigation_with_keys": True}
 html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 myst_heading_anchors = 4
 # `name` in docstrings and text is code.
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
@@ -47,11 +50,23 @@ SECTIONS = {
 MODULES = (
     "dnn_xp",
     "dnn_xp.sklearn",
+    "dnn_xp.interop",
     "dnn_xp.onnx",
     "dnn_xp.plots",
     "dnn_xp.trackers",
     "dnn_xp.course",
     "dnn_xp.formulas",
+)
+# What comes first in a module.
+FIRST = (
+    "train",
+    "plan",
+    "gradient_check",
+    "load",
+    "Model",
+    "History",
+    "Evaluation",
+    "Specification",
 )
 HERE = Path(__file__).parent
 
@@ -74,18 +89,39 @@ def navigation() -> str:
 
 
 def reference() -> str:
-    """An autodoc directive for each module that can be imported, under a heading."""
+    """Autodoc directives for each module that can be imported, under a heading."""
+    return "".join(f"\n## {name}\n\n```{{eval-rst}}\n{_described(name)}```\n" for name in _there())
+
+
+def _there() -> list[str]:
     found = []
     for name in MODULES:
         try:
             importlib.import_module(name)
         except ImportError:
             continue
-        found.append(
-            f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n"
-            "   :imported-members:\n   :show-inheritance:\n```\n"
-        )
-    return "".join(found)
+        found.append(name)
+    return found
+
+
+def _described(name: str) -> str:
+    """A directive for the module and one for each public name, the first ones first."""
+    module = importlib.import_module(name)
+    # The tables of formulas, dicts of records, have no docstring of their own.
+    names = [each for each in module.__all__ if callable(getattr(module, each))]
+    names = [
+        *(each for each in FIRST if each in names),
+        *(each for each in names if each not in FIRST),
+    ]
+    listed = "".join(_directive(name, each, getattr(module, each)) for each in names)
+    return f".. automodule:: {name}\n\n{listed}"
+
+
+def _directive(module: str, name: str, found: object) -> str:
+    if not isinstance(found, type):
+        return f".. autofunction:: {module}.{name}\n\n"
+    kind = "exception" if issubclass(found, Exception) else "class"
+    return f".. auto{kind}:: {module}.{name}\n   :members:\n   :show-inheritance:\n\n"
 
 
 def homepage() -> str:
@@ -110,6 +146,8 @@ def rewritten(app: Any, page: str, source: list[str]) -> None:
         source[0] = homepage() + navigation()
     if page == "api":
         source[0] += reference()
+    # A link that shows the name of a page shows its title.
+    source[0] = re.sub(r"\[(?:docs/)?(\w+\.md)\]\(\1", r"[](\1", source[0])
     source[0] = re.sub(r"\]\(\.\./([^)#]+)(#[^)]*)?\)", linked, source[0])
 
 
