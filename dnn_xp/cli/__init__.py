@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TextIO
 
-from dnn_xp.backends import DeviceFallbackWarning
+from dnn_xp.backends.choice import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import SHELL, explain, say
 from dnn_xp.common.errors import Worded

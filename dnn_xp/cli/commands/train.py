@@ -21,14 +21,15 @@ from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data import Source, encode_targets
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.readers.parquet_table import ParquetTable
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
 from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
