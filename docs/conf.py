@@ -6,6 +6,7 @@ The navigation lists the pages that are there. A page that no section names come
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,10 @@ def _there() -> list[str]:
     for name in MODULES:
         try:
             importlib.import_module(name)
-        except ImportError:
+        except ModuleNotFoundError as error:
+            # The module itself or an optional package; a name that is missing within is an error.
+            if error.name != name and str(error.name).startswith("dnn_xp"):
+                raise
             continue
         found.append(name)
     return found
@@ -107,14 +111,18 @@ def _there() -> list[str]:
 def _described(name: str) -> str:
     """A directive for the module and one for each public name, the first ones first."""
     module = importlib.import_module(name)
-    # The tables of formulas, dicts of records, have no docstring of their own.
-    names = [each for each in module.__all__ if callable(getattr(module, each))]
+    # Tables of formulas and aliases of types have no docstring of their own.
+    names = [each for each in module.__all__ if _has_docstring(getattr(module, each))]
     names = [
         *(each for each in FIRST if each in names),
         *(each for each in names if each not in FIRST),
     ]
     listed = "".join(_directive(name, each, getattr(module, each)) for each in names)
     return f".. automodule:: {name}\n\n{listed}"
+
+
+def _has_docstring(found: object) -> bool:
+    return inspect.isclass(found) or inspect.isroutine(found)
 
 
 def _directive(module: str, name: str, found: object) -> str:

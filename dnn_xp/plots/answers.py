@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, listing
-from dnn_xp.data import encode_targets
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import to_host
 from dnn_xp.data.targets.classes import class_codes
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.model.model import Model
 
 Values = npt.NDArray[np.float64]

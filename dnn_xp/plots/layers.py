@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.data.host import to_host
-from dnn_xp.formulas.network import forward, unflatten
+from dnn_xp.formulas.network import forward
+from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.model.model import Model
 from dnn_xp.plots.answers import Values, given_examples, spread
 from dnn_xp.plots.style import BLUE, ORANGE, VERMILLION, Axes, new_axes, with_grid
