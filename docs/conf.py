@@ -41,7 +41,7 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]
 
 SECTIONS = {
-    "Start": ("tutorial", "from_sklearn", "comparison"),
+    "Start": ("tutorial", "from_sklearn", "examples", "comparison"),
     "Use": ("data", "defaults", "sklearn", "plots", "sweep", "checkpoints", "onnx", "shell"),
     "Compute": ("devices", "gpu", "performance", "reproducibility", "numerics"),
     "Reference": ("mathematics", "api"),

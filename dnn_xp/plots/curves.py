@@ -147,10 +147,8 @@ class LiveCurve:
             self._draw()
 
     def close(self) -> None:
-        """Draw what is not drawn yet, and take the figure from pyplot, or a notebook shows it twice."""
+        """Draw what is not drawn yet."""
         self._draw()
-        if self._handle is not None:
-            sys.modules["matplotlib.pyplot"].close(self.ax.figure)
 
     def __enter__(self) -> LiveCurve:
         return self
@@ -174,6 +172,8 @@ class LiveCurve:
 
             if self._handle is None:
                 self._handle = display(figure, display_id=True)
+                # Or the notebook shows the figure again at the end of the cell.
+                sys.modules["matplotlib.pyplot"].close(figure)
             else:
                 self._handle.update(figure)
         else:
