@@ -167,10 +167,10 @@ def escaped(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[
         if literal is not None and line.strip() and indent <= literal:
             literal = None
         if literal is None and not line.lstrip().startswith((">>>", "...")):
-            # Every second part is between backticks.
-            parts = line.split("`")
-            parts[::2] = [each.replace("|", "\\|") for each in parts[::2]]
-            lines[place] = "`".join(parts)
+            # What is between backticks stays as it is.
+            lines[place] = re.sub(
+                r"(``.*?(?:``|$)|`[^`]*(?:`|$))|\|", lambda match: match[1] or "\\|", line
+            )
         if literal is None and line.rstrip().endswith("::"):
             literal = indent
 
