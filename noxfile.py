@@ -78,6 +78,21 @@ def tests_trackers(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill 200 trainings at random moments and resume them; watch a million updates for leaks."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/chaos/kills.py", *session.posargs)
+    session.run("python", "tests/chaos/million.py")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Generate 100,000 calls and check how each ends; `nox -s fuzz -- --first 5 --count 1` repeats one."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/fuzz/run.py", *session.posargs, env={"MPLBACKEND": "Agg"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*group("lint"))

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import dnn_xp
 from dnn_xp.cli.option_types import (
@@ -16,6 +16,7 @@ from dnn_xp.cli.option_types import (
     key_options,
     output_path,
 )
+from dnn_xp.cli.resuming import kept_command, resumed_folder
 from dnn_xp.cli.train_options import NOTES, computing_options, train_options
 from dnn_xp.cli.wording import did_you_mean
 from dnn_xp.cli.writing import WRITERS
@@ -31,10 +32,15 @@ class Parser(argparse.ArgumentParser):
         print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a text that could not be written.
+        (file or sys.stderr).write(message)
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, checked; SystemExit(2) with a message when they cannot be understood."""
-    parser, commands = _parsers()
+    folder = resumed_folder(argv) if "train" in argv[:2] else None
+    parser, commands = _parsers(None if folder is None else kept_command(folder))
     if not argv:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
@@ -60,7 +66,10 @@ def _refuse(extra: list[str], parser: argparse.ArgumentParser) -> NoReturn:
     parser.error(f"unknown option {option}.{did_you_mean(option, known)}")
 
 
-def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+def _parsers(
+    resumed: dict[str, Any] | None = None,
+) -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+    """The parsers; `resumed` are the options of the training that train goes on with."""
     shared = Parser(add_help=False)
     shared.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks of errors"
@@ -93,7 +102,7 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
     made = {
         "train": command(
             "train",
-            "DATA [--target COL] [-o MODEL] [options]",
+            "DATA [--target COL] [-o MODEL] [options]\n       dnn-xp train --resume DIR [options]",
             "train a network on a table or arrays and save it",
             NOTES,
         ),
@@ -108,7 +117,7 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
         "devices": command("devices", "[-h]", "print what can compute here, and why not the rest"),
         "demo": command("demo", "[options]", "train on a small bundled data set, in seconds"),
     }
-    train_options(made["train"])
+    train_options(made["train"], resumed)
     _predict_options(made["predict"])
     made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
     computing_options(made["demo"])

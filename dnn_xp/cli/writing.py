@@ -38,7 +38,15 @@ def check_output(argument: str, path: Path, *, force: bool) -> None:
 def write(pieces: Pieces, names: Sequence[str], m: int, path: Path | None) -> None:
     """Write pieces (k,) or (k, columns) of m predictions to a file, or to standard output."""
     if path is None:
-        _csv(pieces, names, sys.stdout)
+        try:
+            _csv(pieces, names, sys.stdout)
+        except UnicodeEncodeError as error:
+            missing = error.object[error.start : error.end]
+            msg = (
+                f"standard output is in {error.encoding}, which lacks {missing!r}; write to a file with "
+                "-o, or set PYTHONIOENCODING=utf-8"
+            )
+            raise ValueError(msg) from error
         return
     with written_whole(path) as temporary:
         WRITERS[path.suffix.lower()](pieces, names, m, temporary)

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from dnn_xp.backends.choice import OTHERS, DeviceRecord, backend_named, choose_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.precision import with_precision
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.contexts import in_own_context
@@ -207,7 +208,8 @@ class Model:
             return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
         codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
         labels = self._classes()[self.backend.to_host(codes)]
-        return labels if labels.dtype.kind in "US" else convert(labels, backend_named("numpy"), X)
+        # Nothing is computed: no BLAS is loaded for it.
+        return labels if labels.dtype.kind in "US" else convert(labels, numpy_backend("numpy"), X)
 
     @in_own_context
     def evaluate(
@@ -260,7 +262,13 @@ class Model:
         print(model_table(self))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it."""
+        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written, as on a full disk or in a read-only folder; it names the path.
+        """
         save_model(self, path)
 
     def to(self, device: str, *, fallback: bool = True) -> Model:
@@ -317,7 +325,11 @@ class Model:
             yield _objective(self).using(engine)
 
     def _activate(self, Z: Array) -> Array:
-        return self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        # exp overflows where Z is still finite.
+        with np.errstate(over="ignore"):
+            A = self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        check_outputs(A, self.dtype)
+        return A
 
     def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
         rows = examples_of(X, examples) == "rows"
@@ -366,8 +378,8 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
+    OSError
+        When there is no such file, or no right to read it.
     ValueError
         When it is no dnn_xp model, or not the file that was saved: a digest covers every bit.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from dnn_xp.backends.choice import DeviceRecord, backend_named
 from dnn_xp.common.atomic import written_whole
@@ -33,7 +33,14 @@ _FORMAT_WITHOUT_DIGEST = "dnn_xp model 1"
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the model with a digest of the file; the file appears whole or not at all."""
+    """Write the model with a digest of the file; the file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written: no such folder, a folder in the place of the file, a folder that is
+        read-only, a full disk. It names the path.
+    """
     path = _checked(path)
     if path.is_dir():
         msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
@@ -70,7 +77,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        # Not save_file: its errors of a full disk name no path, and it has temporary files of its own.
+        temporary.write_bytes(save(tensors, metadata=metadata))
         sign(temporary)
 
 

@@ -178,6 +178,7 @@ def test_the_public_names_are_these():
     assert dnn_xp.__all__ == [
         "ArgumentError",
         "BlockSizeWarning",
+        "CheckpointWarning",
         "ConvergenceWarning",
         "DataWarning",
         "DeviceFallbackWarning",
@@ -198,6 +199,7 @@ def test_the_public_names_are_these():
         "gradient_check",
         "load",
         "plan",
+        "resume",
         "train",
     ]
     assert all(hasattr(dnn_xp, name) for name in dnn_xp.__all__)
