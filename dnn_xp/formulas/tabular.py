@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLIP = 3.0
+# X / CLIP beyond which nothing changes, and whose square float32 holds.
+RATIO_LIMIT = 1e15
 
 
 def smooth_clip(X: Array, *, bound: float = CLIP, xp: Namespace) -> Array:
@@ -31,7 +33,7 @@ def smooth_clip(X: Array, *, bound: float = CLIP, xp: Namespace) -> Array:
     array([[-3.    ,  0.    ,  0.0999,  2.4   ]])
     """
     # Divided before it is squared, and what is huge anyway made less so: no square overflows.
-    ratio = xp.minimum(xp.maximum(X * (1.0 / bound), -1e15), 1e15)
+    ratio = xp.minimum(xp.maximum(X * (1.0 / bound), -RATIO_LIMIT), RATIO_LIMIT)
     return (bound * ratio) / xp.sqrt(1.0 + ratio * ratio)
 
 
