@@ -27,6 +27,7 @@ from dnn_xp.formulas.network import (
     output_loss,
 )
 from dnn_xp.formulas.parameters import Parameters
+from dnn_xp.formulas.tabular import smooth_labels
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -54,6 +55,8 @@ class BlockFunctions:
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
     orientation : {"columns", "rows"}, optional
         Layout of blocks of X; the layout they have when left out.
+    label_smoothing : float
+        Of Y, of classes; 0 leaves Y as it is.
     """
 
     network: Network
@@ -66,6 +69,7 @@ class BlockFunctions:
     layers: Layers = REFERENCE_LAYERS
     canonical: Callable[..., Array] = as_given
     orientation: str | None = None
+    label_smoothing: float = 0.0
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
@@ -128,7 +132,11 @@ class BlockFunctions:
         return scaling.standardized(values, self.dtype, xp=self.xp)
 
     def _targets(self, block: Block) -> Array:
-        return self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        Y = self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        if not self.label_smoothing:
+            return Y
+        outputs = self.network.sizes[-1]
+        return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
     def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X, in the compute dtype."""

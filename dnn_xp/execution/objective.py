@@ -32,6 +32,7 @@ from dnn_xp.execution.scaling import MeanAndScale, scaling_on
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.tabular import scaled_weights, scaled_weights_backward
 from dnn_xp.formulas.types import Array
 
 
@@ -69,6 +70,8 @@ class Objective:
         Penalties of the cost, added once, not per block.
     orientation : {"columns", "rows"}, optional
         Layout of blocks of X, on which bits may depend; the layout they have when left out.
+    label_smoothing : float
+        Of Y, of classes.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Objective:
         target_standardization: MeanAndScale | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -98,7 +102,9 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
+        mask = weight_mask(network.sizes, dtype=dtype, xp=np)
+        mask = np.append(mask, np.zeros(network.scaled, dtype))
+        self._weight_mask = backend.from_host(mask)
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
@@ -111,6 +117,7 @@ class Objective:
             layers=layers,
             canonical=backend.canonical,
             orientation=orientation,
+            label_smoothing=label_smoothing,
         )
         self._output = backend.compile(of_block.in_units_of_targets)
         self._cost = backend.compile(of_block.cost)
@@ -202,7 +209,22 @@ class Objective:
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
-        return unflatten(theta, self.network.sizes, xp=self._xp)
+        layers = unflatten(theta, self.network.sizes, xp=self._xp)
+        if self.network.scaling_layer:
+            W, b = layers[0]
+            layers[0] = scaled_weights(W, self._scales(theta), xp=self._xp), b
+        return layers
+
+    def _scales(self, theta: Array) -> Array:
+        """S, the last entries of theta."""
+        return theta[theta.shape[0] - self.network.scaled :]
+
+    def without_scaling_layer(self, theta: Array) -> Array:
+        """Theta of the same network with the scaling layer's s multiplied into W[1]."""
+        if not self.network.scaling_layer:
+            return theta
+        arrays = [array for layer in self._parameters(theta) for array in layer]
+        return flatten(arrays, xp=self._xp)
 
     def _means(
         self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
@@ -271,6 +293,10 @@ class Objective:
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
+        if self.network.scaling_layer:
+            W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
+            dW, ds = scaled_weights_backward(sums[0], W, self._scales(theta), xp=self._xp)
+            sums = [dW, *sums[1:], ds]
         gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
         return self._penalties.added_to_gradient(gradient, theta, self._weight_mask, xp=self._xp)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from dnn_xp.backends.record import Backend
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
+from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array, Namespace
 
 # Mean and scale, (n, 1) each.
@@ -27,11 +29,14 @@ class Scaling(NamedTuple):
         taken away: of a time in seconds since 1970 float32 keeps no more than two minutes.
     rounded : list of dtypes
         The dtypes of those blocks, of the library that computes.
+    clipped : bool
+        Whether the result is clipped smoothly, as that of quantiles is.
     """
 
     moments: tuple[Array, Array]
     wide: tuple[Array, Array] | None
     rounded: list[Any]
+    clipped: bool = False
 
     def standardized(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
         """``(values - mean) / scale``, in the working dtype."""
@@ -39,7 +44,10 @@ class Scaling(NamedTuple):
             values, moments = xp.astype(values, xp.float64, copy=False), self.wide
         else:
             values, moments = xp.astype(values, dtype, copy=False), self.moments
-        return xp.astype(standardize(values, *moments, xp=xp), dtype, copy=False)
+        scaled = standardize(values, *moments, xp=xp)
+        if self.clipped:
+            scaled = smooth_clip(scaled, xp=xp)
+        return xp.astype(scaled, dtype, copy=False)
 
     def in_original_units(self, Z: Array, *, xp: Namespace) -> Array:
         """``Z scale + mean``, in the dtype of Z."""
@@ -60,9 +68,10 @@ def scaling_on(backend: Backend, moments: MeanAndScale | None, dtype: str) -> Sc
             wide = _placed(moments, backend, "float64")
     xp = backend.xp
     rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+    clipped = isinstance(moments, Quantiles)
     if wide is not None and not _fits_float32(*moments):
-        return Scaling(wide, wide, rounded)
-    return Scaling(_placed(moments, backend, dtype), wide, rounded)
+        return Scaling(wide, wide, rounded, clipped)
+    return Scaling(_placed(moments, backend, dtype), wide, rounded, clipped)
 
 
 def _placed(moments: MeanAndScale, backend: Backend, dtype: str) -> tuple[Array, Array]:

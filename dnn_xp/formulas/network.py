@@ -47,17 +47,25 @@ class Network(NamedTuple):
         The loss of one example, as a function of Z[L].
     keep_probs : tuple of float
         Probability that dropout keeps a unit, one for each hidden layer; 1 means no dropout there.
+    scaling_layer : bool
+        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     cost: Cost
     keep_probs: tuple[float, ...] = ()
+    scaling_layer: bool = False
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l] and b[l]."""
-        return parameter_count(self.sizes)
+        """Entries of all W[l] and b[l], and of s."""
+        return parameter_count(self.sizes) + self.scaled
+
+    @property
+    def scaled(self) -> int:
+        """Entries of s: n_0, or 0 without a scaling layer."""
+        return self.sizes[0] if self.scaling_layer else 0
 
 
 def linear_output(

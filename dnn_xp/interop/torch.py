@@ -50,6 +50,8 @@ def _makers() -> dict[str, Callable[[], Any]]:
         "elu": nn.ELU,
         "gelu": lambda: nn.GELU(approximate="tanh"),
         "silu": nn.SiLU,
+        "selu": nn.SELU,
+        "mish": nn.Mish,
         "softplus": lambda: nn.Softplus(threshold=_SOFTPLUS_THRESHOLD),
         "exp": own.Exp,
     }
@@ -165,7 +167,14 @@ def _host(tensor: Any, dtype: Any) -> Any:
 
 def _activation(module: Any, nn: Any, own: Any) -> str:
     """Our name of a module's activation; an error where its settings are others than ours."""
-    plain = {nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.SiLU: "silu"}
+    plain = {
+        nn.ReLU: "relu",
+        nn.Sigmoid: "sigmoid",
+        nn.Tanh: "tanh",
+        nn.SiLU: "silu",
+        nn.SELU: "selu",
+        nn.Mish: "mish",
+    }
     name = {**plain, own.Exp: "exp"}.get(type(module))
     if name is not None:
         return name

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import standardize
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 
@@ -196,6 +198,9 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, xp = data.examples.X, np
     layers = unflatten(theta, run.network.sizes, xp=xp)
+    if run.network.scaling_layer:
+        W, b = layers[0]
+        layers[0] = W * theta[None, theta.size - run.network.scaled :], b
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(layers)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
@@ -203,6 +208,8 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         A = np.asarray(run.backend.to_host(block), dtype=np.float64)
         if data.standardization is not None:
             A = standardize(A, *data.standardization, xp=xp)
+            if isinstance(data.standardization, Quantiles):
+                A = smooth_clip(A, xp=xp)
         for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
             Z = W @ A + b
             largest[place] = max(largest[place], float(np.abs(Z).max()))

@@ -38,7 +38,8 @@ def initial_parameters(
                 f"(W, b) of shapes {came}",
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
-    return np.concatenate([array.reshape(-1) for layer in layers for array in layer])
+    arrays = [array.reshape(-1) for layer in layers for array in layer]
+    return np.concatenate([*arrays, np.ones(network.scaled)])
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:

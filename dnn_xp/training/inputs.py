@@ -17,6 +17,7 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, check_finite, examples_of_a_block
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import working_dtype
+from dnn_xp.data.quantiles import quantiles
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
@@ -311,16 +312,24 @@ def _is_flat(Y: Any) -> bool:
 
 
 def finite_or_standardized(
-    X: Source, engine: Engine, *, standardize: bool, encoder: TableEncoder | None = None
+    X: Source,
+    engine: Engine,
+    *,
+    standardize: bool,
+    by: str = "moments",
+    encoder: TableEncoder | None = None,
 ) -> Standardization | None:
     """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each.
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
-    category would be far from all others.
+    category would be far from all others. Quantiles scale them as all others, and are clipped.
     """
     if not standardize:
         check_finite(X, "X")
         return None
+    if by == "quantiles":
+        check_finite(X, "X")
+        return quantiles(X)
     moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
     if not _are_finite(moments):
         check_finite(X, "X")

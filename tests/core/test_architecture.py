@@ -26,6 +26,8 @@ LAYERS = (
     "model",
     "training",
     "course",
+    "trackers",
+    "plots",
     "__init__",
     "sklearn",
     "interop",

@@ -32,7 +32,7 @@ def _draw(rule, activation="relu", seed=1):
     return W, b
 
 
-@pytest.mark.parametrize("rule", sorted(INITIALIZATIONS))
+@pytest.mark.parametrize("rule", sorted(DEVIATIONS))
 def test_spread_of_each_rule(rule):
     W, b = _draw(rule)
     assert W.shape == (N_OUT, N_IN)
