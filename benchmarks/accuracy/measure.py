@@ -58,7 +58,7 @@ def row(name: str, seed: int, how: str) -> dict[str, Any]:
         "cpu": machine.cpu_model(),
         "versions": {
             package: importlib.metadata.version(package)
-            for package in [*PACKAGES[how], "numpy"]
+            for package in [*PACKAGES.get(how, []), "numpy"]
             if package != "dnn_xp"
         },
     }

@@ -31,6 +31,9 @@ PACKAGES = {
 
 def method(name: str) -> Method:
     """The method of this name."""
-    room = "ours" if name.startswith("dnn_xp") else "peers"
+    if name in PACKAGES:
+        room = "ours" if name.startswith("dnn_xp") else "peers"
+    else:
+        room = "ablation"
     found: dict[str, Method] = import_module(f"benchmarks.accuracy.{room}").METHODS
     return found[name]

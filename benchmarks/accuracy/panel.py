@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ FOLDER = results_folder(1, "accuracy")
 
 def path_of(method: str, folder: Path) -> Path:
     """The file of a method's rows."""
-    return folder / f"{method.lower().replace(' ', '_')}.json"
+    words = "".join(each if each.isalnum() or each in "-+" else " " for each in method.lower())
+    return folder / f"{'_'.join(words.split())}.json"
 
 
 def rows_of(method: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
@@ -89,10 +91,18 @@ def measure(arguments: argparse.Namespace) -> int:
     return failed
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def ablate(words: list[str]) -> int:
+    """Measure the tricks of the preset in the same way, in a folder of their own."""
+    from benchmarks.accuracy.ablation import METHODS
+
+    names = ["--methods", *METHODS, "--folder", str(FOLDER / "ablation")]
+    return measure(parse([*names, *words], list(METHODS)))
+
+
+def parse(words: list[str], methods: Sequence[str] = tuple(PACKAGES)) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks accuracy", description=__doc__)
-    parser.add_argument("--methods", nargs="*", default=list(PACKAGES), choices=PACKAGES)
+    parser.add_argument("--methods", nargs="*", default=methods, choices=methods)
     parser.add_argument("--sets", nargs="*", default=NAMES, choices=NAMES)
     parser.add_argument("--splits", nargs="*", type=int, default=[0], help="seeds of splits")
     parser.add_argument("--threads", type=int, default=2, help="of each training")
@@ -112,6 +122,8 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 def main(words: list[str]) -> int:
     """Measure, or report what was measured."""
+    if words[:1] == ["ablation"]:
+        return 1 if ablate(words[1:]) else 0
     arguments = parse(words)
     if arguments.report:
         from benchmarks.accuracy.report import write

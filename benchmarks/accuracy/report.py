@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import statistics
+from benchmarks.accuracy import ablation, statistics
 from benchmarks.accuracy.methods import PACKAGES
 from benchmarks.accuracy.panel import rows_of
 from benchmarks.accuracy.plot import draw
@@ -24,9 +24,9 @@ SHIFT = 0.01
 """Added to errors by the authors of RealMLP, so that sets with hardly any do not decide a mean."""
 
 
-def measured(folder: Path) -> dict[str, Rows]:
+def measured(folder: Path, methods: Iterable[str] = PACKAGES) -> dict[str, Rows]:
     """The rows of each method that has any."""
-    found: dict[str, Rows] = {method: rows_of(method, folder) for method in PACKAGES}
+    found: dict[str, Rows] = {method: rows_of(method, folder) for method in methods}
     return {method: rows for method, rows in found.items() if rows}
 
 
@@ -143,6 +143,9 @@ def write(folder: Path, page: Path = PAGE) -> None:
         ranked(errors, complete) if len(complete) > 2 else "Too few methods are complete.\n",
         conditions(rows),
     ]
+    ablated = measured(folder / "ablation", ablation.METHODS)
+    if ablated:
+        parts += ["### Ablation\n", ablation.report(ablated), conditions(ablated)]
     points = {
         method: (
             statistics.ratio(statistics.seconds(rows), method, BASELINE).mean,
