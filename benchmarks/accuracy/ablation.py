@@ -106,7 +106,8 @@ def report(rows: Mapping[str, statistics.Rows]) -> str:
         for method, base in ((f"tabular - {name}", "tabular"), (f"plain + {name}", "plain")):
             known = method in errors and base in errors
             cells += beside(errors, method, base) if known else ["", ""]
-        lines.append([name, *cells])
+        if any(cells):
+            lines.append([name, *cells])
     head = ["trick", "preset without it", "over splits", "plain network with it", "over splits"]
     return table(head, lines)
 

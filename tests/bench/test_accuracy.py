@@ -150,6 +150,6 @@ def test_the_report_stands_between_its_markers(tmp_path):
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "| LightGBM | 2.000 | 2.000 to 2.000 | 1.909 | 0 of 2 | 2.00 |  |" in text
-    assert "| dnn_xp default | 0.500 | 0.500 to 0.500 | 0.545 | 2 of 2 | 1/2.0 |  |" in text
+    assert "| LightGBM | 2.000 | 2.000 to 2.000 | 1.909 | 0 of 2 | 4.000 | 2.00 |  |" in text
+    assert "| dnn_xp default | 0.500 | 0.500 to 0.500 | 0.545 | 2 of 2 | 1.000 | 1/2.0 |  |" in text
     assert (tmp_path / "pictures" / "accuracy.png").stat().st_size > 10_000
