@@ -23,7 +23,7 @@ from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
 from dnn_xp.training.initial import initial_parameters
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
-from dnn_xp.training.placed import Placed, place_data
+from dnn_xp.training.placed import Placed, Shared, place_data
 from dnn_xp.training.progress import Progress
 from dnn_xp.training.run import Run, decide
 from dnn_xp.training.state import State, as_json
@@ -139,7 +139,17 @@ def begin(arguments: TrainArguments) -> Begun:
         theta = model.backend.to_host(model.theta)
         moments = model.standardization, model.target_standardization
         return Begun(run, prepared, theta, "warm start", rng, *moments)
-    given = arguments.layers
+    return start_of(run, prepared, rng, arguments.layers)
+
+
+def start_of(
+    run: Run,
+    prepared: Prepared,
+    rng: np.random.Generator,
+    given: list[tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Begun:
+    """A training of what was read and decided, from `given` (W, b), or from parameters drawn here."""
+    asked = run.asked
     check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
@@ -159,8 +169,11 @@ def _at_the_mean(theta: np.ndarray, prepared: Prepared, start: str) -> tuple[np.
 
 
 @contextmanager
-def placed(begun: Begun) -> Iterator[tuple[Placed, State]]:
-    """The data and the first state where the run computes, while its engine is there."""
+def placed(begun: Begun, shared: Shared | None = None) -> Iterator[tuple[Placed, State]]:
+    """The data and the first state where the run computes, while its engine is there.
+
+    `shared` holds the examples where a run of the same ones has placed them.
+    """
     run = begun.run
     backend = with_precision(run.backend, run.precision)
     with backend.active(), Engine(run.threads) as engine:
@@ -171,6 +184,7 @@ def placed(begun: Begun) -> Iterator[tuple[Placed, State]]:
             start=begun.start,
             standardization=begun.standardization,
             target_standardization=begun.target_standardization,
+            shared=shared,
         )
         theta = backend.from_host(begun.theta.astype(run.dtype))
         optimizer = () if run.optimizer is None else run.optimizer.init(theta, xp=backend.xp)
