@@ -25,6 +25,7 @@ LAYERS = (
     "execution",
     "model",
     "training",
+    "sweeping",
     "course",
     "__init__",
     "cli",
@@ -179,12 +180,15 @@ def test_the_public_names_are_these():
         "Specification",
         "SplitWarning",
         "StopReason",
+        "Sweep",
         "backward",
         "devices",
         "forward",
         "gradient_check",
         "load",
+        "log_uniform",
         "plan",
+        "sweep",
         "train",
     ]
     assert all(hasattr(dnn_xp, name) for name in dnn_xp.__all__)
