@@ -9,10 +9,12 @@ from typing import Any
 from dnn_xp.cli.option_types import (
     DATA,
     block_size,
+    class_weights,
     csv_options,
     force_option,
     hidden_sizes,
     key_options,
+    metric_names,
     names,
     numbers,
 )
@@ -30,27 +32,18 @@ _PARSERS: dict[str, Any] = {
     "sizes": hidden_sizes,
     "size": block_size,
 }
-
-NOTES = """\
-examples:
-  dnn-xp train breast_cancer
-  dnn-xp train houses.csv --target price --exclude id -o houses.safetensors
-  dnn-xp train table.parquet --target species --validation 0.1 --patience 20
-  dnn-xp train digits.npz --x-key images --y-key labels --batch-size 64
-
-Every feature is standardized: its mean is subtracted and it is divided by its
-standard deviation, both from the training examples and kept in the model. Raw
-tables need that; --no-standardize leaves the features as they are.
-
-A target of text or whole numbers means classes, one of other numbers values.
---cost decides otherwise: squared_error means values, softmax_cross_entropy
-classes. Ctrl-C ends a training early and saves the model so far.
-"""
+_OF_THEIR_OWN: dict[str, Any] = {"class_weight": class_weights}
 
 
 def train_options(parser: argparse.ArgumentParser) -> None:
     """Everything that dnn-xp train takes, in groups."""
-    parser.add_argument("data", metavar="DATA", help=DATA)
+    output_options(parser)
+    data_options(parser)
+    training_options(parser)
+
+
+def output_options(parser: argparse.ArgumentParser) -> None:
+    """Where the model goes, and what is told of it."""
     out = parser.add_argument_group("output")
     out.add_argument(
         "-o",
@@ -61,8 +54,25 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     )
     force_option(out)
     out.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    out.add_argument(
+        "--metrics",
+        type=metric_names,
+        metavar="NAME,...",
+        help="what the table shows besides cost and accuracy or R2: balanced_accuracy, f1, auc, "
+        "average_precision, brier of classes; mae, rmse of values; or all",
+    )
 
+
+def data_options(parser: argparse.ArgumentParser) -> None:
+    """DATA, what is learned from what in it, and what is held out for the test."""
+    parser.add_argument("data", metavar="DATA", nargs="?", help=DATA)
     what = parser.add_argument_group("what is learned from what")
+    what.add_argument(
+        "--config",
+        metavar="FILE",
+        help="a TOML file as it is written beside a model: data and options of a run, which "
+        "options that are typed override",
+    )
     for name, about in (
         ("--target", "columns to be learned, by name or number from 0"),
         ("--features", "columns to learn from (default: all others)"),
@@ -96,6 +106,9 @@ def train_options(parser: argparse.ArgumentParser) -> None:
         "keep whole; no feature",
     )
 
+
+def training_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a training, in their groups."""
     groups = {
         name: parser.add_argument_group(name) for name in ("network", "training", "computing")
     }
@@ -122,16 +135,22 @@ def _add(group: Any, each: Field[Any]) -> None:
             flag, action=argparse.BooleanOptionalAction, default=each.default, help=option.help
         )
         return
-    about = f"{option.help}: {', '.join(option.choices)}" if option.choices else option.help
+    about = option.help
+    if option.choices and each.name not in _OF_THEIR_OWN:
+        about += f": {', '.join(option.choices)}"
     if each.default is not None:
         about += f" (default: {each.default})"
     several = "sequence" in option.kind
-    check = names(flag, option.choices, several=several) if option.choices else None
+    check = _OF_THEIR_OWN.get(each.name)
+    if check is None and option.choices:
+        check = names(flag, option.choices, several=several)
     metavar = {"int": "N", "float": "X", "numbers": "P", "sizes": "N,...", "size": "N"}
     group.add_argument(
         flag,
         type=check or _PARSERS[option.text],
         default=each.default,
-        metavar=metavar.get(option.text, "NAME"),
+        metavar="NAME or LABEL=W,..."
+        if each.name in _OF_THEIR_OWN
+        else metavar.get(option.text, "NAME"),
         help=about,
     )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ class SweepArguments(TrainArguments):
 
     def listed(self) -> tuple[Point, ...]:
         """The points, each with its specification, which is checked."""
-        base = self.specification
+        base = replace(self.specification, verbose=False)
         if self.grid is not None:
             return points_of_grid(base, self.grid)
         return drawn_points(base, self.distributions, self.points or _POINTS)

@@ -132,20 +132,20 @@ class Sweep:
         **given
             Further arguments of :func:`dnn_xp.train`, such as ``sample_weight`` or ``seed``.
         """
+        asked = self.refit_specification
+        options = {each.name: getattr(asked, each.name) for each in fields(asked)}
+        return train(X, Y, **options | given)
+
+    @property
+    def refit_specification(self) -> Specification:
+        """The options of `refit`: those of the best point without what validation is for."""
         asked = self.best.specification
         changes: dict[str, Any] = {"validation": None, "validation_part": "auto"}
         if asked.patience is not None:
             length = "iterations" if asked.batch_size is None else "epochs"
-            changes |= {
-                "patience": None,
-                "iterations": None,
-                "epochs": None,
-                "l2": self.model.settings["l2"],
-            }
-            changes |= {length: self.best.kept}
-        asked = replace(asked, **changes)
-        options = {each.name: getattr(asked, each.name) for each in fields(asked)}
-        return train(X, Y, **options | given)
+            changes |= {"patience": None, "iterations": None, "epochs": None}
+            changes |= {"l2": self.model.settings["l2"], length: self.best.kept}
+        return replace(asked, **changes)
 
     def plot(self, ax: Any = None) -> Any:
         """The points as lines over one axis for each option and one for the score; an Axes of matplotlib.

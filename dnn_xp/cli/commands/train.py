@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.config import config_beside, specification_of, write_config
 from dnn_xp.cli.inputs.reading import Examples, read_examples
+from dnn_xp.cli.metrics import METRICS, fitting, measured
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.cli.wording import say
 from dnn_xp.cli.writing import check_output
@@ -32,18 +34,21 @@ from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.model.summary import model_table
-from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
+
+Part = tuple[Source | Table, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, its examples, the split and the scores."""
+    """A trained model, its examples, the split, the scores, and further metrics, a row for each score."""
 
     model: Model
     examples: Examples
     split: str
     scores: tuple[tuple[str, Evaluation], ...]
+    metrics: tuple[str, ...] = ()
+    figures: tuple[tuple[float, ...], ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -54,14 +59,9 @@ class Outcome:
 def run(args: Namespace) -> int:
     """Train by the options and save the model; 130 where Ctrl-C ended the training early."""
     start = time.perf_counter()
-    output = Path(args.output)
-    file = split_path(args.data)[0]
-    if output.exists() and file.exists() and output.samefile(file):
-        got = f"{args.output!r}, which is DATA"
-        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
-    check_output("MODEL", output, force=args.force)
+    output, config = checked_outputs(args)
     options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
-    Specification(**options, seed=args.seed)  # before anything is read
+    asked = specification_of(args)  # before anything is read
     examples = read_examples(args)
     outcome = learn(
         examples,
@@ -70,8 +70,10 @@ def run(args: Namespace) -> int:
         last=args.test_part == "last",
         seed=args.seed,
         verbose=not args.quiet,
+        metrics=args.metrics or (),
     )
     outcome.model.save(output)
+    write_config(config, args, asked)
     if outcome.interrupted:
         done = outcome.model.history.iterations[-1]
         say("interrupted", f"the model after {done} updates is saved in {args.output}")
@@ -79,6 +81,22 @@ def run(args: Namespace) -> int:
         print(report(outcome))
         print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
     return 130 if outcome.interrupted else 0
+
+
+def checked_outputs(args: Namespace) -> tuple[Path, Path]:
+    """Where the model and its run go; an error where they cannot, before any work is done."""
+    output = Path(args.output)
+    file = split_path(args.data)[0]
+    if output.exists() and file.exists() and output.samefile(file):
+        got = f"{args.output!r}, which is DATA"
+        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
+    check_output("MODEL", output, force=args.force)
+    config = config_beside(output)
+    if config == output:
+        got, wanted = f"{args.output!r}", "a file whose suffix is not .toml, which its run has"
+        raise ArgumentValueError("MODEL", got, wanted, "such as model.safetensors")
+    check_output("The run beside MODEL", config, force=args.force)
+    return output, config
 
 
 def learn(
@@ -89,29 +107,57 @@ def learn(
     last: bool = False,
     seed: int,
     verbose: bool,
+    metrics: Sequence[str] = (),
 ) -> Outcome:
     """Hold out test examples, train on the others, evaluate on both."""
     check_int("seed", seed, at_least=0)
-    for_test, split = _held_out(examples, test_fraction, seed, options, last=last)
-    X, Y = _part(examples, ~for_test)
+    metrics = metrics_of(examples, metrics, options)
+    for_test, split = held_out(examples, test_fraction, seed, options, last=last)
+    X, Y = part_of(examples, ~for_test)
     groups = examples.groups
     if groups is not None and options.get("validation") is not None:
         options = {**options, "validation_groups": groups[~for_test]}
     model = train(X, Y, examples="rows", seed=seed, verbose=verbose, **options)
+    return outcome_of(model, examples, (X, Y), for_test, split, metrics, options["threads"])
+
+
+def outcome_of(
+    model: Model,
+    examples: Examples,
+    trained_on: Part,
+    for_test: npt.NDArray[np.bool_],
+    split: str,
+    metrics: Sequence[str],
+    threads: int | None,
+) -> Outcome:
+    """The model with the names of the data, and its scores on both parts of the examples."""
     names = {"feature_names": examples.feature_names, "target_names": examples.target_names}
     kept = {name: list(each) for name, each in names.items() if each}
     model = replace(model, settings=model.settings | kept)
-    if model.kind == "multiclass" and Y.ndim > 1 and examples.target_names:
+    if model.kind == "multiclass" and examples.Y.ndim > 1 and examples.target_names:
         # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
-    scores = [("training", model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
+    parts = [("training", trained_on)]
     if for_test.any():
-        X, Y = _part(examples, for_test)
-        scores.append(("test", model.evaluate(X, Y, examples="rows", threads=options["threads"])))
-    return Outcome(model, examples, split, tuple(scores))
+        parts.append(("test", part_of(examples, for_test)))
+    scores, figures = [], []
+    for name, (X, Y) in parts:
+        scores.append((name, model.evaluate(X, Y, examples="rows", threads=threads)))
+        figures.append(tuple(measured(model, X, Y, metrics, threads)))
+    return Outcome(model, examples, split, tuple(scores), tuple(metrics), tuple(figures))
 
 
-def _held_out(
+def metrics_of(
+    examples: Examples, asked: Sequence[str], options: Mapping[str, Any]
+) -> Sequence[str]:
+    """The metrics that fit the target; refused before anything is trained where they do not."""
+    if not asked:
+        return ()
+    named: dict[str, Any] = {name: options.get(name) for name in ("cost", "output_activation")}
+    return fitting(asked, encode_targets(examples.Y, m=examples.X.m, examples="rows", **named).kind)
+
+
+def held_out(
     examples: Examples, fraction: float, seed: int, options: Mapping[str, Any], *, last: bool
 ) -> tuple[npt.NDArray[np.bool_], str]:
     """Which examples are held out for the test, and a sentence that says how."""
@@ -168,9 +214,8 @@ def _held_out(
     return chosen, said + said_of_missing((), untested)
 
 
-def _part(
-    examples: Examples, chosen: npt.NDArray[np.bool_]
-) -> tuple[Source | Table, npt.NDArray[Any]]:
+def part_of(examples: Examples, chosen: npt.NDArray[np.bool_]) -> Part:
+    """X and Y of the chosen examples."""
     places = np.flatnonzero(chosen)
     X = examples.X
     if isinstance(X, ColumnTable):
@@ -202,11 +247,19 @@ def report(outcome: Outcome) -> str:
     if not examples.target_names:
         del lines[1]
     metric = {"accuracy": "accuracy", "r2": "R2"}[outcome.scores[0][1].metric]
+    heads = [METRICS[name].head for name in outcome.metrics]
     rows = [
-        (name, f"{each.examples:,}", f"{each.cost:.4g}", f"{each.score:.4f}")
-        for name, each in outcome.scores
+        (
+            name,
+            f"{each.examples:,}",
+            f"{each.cost:.4g}",
+            f"{each.score:.4f}",
+            *("-" if np.isnan(value) else f"{value:.4g}" for value in further),
+        )
+        for (name, each), further in zip(outcome.scores, outcome.figures, strict=True)
     ]
-    scores = [text_table([("", "examples", "cost", metric), *rows], right=(1, 2, 3))]
+    table = text_table([("", "examples", "cost", metric, *heads), *rows], right=range(1, 99))
+    scores = [table]
     if model.settings.get("l1") or model.settings.get("l2"):
         scores.append("(these costs are without the penalty on the weights)")
     return "\n".join([*lines, "", model_table(model), "", *scores])
