@@ -93,9 +93,9 @@ each option, or what to draw --points points from:
 
 The points are compared on --validation (0.2 when left out) of the examples that
 are not held out for the test. --eta 3 trains all of them for a short while, the
-best third three times as long, and so on. With --file every result is written at
-once, and a sweep that was interrupted goes on. The best model is saved as 'train'
-saves it: MODEL.toml makes it again.
+best third three times as long, and so on. With --file every result is written
+at once, and a sweep that was interrupted goes on. The best model is saved as
+'train' saves it: MODEL.toml makes it again.
 """
 
 BENCH = """\
@@ -107,6 +107,6 @@ The network is 28-64-32-1 in float32 with 100,000 examples, its full-batch
 gradient the one of 'dnn-xp train'. Plain NumPy is the same formulas on whole
 arrays, with as many threads as its BLAS takes by itself. Both gradients are
 checked against finite differences first. The two take turns; the figure is the
-median, with the fastest and the slowest. It is a figure of this machine, at this
-moment: close other programs.
+median, with the fastest and the slowest. It is a figure of this machine, at
+this moment: close other programs.
 """

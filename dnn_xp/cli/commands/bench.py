@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
     checks = _checks()
     options = {"device": args.device, "fallback": args.fallback, "threads": args.threads}
     X, Y = _data(EXAMPLES, np.float32)
-    given = TrainArguments(X, Y, hidden=SIZES[1:-1], standardize=False, seed=1, **options)
+    given = TrainArguments(X, Y, hidden=SIZES[1:-1], standardize=False, l2=0.0, seed=1, **options)
     begun = begin(given)
     run = begun.run
     with run.backend.active(), Engine(run.threads):

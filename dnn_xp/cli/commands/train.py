@@ -92,9 +92,6 @@ def checked_outputs(args: Namespace) -> tuple[Path, Path]:
         raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
     check_output("MODEL", output, force=args.force)
     config = config_beside(output)
-    if config == output:
-        got, wanted = f"{args.output!r}", "a file whose suffix is not .toml, which its run has"
-        raise ArgumentValueError("MODEL", got, wanted, "such as model.safetensors")
     check_output("The run beside MODEL", config, force=args.force)
     return output, config
 
