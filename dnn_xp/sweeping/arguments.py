@@ -28,7 +28,12 @@ _POINTS = 20
 def _check_path(name: str, value: Any) -> Path:
     if not isinstance(value, (str, os.PathLike)):
         raise ArgumentTypeError(name, describe(value), "the path of a file")
-    return Path(value)
+    path = Path(value)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ArgumentValueError(
+            name, repr(str(path)), "the path of a file in a folder that is there"
+        )
+    return path
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dnn_xp.common.text_tables import text_table
@@ -26,7 +26,7 @@ class Trial:
     options : dict
         The options that vary, by name.
     specification : Specification
-        All options: ``dnn_xp.train`` with them and the sweep's data makes the same model again.
+        All options: ``dnn_xp.train(X, Y, **vars(trial.specification))`` makes the same model again.
     status : TrialStatus
         FINISHED, HALVED (others were better), FAILED (it diverged) or WAITING (interrupted).
     reason : str
@@ -132,9 +132,7 @@ class Sweep:
         **given
             Further arguments of :func:`dnn_xp.train`, such as ``sample_weight`` or ``seed``.
         """
-        asked = self.refit_specification
-        options = {each.name: getattr(asked, each.name) for each in fields(asked)}
-        return train(X, Y, **options | given)
+        return train(X, Y, **vars(self.refit_specification) | given)
 
     @property
     def refit_specification(self) -> Specification:

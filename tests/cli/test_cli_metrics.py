@@ -124,6 +124,16 @@ def test_the_report_shows_them(shell: Shell, files: Flowers) -> None:
     assert lines[-3].split()[0] == "training"
 
 
+def test_one_hot_columns_have_the_metrics_of_classes(shell: Shell, files: Flowers) -> None:
+    one_hot = {kind: (files.kinds == kind) * 1 for kind in ("daisy", "poppy", "tulip")}
+    write_csv("a.csv", columns_of(files) | one_hot)
+    typed = (*QUICK[:-1], "--force", "--metrics", "all")
+    common = ("train", "a.csv", "--features", "height,width,depth", "--target", ",".join(one_hot))
+    columns = shell(*common, *typed).out.splitlines()
+    labels = shell("train", "flowers.csv", "--target", "kind", *typed).out.splitlines()
+    assert columns[-5:-2] == labels[-5:-2]
+
+
 def test_a_class_without_examples_has_no_area(shell: Shell, flowers: Flowers) -> None:
     kinds = flowers.kinds.astype(object)
     kinds[:2] = "rare"

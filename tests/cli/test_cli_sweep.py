@@ -143,9 +143,9 @@ iris --grid standardize=yes
 iris --grid l2=-1
     --l2 must be a finite number >= 0; got -1.0
 iris --grid cost=huber
-    grid must be options that may differ from point to point; got 'cost', which must be the same for all points to be compared. Pass --cost to the sweep itself.
+    --grid must be options that may differ from point to point; got 'cost', which must be the same for all points to be compared. Pass --cost to the sweep itself.
 iris --grid l2=1 --eta 1
-    eta must be a whole number >= 2; got 1
+    --eta must be a whole number >= 2; got 1
 iris --grid no.toml
     --grid='no.toml': there is no such file
 iris --grid bad.toml

@@ -16,7 +16,7 @@ _TIMES = ("seconds", "history")
 
 def options_of(asked: dnn_xp.Specification) -> dict[str, Any]:
     """The keyword arguments of `train` that a specification is."""
-    return {each.name: getattr(asked, each.name) for each in fields(asked)}
+    return dict(vars(asked))
 
 
 def assert_same_model(model: dnn_xp.Model, expected: dnn_xp.Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,43 @@ def test_regressions_and_counts_too(data):
         assert_same_model(found.model, dnn_xp.train(X, Y, **options_of(found.best.specification)))
         assert found.best.score == max(trial.score for trial in found.trials)
         assert found.metric == "r2"
+
+
+def test_tables_and_files_are_swept_as_they_are_trained(data, tmp_path, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    X, Y = data
+    monkeypatch.chdir(tmp_path)
+    kinds = np.asarray(["no", "yes"])[Y]
+    frame = pandas.DataFrame(dict(zip("abcd", X, strict=True))).assign(kind=kinds)
+    frame["word"] = np.asarray(["red", "green", "blue"])[np.arange(len(frame)) % 3]
+    frame.to_csv("a.csv", index=False)
+    np.save("X.npy", X)
+    for given in ((frame, "kind"), ("a.csv", "kind"), ("X.npy", Y), (X.tolist(), kinds.tolist())):
+        found = dnn_xp.sweep(*given, GRID, iterations=5, eta=2, file="s.jsonl")
+        alone = dnn_xp.train(*given, **options_of(found.best.specification))
+        assert_same_model(found.model, alone)
+        again = dnn_xp.sweep(*given, GRID, iterations=5, eta=2, file="s.jsonl")
+        assert_same_sweep(again, found)
+        Path("s.jsonl").unlink()
+
+
+def test_torch_tensors_are_swept_where_they_are(data, torch, tmp_path):
+    X, Y = map(torch.asarray, data)
+    file = tmp_path / "s.jsonl"
+    found = dnn_xp.sweep(X, Y, GRID, iterations=5, eta=2, file=file)
+    assert found.model.backend.library == "torch"
+    alone = dnn_xp.train(X, Y, **options_of(found.best.specification))
+    assert (alone.theta == found.model.theta).all()
+    again = dnn_xp.sweep(X, Y, GRID, iterations=5, eta=2, file=file)
+    assert (again.model.theta == found.model.theta).all()
+
+
+def test_a_generator_is_a_seed(data):
+    how = {"grid": GRID, "iterations": 3}
+    found = dnn_xp.sweep(*data, seed=np.random.default_rng(3), **how)
+    assert_same_sweep(dnn_xp.sweep(*data, seed=np.random.default_rng(3), **how), found)
+    seeds = {trial.specification.seed for trial in found.trials}
+    assert len(seeds) == 1
 
 
 def test_points_of_other_seeds_are_compared_on_the_same_examples(data):
@@ -257,6 +295,10 @@ class Untouched:
         ({"grid": {"l2": [0]}, "points": 3}, "points | 3 | left out where distributions ..."),
         ({"grid": {"l2": [0]}, "shortest": 3}, "shortest | 3 | left out where eta is not given"),
         ({"grid": {"l2": [0]}, "eta": 1}, "eta | 1 | a whole number >= 2"),
+        (
+            {"grid": {"l2": [0]}, "file": "no/s.jsonl"},
+            "file | 'no/s.jsonl' | the path of a file ...",
+        ),
         ({"grid": {"l2": [0]}, "by": "auc"}, "by | 'auc' | one of 'cost', 'score'"),
         (
             {"grid": {"l2": [0]}, "validation": None},

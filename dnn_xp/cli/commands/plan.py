@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dnn_xp.cli.commands.train import held_out, part_of
 from dnn_xp.cli.config import specification_of
+from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.common.errors import ArgumentValueError
@@ -117,8 +117,9 @@ def _seconds_each(run: Run, m: int, options: Mapping[str, Any]) -> tuple[float, 
     given = {**kept, "examples": "rows", "l2": run.penalties.l2}
 
     def seconds_of(updates: int) -> float:
+        how: dict[str, Any] = {**given, length: updates}
         start = time.perf_counter()
-        train(X, Y, **given, **{length: updates})
+        train(X, Y, **how)
         return time.perf_counter() - start
 
     more = _MORE

@@ -6,15 +6,9 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from dnn_xp.cli.commands.train import (
-    checked_outputs,
-    held_out,
-    metrics_of,
-    outcome_of,
-    part_of,
-    report,
-)
+from dnn_xp.cli.commands.train import checked_outputs, metrics_of, outcome_of, report
 from dnn_xp.cli.config import specification_of, write_config
+from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.sweep_options import read_grid
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
