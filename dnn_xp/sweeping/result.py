@@ -28,7 +28,8 @@ class Trial:
     specification : Specification
         All options: ``dnn_xp.train(X, Y, **vars(trial.specification))`` makes the same model again.
     status : TrialStatus
-        FINISHED, HALVED (others were better), FAILED (it diverged) or WAITING (interrupted).
+        Its value is "finished", "halved" (others were better), "failed" (it diverged) or "waiting"
+        (the sweep was interrupted).
     reason : str
         The same in words.
     length, kept : int

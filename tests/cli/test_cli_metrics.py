@@ -124,6 +124,19 @@ def test_the_report_shows_them(shell: Shell, files: Flowers) -> None:
     assert lines[-3].split()[0] == "training"
 
 
+def test_the_report_shows_the_validation_at_the_kept_parameters(
+    shell: Shell, files: Flowers
+) -> None:
+    typed = ("--validation", "0.2", "--patience", "3", "--metrics", "auc", "--learning-rate", "0.5")
+    said = shell("train", "flowers.csv", "--target", "kind", "--hidden", "8", *typed)
+    row = next(line.split() for line in said.out.splitlines() if line.startswith("  validation"))
+    history = dnn_xp.load("model.safetensors").history
+    best = int(np.argmin(history.validation_costs))
+    assert history.iterations[best] < history.iterations[-1]
+    score = history.metrics["validation_accuracy"][best]
+    assert row == ["validation", f"{history.validation_costs[best]:.4g}", f"{score:.4f}"]
+
+
 def test_one_hot_columns_have_the_metrics_of_classes(shell: Shell, files: Flowers) -> None:
     one_hot = {kind: (files.kinds == kind) * 1 for kind in ("daisy", "poppy", "tulip")}
     write_csv("a.csv", columns_of(files) | one_hot)

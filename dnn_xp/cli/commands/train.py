@@ -177,6 +177,13 @@ def report(outcome: Outcome) -> str:
         )
         for (name, each), further in zip(outcome.scores, outcome.figures, strict=True)
     ]
+    if model.history.validation_costs:
+        # At the parameters that were kept; these examples are among those of the first row.
+        kept = model.settings.get("kept_iteration")
+        place = -1 if kept is None else model.history.iterations.index(kept)
+        (score,) = (each[place] for each in model.history.metrics.values())
+        cost = model.history.validation_costs[place]
+        rows.insert(1, ("  validation", "", f"{cost:.4g}", f"{score:.4f}", *("" for _ in heads)))
     table = text_table([("", "examples", "cost", metric, *heads), *rows], right=range(1, 99))
     scores = [table]
     if model.settings.get("l1") or model.settings.get("l2"):
