@@ -1,6 +1,6 @@
 """Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
 
-from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+from dnn_xp.backends.choice import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.errors import ArgumentError
 from dnn_xp.common.warnings import DataWarning
 from dnn_xp.course import backward, forward

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from strict_backend import strict_backend
 
-from dnn_xp.backends import OTHERS
+from dnn_xp.backends.choice import OTHERS
 
 OTHERS["array_api_strict"] = strict_backend
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, TextIO
 
-from dnn_xp.backends import DeviceFallbackWarning
+from dnn_xp.backends.choice import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.wording import SHELL, explain, say
 from dnn_xp.common.errors import Worded

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.data import encode_targets
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.model.model import Model
 
 Values = npt.NDArray[np.float64]

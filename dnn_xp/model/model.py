@@ -11,34 +11,27 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dnn_xp.backends import (
-    OTHERS,
-    Backend,
-    DeviceRecord,
-    backend_named,
-    choose_backend,
-    with_precision,
-)
+from dnn_xp.backends.choice import OTHERS, DeviceRecord, backend_named, choose_backend
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
-from dnn_xp.data import (
-    check_cost,
-    check_features,
-    check_finite,
-    check_outputs,
-    encode_targets,
-    encode_weights,
-)
+from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
+from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.targets.kinds import encode_targets
+from dnn_xp.data.targets.weights import encode_weights
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
 from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
-from dnn_xp.formulas.network import Network, unflatten
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.storage import load_model, save_model

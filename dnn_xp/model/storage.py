@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from dnn_xp.backends import DeviceRecord, backend_named
+from dnn_xp.backends.choice import DeviceRecord, backend_named
 from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.backends import DeviceRecord
+from dnn_xp.backends.choice import DeviceRecord
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import with_precision
-from dnn_xp.data import Source
+from dnn_xp.backends.precision import with_precision
 from dnn_xp.data.finite import block_ranges
 from dnn_xp.data.host import to_host
+from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.engine import Engine
 from dnn_xp.sweeping.arguments import SweepArguments
 from dnn_xp.sweeping.points import Point

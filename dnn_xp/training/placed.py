@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dnn_xp.backends import Backend
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe
-from dnn_xp.data import Targets
 from dnn_xp.data.encoding import describe_encoder
 from dnn_xp.data.given import Given
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.optimizers import clip_by_global_norm
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.types import Array
+from dnn_xp.formulas.update_rules import clip_by_global_norm
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.batches import Batch, Batches

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dnn_xp.backends import Backend, DeviceRecord, choose_backend, compiled, with_precision
+from dnn_xp.backends.choice import DeviceRecord, choose_backend, compiled
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.memory import Plan
-from dnn_xp.execution.objective import Penalties
+from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS

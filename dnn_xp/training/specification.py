@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from dnn_xp.backends import PRECISIONS, check_device
+from dnn_xp.backends.choice import check_device
+from dnn_xp.backends.precision import PRECISIONS
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int
 from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe

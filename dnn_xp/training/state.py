@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from safetensors.numpy import load, save
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import History, StopReason
 

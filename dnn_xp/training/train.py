@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends import with_precision
+from dnn_xp.backends.precision import with_precision
 from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine

@@ -141,7 +141,18 @@ def test_only_backends_import_array_libraries(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["activations", "costs", "layers", "dropout", "penalties", "metrics", "optimizers", "lbfgs"],
+    [
+        "hidden_activations",
+        "output_activations",
+        "costs",
+        "layers",
+        "dropout",
+        "penalties",
+        "metrics",
+        "optimizers",
+        "update_rules",
+        "lbfgs",
+    ],
 )
 def test_formulas_take_the_namespace_by_keyword(module):
     tree = ast.parse(FILES[f"dnn_xp.formulas.{module}"].read_text())

@@ -14,21 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
-from dnn_xp.data import (
-    ArraySource,
-    DatasetSource,
+from dnn_xp.data.features import as_source
+from dnn_xp.data.finite import block_is_finite, block_ranges, check_finite
+from dnn_xp.data.host import namespace, to_host
+from dnn_xp.data.sources.base import ArraySource, DatasetSource
+from dnn_xp.data.standardize import (
     Moments,
-    as_source,
-    block_is_finite,
     block_moments,
-    check_finite,
     finalize_moments,
     merge_moments,
     moments,
     standardize,
 )
-from dnn_xp.data.finite import block_ranges
-from dnn_xp.data.host import namespace, to_host
 
 
 def test_finite_values_pass(bring: Any) -> None:

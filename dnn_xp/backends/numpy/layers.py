@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dnn_xp.formulas.activations import Activation, relu
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.hidden_activations import relu
 from dnn_xp.formulas.layers import (
     LayerCache,
     Layers,

@@ -11,7 +11,7 @@ from dnn_xp.cli.inputs.bundled import bundled
 from dnn_xp.cli.inputs.reading import Examples
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.data import ArraySource
+from dnn_xp.data.sources.base import ArraySource
 
 _SPIRALS = 2000
 # Without a penalty a network of this size overfits the 455 examples.

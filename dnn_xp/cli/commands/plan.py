@@ -16,7 +16,7 @@ from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data import encode_targets
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.block_size import gradient_flops
 from dnn_xp.training.arguments import PlanArguments
 from dnn_xp.training.plan import outline

@@ -17,10 +17,11 @@ from dnn_xp.cli.wording import no_such_file, say
 from dnn_xp.cli.writing import check_output, write
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import counted, listing, nearest
-from dnn_xp.data import Source, check_features
+from dnn_xp.data.agreement import check_features
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import SUFFIXES
 from dnn_xp.data.readers.tables import table_matrix
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.tables import Table
 from dnn_xp.model.model import Model, load
 

@@ -22,10 +22,10 @@ from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data import encode_targets
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.readers.parquet_table import ParquetTable
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from dnn_xp.cli.wording import reading
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing, optional_package
-from dnn_xp.data import Source, as_source
+from dnn_xp.data.features import as_source
 from dnn_xp.data.readers.files import hdf5_names, open_file, split_path
+from dnn_xp.data.sources.base import Source
 
 
 def array_names(file: Path) -> list[str]:

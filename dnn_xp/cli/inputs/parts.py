@@ -11,13 +11,14 @@ import numpy.typing as npt
 from dnn_xp.cli.inputs.reading import Examples
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.data import Source, encode_targets
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.parquet_table import ParquetTable
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
 from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
+from dnn_xp.data.targets.kinds import encode_targets
 
 Part = tuple[Source | Table, npt.NDArray[Any]]
 
