@@ -109,6 +109,6 @@ def toml_value(value: Any) -> str:
     """A plain value as TOML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} = {toml_value(each)}" for name, each in value.items()) + "}"
-    # TOML writes strings, numbers, booleans and lists as JSON does, but knows no halves of characters
-    # and wants DEL escaped, too.
+    # TOML writes strings, numbers, booleans and lists as JSON does, but refuses surrogate pairs
+    # ("\\ud83d\\ude00") and an unescaped DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
