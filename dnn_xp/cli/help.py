@@ -14,6 +14,7 @@ exit codes:
   2    the command line cannot be understood
   130  interrupted by Ctrl-C; 'train' and 'sweep' save the model so far
   141  whoever read the output has closed it
+  143  terminated by SIGTERM; 'train' saves the model so far
 
 'dnn-xp COMMAND --help' shows the options of a command and examples.
 """
@@ -33,7 +34,8 @@ tables need that; --no-standardize leaves the features as they are.
 
 A target of text or whole numbers means classes, one of other numbers values.
 --cost decides otherwise: squared_error means values, softmax_cross_entropy
-classes. Ctrl-C ends a training early and saves the model so far.
+classes. Ctrl-C ends a training early and saves the model so far. After
+--checkpoint DIR a training that was stopped or killed goes on by --resume DIR.
 
 Beside MODEL.safetensors stands MODEL.toml: the data's path, the split and every
 option. --config MODEL.toml makes the same model again, to the last bit on the
@@ -45,6 +47,12 @@ examples:
   dnn-xp predict houses.safetensors houses.csv
   dnn-xp predict houses.safetensors houses.csv -o prices.parquet
   dnn-xp predict f.safetensors table.parquet --proba -o odds.csv
+"""
+
+EXPORT = """\
+examples:
+  dnn-xp export houses.safetensors houses.onnx
+  dnn-xp export f.safetensors f.onnx --opset 18
 """
 
 INFO = """\

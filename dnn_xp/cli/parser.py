@@ -15,17 +15,21 @@ from dnn_xp.cli.option_types import (
     csv_options,
     force_option,
     key_options,
+    onnx_path,
     output_path,
 )
+from dnn_xp.cli.resuming import kept_command, resumed_folder
 from dnn_xp.cli.sweep_options import bench_options, plan_options, sweep_options
 from dnn_xp.cli.train_options import (
     computing_options,
     data_options,
+    output_options,
     train_options,
     training_options,
 )
 from dnn_xp.cli.wording import did_you_mean
 from dnn_xp.cli.writing import WRITERS
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import unknown_name
 
 
@@ -38,10 +42,15 @@ class Parser(argparse.ArgumentParser):
         print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a text that could not be written.
+        (file or sys.stderr).write(message)
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, checked; SystemExit(2) with a message when they cannot be understood."""
-    parser, commands = _parsers()
+    folder = resumed_folder(argv) if "train" in argv[:2] else None
+    parser, commands = _parsers(None if folder is None else kept_command(folder))
     if not argv:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
@@ -55,6 +64,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if getattr(args, "config", None) is not None:
         from dnn_xp.cli.config import merged
 
+        if folder is not None:
+            raise ArgumentValueError(
+                "--config",
+                repr(args.config),
+                "left out where --resume is given",
+                "the training keeps the options that it began with; type those to change",
+            )
         args = merged(_typed(argv), args)
     if "data" in args and args.data is None and getattr(args, "shape", None) is None:
         commands[args.command].error("the following arguments are required: DATA")
@@ -83,7 +99,10 @@ def _refuse(extra: list[str], parser: argparse.ArgumentParser) -> NoReturn:
     parser.error(f"unknown option {option}.{did_you_mean(option, known)}")
 
 
-def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+def _parsers(
+    resumed: dict[str, Any] | None = None,
+) -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+    """The parsers; `resumed` are the options of the training that train goes on with."""
     shared = Parser(add_help=False)
     shared.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks of errors"
@@ -115,7 +134,7 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
     made = {
         "train": command(
             "train",
-            "DATA [--target COL] [-o MODEL] [options]",
+            "DATA [--target COL] [-o MODEL] [options]\n       dnn-xp train --resume DIR [options]",
             "train a network on a table or arrays and save it",
             notes.TRAIN,
         ),
@@ -137,6 +156,12 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
             "print what memory and time a training will take, without it",
             notes.PLAN,
         ),
+        "export": command(
+            "export",
+            "MODEL OUT.onnx [options]",
+            "write a saved model as an ONNX graph, for runtimes without dnn_xp",
+            notes.EXPORT,
+        ),
         "info": command(
             "info", "MODEL", "print the layers of a saved model and how it was trained", notes.INFO
         ),
@@ -150,18 +175,34 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
             "bench", "[options]", "measure a gradient here, beside plain NumPy", notes.BENCH
         ),
     }
-    train_options(made["train"])
+    train_options(made["train"], resumed)
     _predict_options(made["predict"])
-    train_options(made["sweep"])
+    output_options(made["sweep"])
+    data_options(made["sweep"])
+    training_options(made["sweep"])
     sweep_options(made["sweep"])
     data_options(made["plan"])
     plan_options(made["plan"])
     training_options(made["plan"])
+    _export_options(made["export"])
     made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
     computing_options(made["demo"])
     made["demo"].add_argument("--quiet", action="store_true", help="no progress bar")
     bench_options(made["bench"])
     return parser, made
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
+    parser.add_argument("output", metavar="OUT", type=onnx_path, help="the file to write: *.onnx")
+    force_option(parser)
+    parser.add_argument(
+        "--opset",
+        type=int,
+        default=15,
+        metavar="N",
+        help="ONNX's version of the operators, 13 or more (default: 15)",
+    )
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:

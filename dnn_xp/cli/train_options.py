@@ -18,12 +18,19 @@ from dnn_xp.cli.option_types import (
     names,
     numbers,
 )
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.options import Option
 from dnn_xp.training.specification import Specification
 
 # The options of a training that have a flag, and those that go to train under their own names.
 OPTIONS = tuple(each for each in fields(Specification) if each.metadata["option"].flag)
 TRAIN_OPTIONS = tuple(each.name for each in OPTIONS if each.name != "seed")
+# How a training is kept: options of dnn-xp train alone, and no part of a run's file.
+KEEPING = tuple(
+    each
+    for each in fields(Keeping)
+    if each.metadata["option"].flag and each.name not in Specification.__dataclass_fields__
+)
 _PARSERS: dict[str, Any] = {
     "str": str,
     "int": int,
@@ -35,15 +42,23 @@ _PARSERS: dict[str, Any] = {
 _OF_THEIR_OWN: dict[str, Any] = {"class_weight": class_weights}
 
 
-def train_options(parser: argparse.ArgumentParser) -> None:
-    """Everything that dnn-xp train takes, in groups."""
-    output_options(parser)
-    data_options(parser)
+def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | None = None) -> None:
+    """Everything that dnn-xp train takes, in groups; `resumed` are the options of a training to go on with."""
+    out = output_options(parser)
+    out.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="a picture of the learning curves and of what the model gets right on the test "
+        "examples (.png, .svg, .pdf); needs matplotlib",
+    )
+    data_options(parser, given=resumed is not None)
     training_options(parser)
+    keeping_options(parser)
+    parser.set_defaults(**(resumed or {}))
 
 
-def output_options(parser: argparse.ArgumentParser) -> None:
-    """Where the model goes, and what is told of it."""
+def output_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where the model goes, and what is told of it; the group, for more of that."""
     out = parser.add_argument_group("output")
     out.add_argument(
         "-o",
@@ -61,11 +76,13 @@ def output_options(parser: argparse.ArgumentParser) -> None:
         help="what the table shows besides cost and accuracy or R2: balanced_accuracy, f1, auc, "
         "average_precision, brier of classes; mae, rmse of values; or all",
     )
+    return out
 
 
-def data_options(parser: argparse.ArgumentParser) -> None:
-    """DATA, what is learned from what in it, and what is held out for the test."""
-    parser.add_argument("data", metavar="DATA", nargs="?", help=DATA)
+def data_options(parser: argparse.ArgumentParser, *, given: bool = False) -> None:
+    """DATA unless it is given, what is learned from what in it, and what is held out for the test."""
+    if not given:
+        parser.add_argument("data", metavar="DATA", nargs="?", help=DATA)
     what = parser.add_argument_group("what is learned from what")
     what.add_argument(
         "--config",
@@ -115,6 +132,19 @@ def training_options(parser: argparse.ArgumentParser) -> None:
     for each in OPTIONS:
         _add(groups[each.metadata["option"].group], each)
     parser.set_defaults(device="auto")
+
+
+def keeping_options(parser: argparse.ArgumentParser) -> None:
+    """How a training is kept while it runs, and gone on with."""
+    group = parser.add_argument_group("checkpoints")
+    for each in KEEPING:
+        _add(group, each)
+    group.add_argument(
+        "--resume",
+        metavar="DIR",
+        help="go on with the training that is kept in DIR; the options are those it began with, "
+        "apart from the ones given",
+    )
 
 
 def computing_options(parser: argparse.ArgumentParser) -> None:

@@ -37,17 +37,17 @@ class StreamedSource:
 
     def block(self, start: int, stop: int) -> Array:
         """Examples start to stop - 1 on the device: (n, stop - start)."""
-        return self._backend.from_host(self._source.block(start, stop))
+        return self._backend.from_host(_for_any_library(self._source.block(start, stop)))
 
     def block_ahead(self, start: int, stop: int) -> Array | TransferInFlight:
         """The same block, in flight if the library can copy while it computes."""
         if self._staging is None:
             return self.block(start, stop)
-        return self._staging(self._source.block(start, stop))
+        return self._staging(_for_any_library(self._source.block(start, stop)))
 
     def gather(self, indices: np.ndarray) -> Array:
         """The examples at these positions, on the device: (n, len(indices))."""
-        return self._backend.from_host(self._source.gather(indices))
+        return self._backend.from_host(_for_any_library(self._source.gather(indices)))
 
 
 def block_ahead(source: Source, start: int, stop: int) -> Array | TransferInFlight | DeferredBlock:
@@ -125,7 +125,14 @@ def place(source: Source, backend: Backend) -> Source:
         return StreamedSource(source, backend)
     if not fits(source_bytes(source), backend):
         return StreamedSource(source, backend)
-    return ArraySource(backend.from_host(source.block(0, source.m)), rows=False)
+    block = _for_any_library(source.block(0, source.m))
+    return ArraySource(backend.from_host(block), rows=False)
+
+
+def _for_any_library(block: np.ndarray) -> np.ndarray:
+    """The block, in float64 where it is of longdouble: other libraries than NumPy lack that."""
+    wide = block.dtype.kind == "f" and block.dtype.itemsize > 8
+    return block.astype(np.float64) if wide else block
 
 
 def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:

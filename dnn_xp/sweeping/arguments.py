@@ -20,6 +20,7 @@ from dnn_xp.sweeping.points import (
     points_of_grid,
 )
 from dnn_xp.training.arguments import TrainArguments
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.options import checks_of, option, optional
 
 _POINTS = 20
@@ -108,6 +109,11 @@ class SweepArguments(TrainArguments):
     )
     warm_start: None = field(init=False, default=None)
     callbacks: tuple[()] = field(init=False, default=())
+    # `file` keeps a sweep.
+    checkpoint: None = field(init=False, default=None)
+    checkpoint_every: int | str = field(init=False, default=Keeping.checkpoint_every)
+    keep: int = field(init=False, default=Keeping.keep)
+    resume: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Check the options of the sweep, then those of the trainings."""

@@ -11,8 +11,8 @@ from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.sweeping.shelf import Shelf
 from dnn_xp.training.descent import advance
+from dnn_xp.training.divergence import DivergenceError, halved
 from dnn_xp.training.placed import Placed
-from dnn_xp.training.recorder import DivergenceError
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import Report, State
 from dnn_xp.training.train import placed
@@ -100,7 +100,7 @@ def attempted(
     with placed(shelf.begun(run), shared=shelf.shared(run)) as (data, first):
         state = state or first
         try:
-            state = advance(run, data, state, _reports(run, state, until))
+            state = _advanced(run, data, state, until)
         except (DivergenceError, ArgumentValueError) as error:
             return _failed(error, state, data, point, rung), None
     if state.stopped is StopReason.INTERRUPTED:
@@ -122,6 +122,15 @@ def attempted(
         state.history(data.metric),
     )
     return attempt, state
+
+
+def _advanced(run: Run, data: Placed, state: State, until: int) -> State:
+    """The state up to which a point trains, with half the rate where it diverges and that was asked for."""
+    while True:
+        try:
+            return advance(run, data, state, _reports(run, state, until))
+        except DivergenceError as error:
+            state = halved(run, error)
 
 
 def _done(data: Placed, iteration: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dnn_xp.backends.choice import level_of_user
 from dnn_xp.backends.record import Backend
-from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
+from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.data.agreement import check_features, check_same_library
 from dnn_xp.data.encoding import TableEncoder
@@ -171,6 +171,13 @@ def prepare(
             codes=codes,
             groups=None if groups is None else group_codes(groups, m=source.m),
         )
+        if split.held_out == 0:
+            raise ArgumentValueError(
+                "validation",
+                f"{validation:g}, which holds out no example: every class has only one",
+                "of classes with two or more examples",
+                "pass examples of your own to validate on, validation=(X, Y)",
+            )
         prepared = _set_aside(prepared, split, codes)
     elif validation is not None:
         prepared = _with_pair(prepared, validation, asked, common)
@@ -335,7 +342,7 @@ def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> S
             "Y",
             "values too large to be standardized in float64",
             "of a scale whose squares float64 holds",
-            ("scale it down first, or ", Pass("standardize_targets", False)),
+            "scale it down first",
         )
     return finalize_moments(moments)
 

@@ -199,7 +199,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         batch_size=asked.batch_size,
         block_size=block_size,
         threads=threads,
-        optimizer_vectors=_STATE_VECTORS.get(name, 2),
+        optimizer_vectors=_vectors_kept(asked, name),
         standardized=moments_taken if model is None else model.standardization is not None,
         moments_taken=moments_taken,
         targets_standardized=targets_scaled,
@@ -230,6 +230,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         replayed=replayed,
         plan=plan,
     )
+
+
+def _vectors_kept(asked: Specification, optimizer: str) -> int:
+    """Vectors like theta that are kept besides it: the optimizer's, and states to go back to."""
+    own = _STATE_VECTORS.get(optimizer, 2)
+    return own + 2 * (1 + own) if asked.on_divergence == "halve" else own
 
 
 def build_network(asked: Specification, data: Prepared, model: Model | None) -> Network:

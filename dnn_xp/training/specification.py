@@ -405,6 +405,16 @@ class Specification(Problem):
         "dropout, one forward pass otherwise.",
         text="int",
     )
+    on_divergence: str = option(
+        "error",
+        partial(check_choice, allowed=("error", "halve")),
+        '{"error", "halve"}',
+        "what follows a cost that is NaN or infinite; halve: go back, and on at half the rate",
+        "An error with the last finite model; or the training goes back to the newest state that led "
+        "to a cost no higher than that of the start, and on from there with half the learning rate, "
+        "40 times at most. The history and the summary say so.",
+        choices=("error", "halve"),
+    )
     batch_costs: bool = option(
         False,
         check_bool,
@@ -501,6 +511,7 @@ class Specification(Problem):
             ("clip_norm", self.clip_norm is not None, exact),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
             ("precision", low, exact),
+            ("on_divergence", self.on_divergence != "error", "its line search finds the rate"),
         ):
             if given:
                 raise ArgumentValueError(

@@ -9,12 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_helpers import Flowers, Shell, columns_of, write_csv
+from namespaces import require
 
 import dnn_xp.cli.commands.bench as bench_command
 from dnn_xp.cli import help as notes
 
 # In the order in which files are made and read.
-ORDER = ("GENERAL", "TRAIN", "PREDICT", "INFO", "DEVICES", "DEMO", "PLAN", "SWEEP", "BENCH")
+ORDER = (
+    "GENERAL",
+    "TRAIN",
+    "PREDICT",
+    "EXPORT",
+    "INFO",
+    "DEVICES",
+    "DEMO",
+    "PLAN",
+    "SWEEP",
+    "BENCH",
+)
 
 
 def examples_of(text: str) -> list[list[str]]:
@@ -35,6 +47,7 @@ def test_every_command_shows_examples() -> None:
 
 
 def test_the_examples_run(shell: Shell, files: Flowers, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("onnx", lambda: __import__("onnx"))
     import pyarrow
     import pyarrow.parquet
 
@@ -65,7 +78,7 @@ def test_the_examples_run(shell: Shell, files: Flowers, monkeypatch: pytest.Monk
             said = shell(*ours)
             assert said.code == 0, (words, said.err)
             ran.append(words[0])
-    commands = {"train", "predict", "info", "devices", "demo", "plan", "sweep", "bench"}
+    commands = {"train", "predict", "export", "info", "devices", "demo", "plan", "sweep", "bench"}
     assert set(ran) == commands
 
 
@@ -73,4 +86,4 @@ def test_the_codes_are_those_of_main() -> None:
     import dnn_xp.cli as cli
 
     codes = re.findall(r"^  (\d+) +\S", notes.GENERAL, flags=re.MULTILINE)
-    assert codes == ["0", "1", "2", str(cli.INTERRUPTED), str(cli.BROKEN_PIPE)]
+    assert codes == ["0", "1", "2", str(cli.INTERRUPTED), str(cli.BROKEN_PIPE), str(cli.TERMINATED)]

@@ -33,7 +33,7 @@ def _zarr(path: Path, **arrays: Any) -> None:
 
 
 @pytest.mark.parametrize("examples", ["rows", "columns"])
-def test_npy_is_mapped(tmp_path: Path, examples: str) -> None:
+def test_npy_is_read_in_blocks(tmp_path: Path, examples: str) -> None:
     np.save(tmp_path / "x.npy", X)
     source = open_path(tmp_path / "x.npy", examples=examples)
     assert isinstance(source, DatasetSource)

@@ -177,3 +177,8 @@ def test_standardize_in_every_library(bring: Any) -> None:
     host = to_host(got)
     np.testing.assert_allclose(host.mean(axis=1), 0.0, atol=1e-6)
     np.testing.assert_allclose(host.std(axis=1), 1.0, rtol=1e-6)
+
+
+def test_a_mean_whose_square_overflows_is_no_warning() -> None:
+    mean, scale = finalize_moments(block_moments(np.full((1, 9), 1e300)))
+    assert (mean.item(), scale.item()) == (1e300, 1.0)

@@ -198,6 +198,28 @@ def test_what_diverges_is_kept_with_its_reason(data):
         )
 
 
+@pytest.mark.parametrize("eta", [None, 2])
+def test_half_the_rate_where_a_point_diverges_as_train_has_it(data, tmp_path, eta):
+    X, _ = data
+    steep = {"hidden": [3], "optimizer": "gradient_descent", "activation": "identity"}
+    how = {**steep, "iterations": 40, "on_divergence": "halve", "eta": eta}
+    file = tmp_path / "s.jsonl"
+    rates = {"learning_rate": [30.0, 20.0]}
+    found = dnn_xp.sweep(X, 9.0 * X[0], rates, **how, file=file)
+    assert all(trial.history.halvings for trial in found.trials)
+    assert found.best.status is TrialStatus.FINISHED
+    alone = dnn_xp.train(X, 9.0 * X[0], **options_of(found.best.specification))
+    assert alone.history.halvings == found.best.history.halvings
+    assert_same_model(found.model, alone)
+    assert_same_sweep(dnn_xp.sweep(X, 9.0 * X[0], rates, **how, file=file), found)
+
+
+@pytest.mark.parametrize("option", ["checkpoint", "checkpoint_every", "keep", "resume"])
+def test_a_sweep_has_a_file_and_no_checkpoints(data, option):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{option}'"):
+        dnn_xp.sweep(*data, GRID, **{option: 1})
+
+
 def test_the_table_and_the_repr_say_it(data):
     found = dnn_xp.sweep(*data, GRID, iterations=5)
     lines = found.table(limit=2).splitlines()

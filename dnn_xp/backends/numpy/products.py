@@ -86,7 +86,7 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
         whole = partial(intel.multiply, mkl=mkl)
     elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         # The same call of BLAS as numpy.matmul, with less overhead.
-        return np.dot(x1, x2)
+        return x1.dot(x2)
     if multiplications >= WORTH_PARTS and (on_threads := parallel_for.get()) is not None:
         return in_parts(whole, x1, x2, on_threads)
     product = whole(x1, x2)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import threadpoolctl
 
 import dnn_xp
+from dnn_xp.cli.wording import tell
 from dnn_xp.common.checks import check_float
 from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.common.text_tables import text_table
@@ -99,12 +100,10 @@ def _print(
         ),
         ("checked: both", f"{apart:.1e} apart (float32)"),
     ]
-    print(text_table(facts))
-    print()
-    print(
-        text_table(rows, head=("", "median ms", "fastest", "slowest", "times"), right=range(1, 5))
-    )
-    print(f"\nplain NumPy takes {ratio:.2f} times as long, on this machine at this moment")
+    tell(text_table(facts))
+    tell("")
+    tell(text_table(rows, head=("", "median ms", "fastest", "slowest", "times"), right=range(1, 5)))
+    tell(f"\nplain NumPy takes {ratio:.2f} times as long, on this machine at this moment")
 
 
 def _data(m: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from dnn_xp.cli.config import specification_of
 from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
+from dnn_xp.cli.wording import tell
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.targets.kinds import encode_targets
@@ -61,8 +62,8 @@ def run(args: Namespace) -> int:
         ("time", _time(run, asked.options)),
         ("device", str(run.record)),
     ]
-    print(text_table(lines))
-    print("\nNothing was trained.")
+    tell(text_table(lines))
+    tell("\nNothing was trained.")
     return 0
 
 

@@ -12,7 +12,7 @@ from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.sweep_options import read_grid
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.cli.wording import say
+from dnn_xp.cli.wording import say, tell
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.history import StopReason
 from dnn_xp.sweeping.sweep import sweep
@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
     if args.grid is None:
         wanted = "the options to vary, such as 'hidden=32,64;learning_rate=0.01,0.001'"
         raise ArgumentValueError("--grid", "none", wanted)
-    output, config = checked_outputs(args)
+    output, config = checked_outputs(args, force=args.force)
     values, drawn = read_grid(args.grid)
     if args.validation is None:
         args.validation = _VALIDATION
@@ -66,9 +66,9 @@ def run(args: Namespace) -> int:
     if interrupted:
         say("interrupted", f"the best model so far is saved in {args.output}")
     if not args.quiet:
-        print(found.table(_SHOWN))
+        tell(found.table(_SHOWN))
         more = len(found.trials) - _SHOWN
-        print(f"... and {more} more\n" if more > 0 else "")
-        print(report(outcome))
-        print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+        tell(f"... and {more} more\n" if more > 0 else "")
+        tell(report(outcome))
+        tell(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
     return 130 if interrupted else 0

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.commands.picture import check_picture, draw
 from dnn_xp.cli.config import config_beside, specification_of, write_config
 from dnn_xp.cli.inputs.parts import Part, held_out, part_of
 from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.metrics import METRICS, fitting, measured
-from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.cli.wording import say
+from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
+from dnn_xp.cli.train_options import KEEPING, TRAIN_OPTIONS
+from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
@@ -30,17 +32,25 @@ from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.model.summary import model_table
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.train import train
+
+_KEEPING = tuple(each.name for each in KEEPING)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, its examples, the split, the scores, and further metrics, a row for each score."""
+    """A trained model, its examples, the split, its scores on parts, and what belongs to these.
+
+    `metrics` names further figures, of which `figures` has a row for each score; `shown` is the last
+    part that was scored, with its name.
+    """
 
     model: Model
     examples: Examples
     split: str
     scores: tuple[tuple[str, Evaluation], ...]
+    shown: tuple[str, Any, Any]
     metrics: tuple[str, ...] = ()
     figures: tuple[tuple[float, ...], ...] = ()
 
@@ -51,42 +61,65 @@ class Outcome:
 
 
 def run(args: Namespace) -> int:
-    """Train by the options and save the model; 130 where Ctrl-C ended the training early."""
+    """Train by the options and save the model; 130 where Ctrl-C, 143 where SIGTERM ended it early."""
     start = time.perf_counter()
-    output, config = checked_outputs(args)
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    resumed = args.resume is not None
+    force = args.force or resumed
+    output, config = checked_outputs(args, force=force)
+    if args.plot is not None:
+        check_picture(Path(args.plot), output, force=force)
     asked = specification_of(args)  # before anything is read
-    examples = read_examples(args)
-    outcome = learn(
-        examples,
-        options,
-        test_fraction=args.test_fraction,
-        last=args.test_part == "last",
-        seed=args.seed,
-        verbose=not args.quiet,
-        metrics=args.metrics or (),
-    )
-    outcome.model.save(output)
-    write_config(config, args, asked)
+    options = {name: getattr(args, name) for name in (*TRAIN_OPTIONS, *_KEEPING)}
+    if resumed:
+        options["resume"] = True
+    Keeping(**options, seed=args.seed)
+    if args.checkpoint is not None and not resumed:
+        keep_command(args, asked)
+    try:
+        with terminating() as terminated:
+            outcome = learn(
+                read_examples(args),
+                options,
+                test_fraction=args.test_fraction,
+                last=args.test_part == "last",
+                seed=args.seed,
+                verbose=not args.quiet,
+                metrics=args.metrics or (),
+            )
+            outcome.model.save(output)
+            write_config(config, args, asked)
+            if args.plot is not None:
+                draw(Path(args.plot), outcome.model, *outcome.shown)
+    except KeyboardInterrupt:
+        kept = "" if args.checkpoint is None else how_to_go_on(args.checkpoint)
+        if not kept:
+            raise
+        say("terminated" if terminated else "interrupted", kept)
+        return TERMINATED if terminated else 130
     if outcome.interrupted:
         done = outcome.model.history.iterations[-1]
-        say("interrupted", f"the model after {done} updates is saved in {args.output}")
+        said = f"the model after {done} updates is saved in {args.output}"
+        if args.checkpoint is not None:
+            said += f"; {how_to_go_on(args.checkpoint)}"
+        say("terminated" if terminated else "interrupted", said)
     if not args.quiet:
-        print(report(outcome))
-        print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+        tell(report(outcome))
+        tell(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+    if terminated:
+        return TERMINATED
     return 130 if outcome.interrupted else 0
 
 
-def checked_outputs(args: Namespace) -> tuple[Path, Path]:
+def checked_outputs(args: Namespace, *, force: bool) -> tuple[Path, Path]:
     """Where the model and its run go; an error where they cannot, before any work is done."""
     output = Path(args.output)
     file = split_path(args.data)[0]
     if output.exists() and file.exists() and output.samefile(file):
         got = f"{args.output!r}, which is DATA"
         raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
-    check_output("MODEL", output, force=args.force)
+    check_output("MODEL", output, force=force)
     config = config_beside(output)
-    check_output("The run beside MODEL", config, force=args.force)
+    check_output("The run beside MODEL", config, force=force)
     return output, config
 
 
@@ -128,14 +161,17 @@ def outcome_of(
     if model.kind == "multiclass" and examples.Y.ndim > 1 and examples.target_names:
         # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
-    parts = [("training", trained_on)]
+    parts: list[tuple[str, Part]] = [("training", trained_on)]
     if for_test.any():
         parts.append(("test", part_of(examples, for_test)))
     scores, figures = [], []
     for name, (X, Y) in parts:
         scores.append((name, model.evaluate(X, Y, examples="rows", threads=threads)))
         figures.append(tuple(measured(model, X, Y, metrics, threads)))
-    return Outcome(model, examples, split, tuple(scores), tuple(metrics), tuple(figures))
+    name, (X, Y) = parts[-1]
+    return Outcome(
+        model, examples, split, tuple(scores), (name, X, Y), tuple(metrics), tuple(figures)
+    )
 
 
 def metrics_of(
