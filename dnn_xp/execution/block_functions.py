@@ -15,12 +15,14 @@ from dnn_xp.backends.record import as_given
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.embeddings import embed, embedding_gradient_sums
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import binary_correct, class_correct, squares_about
 from dnn_xp.formulas.network import (
     Network,
     Parameters,
     gradient_sums,
+    gradient_sums_of_embedded,
     linear_output,
     output_cost_sum,
     output_loss,
@@ -104,7 +106,21 @@ class BlockFunctions:
 
     def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X, in the compute dtype."""
-        X = self._canonical(self._scaled(X, self._input_scaling), orientation=self._orientation)
+        X = self._scaled(X, self._input_scaling)
+        if self._network.embeddings:
+            return self._embedded(parameters, X)
+        X = self._canonical(X, orientation=self._orientation)
+        return self._in_compute_dtype(parameters, X)
+
+    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
+        depth = len(self._network.activations)
+        tables = [arrays[0] for arrays in parameters[depth:]]
+        A = embed(X, tables, xp=self._xp)
+        A = self._canonical(A, orientation="columns")
+        return self._in_compute_dtype(parameters[:depth], A)
+
+    def _in_compute_dtype(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         if self._compute_dtype is None:
             return parameters, X
         compute_dtype, xp = self._compute_dtype, self._xp
@@ -185,19 +201,27 @@ class BlockFunctions:
         indices: Array | None,
         seeds: Sequence[int],
     ) -> tuple[tuple[Array, ...], Array]:
-        masks = () if indices is None else self._masks(indices, seeds)
+        network, xp, given = self._network, self._xp, X
         parameters, X = self._layer_inputs(parameters, X)
-        layers, Z = gradient_sums(
-            X,
-            Y,
-            parameters,
-            self._network,
-            weights=weights,
-            masks=masks,
-            layers=self._layers,
-            xp=self._xp,
-        )
-        flat = tuple(array for layer in layers for array in layer)
+        how: dict[str, Any] = {
+            "weights": weights,
+            "masks": () if indices is None else self._masks(indices, seeds),
+            "layers": self._layers,
+            "xp": xp,
+        }
+        of_tables: Sequence[Array] = ()
+        if network.embeddings:
+            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
+            of_tables = embedding_gradient_sums(
+                self._working(dA),
+                self._scaled(given, self._input_scaling),
+                network.embeddings,
+                sums_by_code=self._layers.segment_sums,
+                xp=xp,
+            )
+        else:
+            layers, Z = gradient_sums(X, Y, parameters, network, **how)
+        flat = (*(array for layer in layers for array in layer), *of_tables)
         return flat if self._compute_dtype is None else tuple(map(self._working, flat)), Z
 
     def _masks(self, indices: Array, seeds: Sequence[int]) -> list[Array | None]:

@@ -25,6 +25,7 @@ from dnn_xp.data import Source
 from dnn_xp.execution.block_functions import BlockFunctions, Scaling
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.placement import block_ahead
+from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.types import Array
@@ -152,7 +153,9 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
+        embedded = embedding_parameters(network.embeddings)
+        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        self._weight_mask = backend.from_host(mask)
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
@@ -255,8 +258,11 @@ class Objective:
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
-    def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
-        return unflatten(theta, self.network.sizes, xp=self._xp)
+    def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
+        """(W, b) of each layer, then (E,) of each embedding."""
+        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
+        layers = unflatten(theta, self.network.sizes, xp=self._xp)
+        return [*layers, *((E,) for E in tables)]
 
     def _means(
         self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any

@@ -16,6 +16,7 @@ from dnn_xp.execution.objective import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant
@@ -244,11 +245,14 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     check_fitting_cost(targets.output_activation, targets.cost)
     hidden = (asked.activation,) * len(asked.sizes)
     names = hidden if isinstance(asked.activation, str) else asked.activation
+    embeddings = () if data.encoder is None else data.encoder.embeddings
+    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
     return Network(
-        (data.X.n, *asked.sizes, targets.n_y),
+        (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
         COSTS[targets.cost],
         asked.keep_probs,
+        embeddings,
     )
 
 

@@ -71,6 +71,15 @@ class Problem:
         "where a number is missing. Missing entries of text columns are a category.",
         choices=("error", "indicator"),
     )
+    embedding: int | None = option(
+        None,
+        optional(partial(check_int, at_least=0)),
+        "int, optional",
+        "dimension of what is learned for each category of a column with more than 128; 0: none",
+        "When left out, min(50, round(1.6 k^0.56)) for k categories. Columns of fewer categories are "
+        "one-hot, and so are the 128 most frequent with 0.",
+        text="int",
+    )
     hidden: str | Sequence[int] = option(
         "auto",
         check_hidden,
