@@ -69,6 +69,8 @@ class BlockFunctions:
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
     orientation : {"columns", "rows"}, optional
         Layout of blocks of X; the layout they have when left out.
+    places : array, optional
+        The int32 codes 0, 1, ... of the largest embedding.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class BlockFunctions:
         layers: Layers = REFERENCE_LAYERS,
         canonical: Callable[..., Array] = as_given,
         orientation: str | None = None,
+        places: Array = None,
     ) -> None:
         self._network = network
+        self._places = places
         self._layers = layers
         self._canonical = canonical
         self._orientation = orientation
@@ -216,6 +220,7 @@ class BlockFunctions:
                 self._working(dA),
                 self._scaled(given, self._input_scaling),
                 network.embeddings,
+                self._places,
                 sums_by_code=self._layers.segment_sums,
                 xp=xp,
             )

@@ -168,6 +168,7 @@ class Objective:
             layers,
             backend.canonical,
             orientation,
+            _places(network, backend),
         )
         self._output = backend.compile(of_block.in_units_of_targets)
         self._cost = backend.compile(of_block.cost)
@@ -360,6 +361,14 @@ def _reader(examples: ExampleBlocks) -> Callable[[int, int], tuple[Any, Any, Any
     if isinstance(examples, Examples) and not examples.in_memory:
         return examples.block_ahead
     return examples.block
+
+
+def _places(network: Network, backend: Backend) -> Array | None:
+    """The codes of the largest embedding, where the backend computes."""
+    if not network.embeddings:
+        return None
+    largest = max(each.categories for each in network.embeddings)
+    return backend.from_host(np.arange(largest, dtype=np.int32))
 
 
 def _scaling(standardization: Moments | None, backend: Backend, dtype: str) -> Scaling | None:

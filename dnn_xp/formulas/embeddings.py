@@ -80,24 +80,26 @@ def embed(X: Array, tables: Sequence[Array], *, xp: Namespace) -> Array:
     return xp.concat([X[:numbers, :], *taken], axis=0)
 
 
-def segment_sums(dA: Array, codes: Array, categories: int, *, xp: Namespace) -> Array:
-    """Sums of the columns of dA (d, B) by their codes (B,): ``dA O^T``, (d, categories).
+def segment_sums(dA: Array, codes: Array, places: Array, *, xp: Namespace) -> Array:
+    """Sums of the columns of dA (d, B) by their codes (B,): ``dA O^T``, (d, k).
 
-    A product with the one-hot matrix, in a fixed order and in chunks of bounded size.
+    A product with the one-hot matrix, in a fixed order and in chunks of bounded size. `places` are
+    the codes 0, ..., k-1.
 
     Examples
     --------
     >>> import numpy as np
-    >>> segment_sums(np.asarray([[1.0, 2.0, 4.0]]), np.asarray([2, 0, 2]), 3, xp=np)
+    >>> dA, codes, places = np.asarray([[1.0, 2.0, 4.0]]), np.asarray([2, 0, 2]), np.arange(3)
+    >>> segment_sums(dA, codes, places, xp=np)
     array([[2., 0., 5.]])
     """
-    places = xp.arange(categories, dtype=codes.dtype)[None, :]
-    step = max(1, _ONE_HOT_ENTRIES // categories)
+    count = codes.shape[0]
+    step = max(1, _ONE_HOT_ENTRIES // places.shape[0])
     total = None
-    for start in range(0, max(1, codes.shape[0]), step):
-        some = codes[start : start + step]
-        one_hot = xp.astype(some[:, None] == places, dA.dtype)
-        sums = xp.matmul(dA[:, start : start + step], one_hot)
+    for start in range(0, max(1, count), step):
+        stop = min(start + step, count)
+        one_hot = xp.astype(codes[start:stop, None] == places[None, :], dA.dtype)
+        sums = xp.matmul(dA[:, start:stop], one_hot)
         total = sums if total is None else total + sums
     return total
 
@@ -106,24 +108,27 @@ def embedding_gradient_sums(
     dA: Array,
     X: Array,
     embeddings: Sequence[Embedding],
+    places: Array,
     *,
     xp: Namespace,
     sums_by_code: Callable[..., Array] = segment_sums,
 ) -> list[Array]:
     """[m dE[1], ..., m dE[c]] from the derivative dA (sum of d_j, B) of the embedded rows of A[0].
 
-    `sums_by_code` is `segment_sums` or a function of the same value.
+    `places` are the int32 codes 0, 1, ... up to the largest, where the other arrays are, since a
+    formula makes no arrays of its own; `sums_by_code` is `segment_sums` or a function of the same value.
 
     Examples
     --------
     >>> import numpy as np
     >>> X = np.asarray([[1.0, 0.0, 1.0]])
-    >>> embedding_gradient_sums(np.asarray([[1.0, 2.0, 4.0]]), X, [Embedding(2, 1)], xp=np)
+    >>> dA, places = np.asarray([[1.0, 2.0, 4.0]]), np.arange(2, dtype=np.int32)
+    >>> embedding_gradient_sums(dA, X, [Embedding(2, 1)], places, xp=np)
     [array([[2., 5.]])]
     """
     codes = xp.astype(X[X.shape[0] - len(embeddings) :, :], xp.int32)
     sums, start = [], 0
     for j, (k, d) in enumerate(embeddings):
-        sums.append(sums_by_code(dA[start : start + d, :], codes[j, :], k, xp=xp))
+        sums.append(sums_by_code(dA[start : start + d, :], codes[j, :], places[:k], xp=xp))
         start += d
     return sums

@@ -89,7 +89,7 @@ def test_every_option_arrives(
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --class-weight balanced --validation 0.2 "
         "--validation-part last --patience 3 --report-every 2 "
-        "--no-standardize --no-standardize-targets --missing indicator --device cpu --no-fallback "
+        "--no-standardize --no-standardize-targets --missing indicator --embedding 3 --device cpu --no-fallback "
         "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
@@ -118,6 +118,7 @@ def test_every_option_arrives(
         "patience": 3,
         "report_every": 2,
         "missing": "indicator",
+        "embedding": 3,
         "standardize": False,
         "standardize_targets": False,
         "device": "cpu",

@@ -64,12 +64,12 @@ def derivative_in_place(
     return dZ_prev
 
 
-def segment_sums(dA: Array, codes: Array, categories: int, *, xp: Namespace) -> Array:
+def segment_sums(dA: Array, codes: Array, places: Array, *, xp: Namespace) -> Array:
     """``dA O^T``: sums of the columns of dA (d, B) by their codes (B,), in the dtype of dA."""
-    sums = np.empty((dA.shape[0], categories), dtype=dA.dtype)
-    places = codes.astype(np.intp)
+    sums = np.empty((len(dA), len(places)), dtype=dA.dtype)
+    codes = codes.astype(np.intp)
     for row, values in zip(sums, dA, strict=True):
-        row[:] = np.bincount(places, weights=values, minlength=categories)
+        row[:] = np.bincount(codes, weights=values, minlength=len(places))
     return sums
 
 
