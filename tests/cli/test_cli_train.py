@@ -402,7 +402,8 @@ def test_text_and_missing_numbers_need_no_encoding_by_the_user(
     assert shell("predict", "model.safetensors", "b.csv").out == first.out
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.0, 1e-4), (3e5, 5e4), (-1e6, 1e-4)])
+@pytest.mark.parametrize("b", [1e-4, 1.0, 5e4])
+@pytest.mark.parametrize("a", [0.0, 40.0, 3e5, -1e6])
 def test_targets_of_any_size_are_learned_without_an_option(
     shell: Shell, a: float, b: float
 ) -> None:
