@@ -22,6 +22,7 @@ PACKAGES = (
     "scikit-learn",
     "torch",
     "jax",
+    "mkl",
     "cupy-cuda12x",
     "cupy-cuda13x",
 )

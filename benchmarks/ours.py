@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import dnn_xp
-from benchmarks.candidate import Gradients, Step, Work
+from benchmarks.candidate import Gradients, NotAvailable, Step, Work
 from benchmarks.interleave import fastest
 from benchmarks.shapes import Array, Parameters, Problem
 from dnn_xp.backends import Backend, choose_backend
 from dnn_xp.backends.cuda.backend import why_not_cuda
-from dnn_xp.backends.numpy import products
+from dnn_xp.backends.numpy import mkl, products
 from dnn_xp.data import ArraySource
 from dnn_xp.execution.block_size import auto_block_size
 from dnn_xp.execution.engine import Engine
@@ -91,6 +91,7 @@ def make(
     tune: bool = True,
     device: str = "cpu",
     block_size: int | None = None,
+    blas: str = "numpy",
 ) -> Step:
     """Return the step that a full-batch training takes: exact cost and gradient by the engine.
 
@@ -98,7 +99,7 @@ def make(
     columns or as rows, whichever is faster; otherwise they are columns. Without a block size, the
     library chooses it.
     """
-    backend, _ = choose_backend(device, None, fallback=False)
+    backend, _ = choose_backend(device, None, fallback=False, blas=blas)
     sizes, m = sizes_of(parameters), X.shape[1]
     objective, theta, size = objective_for(backend, parameters, m, block_size=block_size)
     threads = threads_used(None, backend)
@@ -130,6 +131,19 @@ def make(
     plan = make_plan(sizes, Pass(m, size), X=Values(X.dtype, X.dtype), threads=threads)
     note = f"examples as {best}; blocks: {plan.blocks} of {size}; threads: {plan.threads}"
     return Step(run=work.run, convert=convert, note=note, session=work.session)
+
+
+def require_mkl() -> None:
+    """Raise NotAvailable unless MKL can be used here."""
+    loaded = mkl.load()
+    if isinstance(loaded, str):
+        raise NotAvailable(loaded)
+
+
+def make_with_mkl(parameters: Parameters, X: Array, Y: Array, *, tune: bool = True) -> Step:
+    """Return the same step with the wide products by MKL."""
+    require_mkl()
+    return make(parameters, X, Y, tune=tune, blas="mkl")
 
 
 def train(data: Problem, *, iterations: int, device: str) -> Parameters:

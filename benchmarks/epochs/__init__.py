@@ -6,7 +6,7 @@ from typing import cast
 
 from benchmarks import candidate
 from benchmarks.candidate import MakeEpoch
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, WITH_MKL
 
 LEARNING_RATE = 1e-3
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -19,6 +19,8 @@ CANDIDATES = {
     "torch indexing": "benchmarks.epochs.torch_indexing:make",
     LOADER: "benchmarks.epochs.torch_loader:make",
     "JAX jit": "benchmarks.epochs.jax_step:make",
+    # After PyTorch, which would find this MKL in place of its own.
+    f"{WITH_MKL}, updates alone": "benchmarks.epochs.ours:make_updates_with_mkl",
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import dnn_xp
 from benchmarks.candidate import Epoch
-from benchmarks.ours import sizes_of
+from benchmarks.ours import require_mkl, sizes_of
 from benchmarks.shapes import Array, Parameters
 
 
@@ -21,6 +21,7 @@ def make(
     batch_size: int,
     seed: int,
     with_cost: bool = True,
+    blas: str = "numpy",
 ) -> Epoch:
     """Return one epoch of `dnn_xp.train`, timed with or without the exact cost that follows it."""
     # Examples lie as rows in memory, as in the peers; the library takes them without a copy.
@@ -48,6 +49,7 @@ def make(
             seed=seed,
             standardize=False,
             device="cpu",
+            blas=blas,
         )
         before, after = trained.history.seconds
         return float(after - before) if with_cost else asked[max(asked)] - asked[0]
@@ -66,3 +68,11 @@ def make_updates(
 ) -> Epoch:
     """Return the same epoch without the cost, which no peer computes either."""
     return make(parameters, X, Y, batch_size=batch_size, seed=seed, with_cost=False)
+
+
+def make_updates_with_mkl(
+    parameters: Parameters, X: Array, Y: Array, *, batch_size: int, seed: int
+) -> Epoch:
+    """Return the updates alone, with the wide products by MKL."""
+    require_mkl()
+    return make(parameters, X, Y, batch_size=batch_size, seed=seed, with_cost=False, blas="mkl")

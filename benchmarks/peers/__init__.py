@@ -8,6 +8,7 @@ from benchmarks import candidate
 from benchmarks.candidate import MakeStep
 
 OURS = "dnn_xp"
+WITH_MKL = "dnn_xp, MKL"
 CANDIDATES = {
     OURS: "benchmarks.ours:make",
     "naive NumPy": "benchmarks.peers.naive_numpy:make",
@@ -16,6 +17,8 @@ CANDIDATES = {
     "torch.compile": "benchmarks.peers.torch_compile:make",
     "torch blocked": "benchmarks.peers.torch_blocked:make",
     "JAX jit": "benchmarks.peers.jax_jit:make",
+    # After PyTorch, which would find this MKL in place of its own.
+    WITH_MKL: "benchmarks.ours:make_with_mkl",
 }
 
 

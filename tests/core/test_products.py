@@ -298,8 +298,13 @@ def test_mkl_gives_the_same_bits_wherever_arrays_begin(mkl, first, second):
 
 def test_who_multiplies_is_chosen_by_the_machine_or_asked_for(mkl, monkeypatch):
     monkeypatch.setattr(intel, "made_by_intel", lambda: True)
+    monkeypatch.setattr(intel, "beside_torch", lambda: False)
     assert numpy_backend().blas == f"wide products by MKL {mkl.version}"
     assert numpy_backend("numpy").blas == ""
+    # PyTorch would compute on one thread.
+    monkeypatch.setattr(intel, "beside_torch", lambda: True)
+    assert numpy_backend().blas == ""
+    assert numpy_backend("mkl").blas == f"wide products by MKL {mkl.version}"
     monkeypatch.setattr(intel, "made_by_intel", lambda: False)
     assert numpy_backend().blas == ""
     assert numpy_backend("mkl").blas == f"wide products by MKL {mkl.version}"

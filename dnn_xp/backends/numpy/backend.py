@@ -152,11 +152,12 @@ def numpy_backend(blas: str = "auto") -> Backend:
     ----------
     blas : {"auto", "numpy", "mkl"}
         NumPy's own BLAS, or MKL for the products that it is faster at. "auto" is MKL on an Intel CPU
-        with the package mkl, otherwise NumPy's. The choice depends on the machine and on no
-        measurement, so that the same machine gives the same bits.
+        with the package mkl and without PyTorch, otherwise NumPy's. The choice depends on the machine
+        and on no measurement, so that the same machine gives the same bits.
     """
     product, namespace, used = matmul, xp, ""
-    if blas == "mkl" or (blas == "auto" and intel.made_by_intel()):
+    by_itself = blas == "auto" and intel.made_by_intel() and not intel.beside_torch()
+    if blas == "mkl" or by_itself:
         loaded = intel.load()
         if isinstance(loaded, intel.Mkl):
             product, namespace = _with_mkl(loaded)

@@ -12,6 +12,10 @@ MKL in its strict mode:
 
 So MKL computes the products whose sides are all at least `_NARROWEST`. On AMD CPUs OpenBLAS is
 faster, and MKL is used only when asked for.
+
+MKL's libraries find each other's functions in the process's global scope. PyTorch has an MKL of its
+own, which finds them there, too: imported after ours, it computes on one thread. So MKL is used only
+when asked for where PyTorch is installed.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +91,12 @@ def made_by_intel() -> bool:
     except OSError:
         named = os.environ.get("PROCESSOR_IDENTIFIER", "") + platform.processor()
         return "Intel" in named
+
+
+@cache
+def beside_torch() -> bool:
+    """Whether PyTorch may be imported into this process."""
+    return find_spec("torch") is not None
 
 
 def suits(x1: Array, x2: Array) -> bool:
