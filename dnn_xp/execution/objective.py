@@ -83,11 +83,15 @@ class Examples(NamedTuple):
 
 
 class Penalties(NamedTuple):
-    """Penalties on W: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set."""
+    """Penalties on W and E: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set.
+
+    `l2_embedded` takes the place of l2 for embeddings E, where it is given.
+    """
 
     l2: float = 0.0
     l1: float = 0.0
     m: int = 1
+    l2_embedded: float | None = None
 
 
 class BlockSizeWarning(UserWarning):
@@ -155,7 +159,14 @@ class Objective:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
         embedded = embedding_parameters(network.embeddings)
         mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
-        self._weight_mask = backend.from_host(mask)
+        self._weight_mask = self._l2_mask = backend.from_host(mask)
+        self._l2, of_embeddings = self._penalties.l2, self._penalties.l2_embedded
+        if embedded and of_embeddings not in (None, self._l2):
+            # The mask brings both factors.
+            factors = np.append(
+                np.full(mask.size - embedded, self._l2), np.full(embedded, of_embeddings)
+            )
+            self._l2, self._l2_mask = 1.0, backend.from_host(mask * factors.astype(dtype))
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
@@ -338,19 +349,19 @@ class Objective:
         return self._xp.sum(J if minimized else J * self._shares)
 
     def _penalised(self, J: Array, theta: Array) -> Array:
-        l2, l1, m = self._penalties
+        l2, l1, m = self._l2, self._penalties.l1, self._penalties.m
         if l2:
-            J = J + l2_penalty(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
+            J = J + l2_penalty(theta, self._l2_mask, l2=l2, m=m, xp=self._xp)
         if l1:
             J = J + l1_penalty(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return J
 
     def _penalised_gradient(self, layers: Sequence[Array], theta: Array, examples: int) -> Array:
-        l2, l1, m = self._penalties
+        l2, l1, m = self._l2, self._penalties.l1, self._penalties.m
         gradient = flatten(layers, xp=self._xp)
         gradient /= float(examples)
         if l2:
-            gradient = gradient + l2_gradient(theta, self._weight_mask, l2=l2, m=m, xp=self._xp)
+            gradient = gradient + l2_gradient(theta, self._l2_mask, l2=l2, m=m, xp=self._xp)
         if l1:
             gradient = gradient + l1_gradient(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
         return gradient

@@ -153,6 +153,8 @@ class Run:
             chosen.append(
                 f"l2={self.penalties.l2:g} against overfitting, as no length was given (l2=0: none)"
             )
+        if self.penalties.l2_embedded is not None:
+            chosen.append(f"l2={self.penalties.l2_embedded:g} on the embeddings (l2=0: none)")
         return f"for {m:,} examples: {'; '.join(chosen)}" if chosen else None
 
 
@@ -208,7 +210,13 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     return Run(
         asked=asked,
         network=network,
-        penalties=Penalties(_l2(asked, m, values=targets_scaled), asked.l1, m),
+        penalties=Penalties(
+            _l2(asked, m, values=targets_scaled),
+            asked.l1,
+            m,
+            # A category has few examples however large m is.
+            _L2 if network.embeddings and asked.l2 is None else None,
+        ),
         optimizer=optimizer,
         learning_rate=_learning_rate(asked, name),
         iterations=_iterations(asked),

@@ -126,7 +126,7 @@ class Problem:
         "l2/(2m) sum W^2, with m the number of training examples. When left out: 5, less "
         "with fewer than 500 examples, where the number of updates is left out, too, and nothing else "
         "regularizes: that keeps small noisy data from being overfitted, and fades as 1/m (none from "
-        "100,000 examples on). Otherwise 0.",
+        "100,000 examples on). Otherwise 0; always 5 on embeddings, whose categories have few examples.",
         text="float",
         shown=True,
     )

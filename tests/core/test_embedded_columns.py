@@ -239,3 +239,19 @@ def test_the_summary_shows_them(capsys):
     assert f"{model.network.parameter_count:,} parameters" in said
     assert model.network.parameter_count == model.theta.size
     assert dataclasses.replace(model).embeddings["plane"].shape == (24, 132)
+
+
+def test_embeddings_are_penalized_where_l2_is_left_out_and_as_told_where_it_is_given():
+    how = {"hidden": [3], "iterations": 1, "optimizer": "gradient_descent", "learning_rate": 1.0}
+    free, given, left_out = (
+        dnn_xp.train(FRAME, DELAY, **how, **l2) for l2 in ({"l2": 0.0}, {"l2": 5.0}, {})
+    )
+    start = dnn_xp.train(FRAME, DELAY, **how | {"iterations": 0})
+    pull = -5.0 / M * start.embeddings["plane"]
+    for model in (given, left_out):
+        moved = model.embeddings["plane"] - free.embeddings["plane"]
+        np.testing.assert_allclose(moved, pull, rtol=1e-9, atol=1e-15)
+    assert left_out.parameters[0][0].tobytes() == free.parameters[0][0].tobytes()
+    assert "l2=5 on the embeddings" in left_out.settings["chosen"]
+    check = dnn_xp.gradient_check(FRAME, DELAY, hidden=[2], max_entries=200)
+    assert check.relative_difference < 1e-7
