@@ -68,7 +68,8 @@ SETS: dict[str, Callable[[], Tables]] = {"adult": adult, "flights": flights}
 OPTIONS: dict[str, dict[str, Any]] = {
     "no option": {},
     "batch_size=256": {"batch_size": 256},
-    "embedding=0": {"embedding": 0, "batch_size": 256},
+    "batch_size=256, embedding=0": {"embedding": 0, "batch_size": 256},
+    "validation=0.1, patience=20": {"validation": 0.1, "patience": 20},
 }
 
 
