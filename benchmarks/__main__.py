@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from importlib import import_module
 
 from benchmarks import machine
 from benchmarks.measure import Options, say, warn
@@ -14,76 +13,29 @@ from benchmarks.peers import CANDIDATES
 from benchmarks.results import report_folder, results_folder
 from benchmarks.shapes import SHAPES
 
-
-# Each imports what it needs when it is called: a report needs no NumPy libraries, a sweep no plots.
-def _pytest(options: Options) -> None:
-    from benchmarks.measure import suite
-
-    suite.measure(options)
-
-
-def _peers(options: Options) -> None:
-    from benchmarks.measure import peers
-
-    peers.measure(options)
-
-
-def _minibatch(options: Options) -> None:
-    from benchmarks.measure import minibatch
-
-    minibatch.measure(options)
-
-
-def _sweep(options: Options) -> None:
-    from benchmarks.measure import sweep
-
-    sweep.measure(options)
-
-
-def _growth(options: Options) -> None:
-    from benchmarks.measure import growth
-
-    growth.measure(options)
-
-
-def _overhead(options: Options) -> None:
-    from benchmarks.measure import overhead
-
-    overhead.measure(options)
-
-
-def _out_of_core(options: Options) -> None:
-    from benchmarks.measure import out_of_core
-
-    out_of_core.measure(options)
-
-
-def _report(options: Options) -> None:
-    from benchmarks.reporting import write
-
-    write(options.folder, options.report)
-
-
-class Command(NamedTuple):
-    """A subcommand and the line that explains it."""
-
-    run: Callable[[Options], None]
-    help: str
-
-
-COMMANDS = {
-    "pytest": Command(_pytest, "kernels, one step and whole training of ours, CPU and GPU"),
-    "peers": Command(_peers, "one exact full-batch gradient, ours beside the others"),
-    "minibatch": Command(_minibatch, "one epoch of Adam on mini-batches, ours beside the others"),
-    "sweep": Command(_sweep, "one gradient of ours over block sizes"),
-    "growth": Command(_growth, "how time and memory grow with m"),
-    "overhead": Command(_overhead, "one iteration of a small training above bare NumPy"),
-    "out_of_core": Command(_out_of_core, "training from a file larger than the memory allowed"),
-    "report": Command(_report, "Markdown tables and plots of what was measured"),
+MEASUREMENTS = {
+    "pytest": "kernels, one step and whole training of ours, CPU and GPU",
+    "peers": "one exact full-batch gradient, ours beside the others",
+    "minibatch": "one epoch of Adam on mini-batches, ours beside the others",
+    "sweep": "one gradient of ours over block sizes",
+    "growth": "how time and memory grow with m",
+    "overhead": "one iteration of a small training above bare NumPy",
+    "out_of_core": "training from a file larger than the memory allowed",
+    "estimators": "whole fits of DNNClassifier beside MLPClassifier",
+    "report": "Markdown tables and plots of what was measured",
 }
 
 
-def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
+def run(name: str, options: Options) -> None:
+    """Import what the measurement needs, and nothing more: a report needs no NumPy libraries."""
+    if name == "report":
+        import_module("benchmarks.reporting").write(options.folder, options.report)
+    else:
+        module = "suite" if name == "pytest" else name
+        import_module(f"benchmarks.measure.{module}").measure(options)
+
+
+def parse(arguments: list[str] | None = None) -> tuple[str, Options]:
     """Read the command line."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -105,8 +57,8 @@ def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
     )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, command in COMMANDS.items():
-        commands.add_parser(name, help=command.help, parents=[common])
+    for name, said in MEASUREMENTS.items():
+        commands.add_parser(name, help=said, parents=[common])
     found = parser.parse_args(arguments)
     if not 0 < found.scale <= 1:
         parser.error("--scale is a share of the examples: more than 0, at most 1")
@@ -120,16 +72,16 @@ def parse(arguments: list[str] | None = None) -> tuple[Command, Options]:
         shapes=found.shapes,
         candidates=found.only,
     )
-    return COMMANDS[found.command], options
+    return found.command, options
 
 
 def main() -> int:
     """Run one subcommand."""
-    command, options = parse()
+    name, options = parse()
     began = time.perf_counter()
     warn(options.busy)
     try:
-        command.run(options)
+        run(name, options)
     except KeyboardInterrupt:
         say("stopped; what was finished is in the results")
         return 130

@@ -13,14 +13,16 @@ import dnn_xp
 from benchmarks.candidate import Gradients, NotAvailable, Step, Work
 from benchmarks.interleave import fastest
 from benchmarks.shapes import Array, Parameters, Problem
-from dnn_xp.backends import Backend, choose_backend
+from dnn_xp.backends.choice import choose_backend
 from dnn_xp.backends.cuda.backend import why_not_cuda
 from dnn_xp.backends.numpy import mkl, products
-from dnn_xp.data import ArraySource
+from dnn_xp.backends.record import Backend
+from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.block_size import auto_block_size
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.memory import Pass, Values, make_plan
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas import (
     ACTIVATIONS,
@@ -32,7 +34,8 @@ from dnn_xp.formulas import (
     relu_backward,
     sigmoid,
 )
-from dnn_xp.formulas.network import Network, unflatten
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import unflatten
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 """Deep fully connected networks on arrays: NumPy on the CPU, CuPy on CUDA GPUs, one and the same formulas."""
 
-from dnn_xp.backends import DeviceFallbackWarning, DeviceRecord
+# First, since the other imports take a quarter of a second.
+from dnn_xp.common import starting as _starting  # noqa: F401
+
+# isort: split
+from dnn_xp.backends.choice import DeviceFallbackWarning, DeviceRecord
 from dnn_xp.common.errors import ArgumentError
 from dnn_xp.common.warnings import DataWarning
 from dnn_xp.course import backward, forward
@@ -12,10 +16,12 @@ from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
+from dnn_xp.training.checkpoints.folder import CheckpointWarning
 from dnn_xp.training.convergence import ConvergenceWarning
+from dnn_xp.training.divergence import DivergenceError
 from dnn_xp.training.gradient_check import GradientCheck, gradient_check
 from dnn_xp.training.plan import plan
-from dnn_xp.training.recorder import DivergenceError
+from dnn_xp.training.resume import resume
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.train import train
 
@@ -24,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArgumentError",
     "BlockSizeWarning",
+    "CheckpointWarning",
     "ConvergenceWarning",
     "DataWarning",
     "DeviceFallbackWarning",
@@ -44,5 +51,6 @@ __all__ = [
     "gradient_check",
     "load",
     "plan",
+    "resume",
     "train",
 ]

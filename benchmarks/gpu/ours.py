@@ -11,16 +11,17 @@ import numpy as np
 from benchmarks.candidate import Gradients, NotAvailable
 from benchmarks.ours import objective_for, sizes_of
 from benchmarks.shapes import Problem
-from dnn_xp.backends import backend_named, with_precision
+from dnn_xp.backends.choice import backend_named
 from dnn_xp.backends.cuda.backend import why_not_cuda
 from dnn_xp.backends.jax import jax_backend
+from dnn_xp.backends.precision import with_precision
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.torch import torch_backend
-from dnn_xp.data import ArraySource
+from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.threads import threads_used
-from dnn_xp.formulas.network import unflatten
+from dnn_xp.formulas.parameters import unflatten
 
 
 class DeviceStep(NamedTuple):

@@ -1,4 +1,4 @@
-"""Others' ways to one exact full-batch gradient, one module each with a `make`."""
+"""Others' ways to one exact full-batch gradient, each by a `make`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CANDIDATES = {
     OURS: "benchmarks.ours:make",
     "naive NumPy": "benchmarks.peers.naive_numpy:make",
     "scikit-learn": "benchmarks.peers.sklearn_mlp:make",
-    "torch eager": "benchmarks.peers.torch_eager:make",
-    "torch.compile": "benchmarks.peers.torch_compile:make",
+    "torch eager": "benchmarks.peers.torch_whole:make",
+    "torch.compile": "benchmarks.peers.torch_whole:make_compiled",
     "torch blocked": "benchmarks.peers.torch_blocked:make",
     "JAX jit": "benchmarks.peers.jax_jit:make",
     # After PyTorch, which would find this MKL in place of its own.

@@ -113,6 +113,13 @@ def backend_named(library: str, device_name: str = "cpu") -> Backend:
 
 def backend_for_array(array: Array) -> Backend:
     """The backend of an array's library, on the array's device."""
+    return _where_the_array_is(array) or numpy_backend()
+
+
+def _where_the_array_is(array: Array | None) -> Backend | None:
+    """The same, and None for NumPy: to make its backend may load a BLAS that was not asked for."""
+    if array is None:
+        return None
     if compat.is_torch_array(array):
         return torch_backend(array.device)
     if compat.is_jax_array(array):
@@ -120,7 +127,7 @@ def backend_for_array(array: Array) -> Backend:
     if compat.is_cupy_array(array):
         return cupy_backend(array.device.id)
     other = OTHERS.get(type(array).__module__.partition(".")[0])
-    return numpy_backend() if other is None else other(array.device)
+    return None if other is None else other(array.device)
 
 
 def _jax_device(array: Array) -> Any:
@@ -159,17 +166,13 @@ def choose_backend(
     device = check_device("device", device)
     requested = str(device)
     if device is None or device == "auto":
-        backend = numpy_backend() if array is None else backend_for_array(array)
-        if backend.library == "numpy":
-            backend, reason = _cuda_where_it_pays(step_operations)
-        else:
-            reason = "the arrays were already there"
+        backend, reason = _where_the_array_is(array), "the arrays were already there"
+        if backend is None:
+            backend, reason = _cuda_where_it_pays(step_operations, blas)
     elif device == "cpu":
-        backend, reason = numpy_backend(), "as asked"
+        backend, reason = numpy_backend(blas), "as asked"
     else:
-        backend, reason = _cuda_or_cpu(device, fallback=fallback)
-    if backend.library == "numpy" and blas != "auto":
-        backend = numpy_backend(blas)
+        backend, reason = _cuda_or_cpu(device, blas, fallback=fallback)
     if backend.note:
         reason = f"{reason}; {backend.note}"
     return backend, DeviceRecord(
@@ -182,16 +185,16 @@ def choose_backend(
     )
 
 
-def _cuda_where_it_pays(step_operations: float) -> tuple[Backend, str]:
+def _cuda_where_it_pays(step_operations: float, blas: str) -> tuple[Backend, str]:
     pays, reason = gpu_pays(step_operations)
     if not pays:
-        return numpy_backend(), reason
+        return numpy_backend(blas), reason
     # CuPy is imported only here: that takes seconds, longer than a small training.
     problem = why_not_cuda(0)
     if problem is None:
         return cupy_backend(0), reason
     # No warning: the user did not ask for CUDA.
-    return numpy_backend(), f"{reason}, but CUDA cannot be used: {problem}"
+    return numpy_backend(blas), f"{reason}, but CUDA cannot be used: {problem}"
 
 
 def level_of_user() -> int:
@@ -222,7 +225,7 @@ def check_device(argument: str, device: object) -> str | None:
     )
 
 
-def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
+def _cuda_or_cpu(device: str, blas: str, *, fallback: bool) -> tuple[Backend, str]:
     index = int(device.partition(":")[2] or 0)
     problem = why_not_cuda(index)
     if problem is None:
@@ -236,4 +239,4 @@ def _cuda_or_cpu(device: str, *, fallback: bool) -> tuple[Backend, str]:
         )
     warning = DeviceFallbackWarning(device, problem)
     warnings.warn(warning, stacklevel=level_of_user())
-    return numpy_backend(), f"fell back to the CPU: {problem}"
+    return numpy_backend(blas), f"fell back to the CPU: {problem}"

@@ -13,8 +13,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TextIO
 
-from dnn_xp.backends import DeviceFallbackWarning
+from dnn_xp.backends.choice import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
+from dnn_xp.cli.resuming import TERMINATED, TerminatedError
 from dnn_xp.cli.wording import SHELL, explain, say
 from dnn_xp.common.errors import Worded
 from dnn_xp.common.warnings import DataWarning
@@ -34,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 for success, 1 for a failure (one line on stderr says which), 2 for arguments that cannot
-        be parsed, 130 after Ctrl-C, 141 when the reader of the output has closed it.
+        0 for success, 1 for a failure (one line on stderr says which, output that cannot be written
+        among them), 2 for arguments that cannot be parsed, 130 after Ctrl-C, 143 after SIGTERM, 141
+        when the reader of the output has closed it.
 
     Examples
     --------
@@ -44,20 +46,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    code = _run(arguments)
+    try:
+        # Flush here, so that a closed pipe or a full disk is met now and not when the interpreter exits.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return BROKEN_PIPE
+    except OSError as error:
+        _silence(sys.stdout)
+        say("error", f"standard output: {explain(error)}")
+        return code or 1
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """The command's exit code, its output still to be flushed."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", DeviceFallbackWarning)
             warnings.simplefilter("always", DataWarning)
-            code = _dispatch(parse(arguments))
-            # Flush here, so that a closed pipe raises now and not when the interpreter exits.
-            sys.stdout.flush()
-            return code
+            return _dispatch(parse(arguments))
     except SystemExit as stop:  # argparse, after --help or its own message
         return stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:
-        say("interrupted", "nothing was saved")
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, TerminatedError)
+        say("terminated" if terminated else "interrupted", "nothing was saved")
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         _silence(sys.stdout)
         return BROKEN_PIPE
@@ -78,6 +94,10 @@ def _dispatch(args: Namespace) -> int:
         from dnn_xp.cli.commands import predict
 
         return predict.run(args)
+    if args.command == "export":
+        from dnn_xp.cli.commands import export
+
+        return export.run(args)
     if args.command == "demo":
         from dnn_xp.cli.commands import demo
 

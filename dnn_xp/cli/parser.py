@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import dnn_xp
 from dnn_xp.cli.option_types import (
@@ -14,8 +14,10 @@ from dnn_xp.cli.option_types import (
     csv_options,
     force_option,
     key_options,
+    onnx_path,
     output_path,
 )
+from dnn_xp.cli.resuming import kept_command, resumed_folder
 from dnn_xp.cli.train_options import NOTES, computing_options, train_options
 from dnn_xp.cli.wording import did_you_mean
 from dnn_xp.cli.writing import WRITERS
@@ -31,10 +33,15 @@ class Parser(argparse.ArgumentParser):
         print(f"dnn-xp: error: {message}\nTry '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own says nothing of a text that could not be written.
+        (file or sys.stderr).write(message)
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, checked; SystemExit(2) with a message when they cannot be understood."""
-    parser, commands = _parsers()
+    folder = resumed_folder(argv) if "train" in argv[:2] else None
+    parser, commands = _parsers(None if folder is None else kept_command(folder))
     if not argv:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
@@ -60,7 +67,10 @@ def _refuse(extra: list[str], parser: argparse.ArgumentParser) -> NoReturn:
     parser.error(f"unknown option {option}.{did_you_mean(option, known)}")
 
 
-def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+def _parsers(
+    resumed: dict[str, Any] | None = None,
+) -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
+    """The parsers; `resumed` are the options of the training that train goes on with."""
     shared = Parser(add_help=False)
     shared.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks of errors"
@@ -93,7 +103,7 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
     made = {
         "train": command(
             "train",
-            "DATA [--target COL] [-o MODEL] [options]",
+            "DATA [--target COL] [-o MODEL] [options]\n       dnn-xp train --resume DIR [options]",
             "train a network on a table or arrays and save it",
             NOTES,
         ),
@@ -102,18 +112,37 @@ def _parsers() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
             "MODEL DATA [-o OUT] [options]",
             "write what a saved model predicts for a table or arrays",
         ),
+        "export": command(
+            "export",
+            "MODEL OUT.onnx [options]",
+            "write a saved model as an ONNX graph, for runtimes without dnn_xp",
+        ),
         "info": command(
             "info", "MODEL", "print the layers of a saved model and how it was trained"
         ),
         "devices": command("devices", "[-h]", "print what can compute here, and why not the rest"),
         "demo": command("demo", "[options]", "train on a small bundled data set, in seconds"),
     }
-    train_options(made["train"])
+    train_options(made["train"], resumed)
     _predict_options(made["predict"])
+    _export_options(made["export"])
     made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
     computing_options(made["demo"])
     made["demo"].add_argument("--quiet", action="store_true", help="no progress bar")
     return parser, made
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
+    parser.add_argument("output", metavar="OUT", type=onnx_path, help="the file to write: *.onnx")
+    force_option(parser)
+    parser.add_argument(
+        "--opset",
+        type=int,
+        default=15,
+        metavar="N",
+        help="ONNX's version of the operators, 13 or more (default: 15)",
+    )
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:

@@ -16,11 +16,11 @@ from dnn_xp.cli.option_types import (
     names,
     numbers,
 )
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.options import Option
-from dnn_xp.training.specification import Specification
 
 # The options of a training that have a flag, and those that go to train under their own names.
-OPTIONS = tuple(each for each in fields(Specification) if each.metadata["option"].flag)
+OPTIONS = tuple(each for each in fields(Keeping) if each.metadata["option"].flag)
 TRAIN_OPTIONS = tuple(each.name for each in OPTIONS if each.name != "seed")
 _PARSERS: dict[str, Any] = {
     "str": str,
@@ -44,13 +44,15 @@ tables need that; --no-standardize leaves the features as they are.
 
 A target of text or whole numbers means classes, one of other numbers values.
 --cost decides otherwise: squared_error means values, softmax_cross_entropy
-classes. Ctrl-C ends a training early and saves the model so far.
+classes. Ctrl-C ends a training early and saves the model so far. After
+--checkpoint DIR a training that was stopped or killed goes on by --resume DIR.
 """
 
 
-def train_options(parser: argparse.ArgumentParser) -> None:
-    """Everything that dnn-xp train takes, in groups."""
-    parser.add_argument("data", metavar="DATA", help=DATA)
+def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | None = None) -> None:
+    """Everything that dnn-xp train takes, in groups; `resumed` are the options of a training to go on with."""
+    if resumed is None:
+        parser.add_argument("data", metavar="DATA", help=DATA)
     out = parser.add_argument_group("output")
     out.add_argument(
         "-o",
@@ -61,6 +63,12 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     )
     force_option(out)
     out.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    out.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="a picture of the learning curves and of what the model gets right on the test "
+        "examples (.png, .svg, .pdf); needs matplotlib",
+    )
 
     what = parser.add_argument_group("what is learned from what")
     for name, about in (
@@ -101,7 +109,14 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     }
     for each in OPTIONS:
         _add(groups[each.metadata["option"].group], each)
+    groups["training"].add_argument(
+        "--resume",
+        metavar="DIR",
+        help="go on with the training that is kept in DIR; the options are those it began with, "
+        "apart from the ones given",
+    )
     parser.set_defaults(device="auto")
+    parser.set_defaults(**(resumed or {}))
 
 
 def computing_options(parser: argparse.ArgumentParser) -> None:

@@ -13,14 +13,14 @@ from zipfile import BadZipFile
 
 from dnn_xp.common.errors import PYTHON, Argument, Pass, Worded, Words
 from dnn_xp.common.messages import listing, nearest
-from dnn_xp.training.specification import Specification
+from dnn_xp.training.checkpoints.options import Keeping
 
 # Arguments of train, predict and load that are options of the commands by the same name.
 SHARED_OPTIONS = (
     *("examples", "separator", "decimal", "thousands"),
     *(
         each.name
-        for each in fields(Specification)
+        for each in fields(Keeping)
         if each.metadata["option"].flag and not isinstance(each.default, bool)
     ),
 )
@@ -29,7 +29,7 @@ SHARED_OPTIONS = (
 _SWITCHES = ("fallback", "standardize")
 # Options that are on when left out: the way to turn them on is to leave out --no-...
 _ON = (*_SWITCHES, "standardize_targets")
-_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL"}
+_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL", "opset": "--opset"}
 
 
 def _argument(each: Argument) -> str:
@@ -52,6 +52,8 @@ def _typed(value: object) -> str:
 
 
 def _advice(each: Pass) -> str:
+    if each.name == "resume":
+        return "pass --resume DIR"
     if each.name in _ON and each.value:
         return f"leave out {_argument(Argument(each.name, False))}"
     return f"pass {_argument(Argument(*each))}"
@@ -89,6 +91,12 @@ def reading(where: str) -> Iterator[None]:
 def say(kind: str, text: str) -> None:
     """One line on stderr."""
     print(f"dnn-xp: {kind}: {text}", file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Text for people on stdout, with escapes for what its encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -19,13 +19,15 @@ from dnn_xp.common.messages import optional_package
 Pieces = Iterator[npt.NDArray[Any]]
 
 
-def check_output(argument: str, path: Path, *, force: bool) -> None:
+def check_output(
+    argument: str, path: Path, *, force: bool, remedy: str = "choose another with -o"
+) -> None:
     """Raise, before any work is done, where the output cannot be written or exists already."""
     if path.is_dir():
         raise IsADirectoryError(f"{argument}={str(path)!r} is a folder; name a file in it")
     if path.exists() and not force:
         raise FileExistsError(
-            f"{argument}={str(path)!r} exists already; choose another with -o, or --force overwrites it"
+            f"{argument}={str(path)!r} exists already; {remedy}, or --force overwrites it"
         )
     folder = path.parent
     if not folder.is_dir():
@@ -37,7 +39,15 @@ def check_output(argument: str, path: Path, *, force: bool) -> None:
 def write(pieces: Pieces, names: Sequence[str], m: int, path: Path | None) -> None:
     """Write pieces (k,) or (k, columns) of m predictions to a file, or to standard output."""
     if path is None:
-        _csv(pieces, names, sys.stdout)
+        try:
+            _csv(pieces, names, sys.stdout)
+        except UnicodeEncodeError as error:
+            missing = error.object[error.start : error.end]
+            msg = (
+                f"standard output is in {error.encoding}, which lacks {missing!r}; write to a file with "
+                "-o, or set PYTHONIOENCODING=utf-8"
+            )
+            raise ValueError(msg) from error
         return
     with written_whole(path) as temporary:
         WRITERS[path.suffix.lower()](pieces, names, m, temporary)

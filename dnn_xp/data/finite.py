@@ -111,11 +111,11 @@ def check_outputs(Z: Array, dtype: str) -> None:
     )
 
 
-def check_cost(cost: float, dtype: str) -> None:
+def check_cost(cost: float, dtype: str, argument: str = "X and Y") -> None:
     """Raise ArgumentValueError where the cost of a model is not finite though X and Y are."""
     if not math.isfinite(cost):
         raise ArgumentValueError(
-            "X and Y",
+            argument,
             f"a cost of {cost}",
             f"values for which this model's cost is finite in {dtype}",
             _way_out(dtype),

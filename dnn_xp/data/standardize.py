@@ -147,7 +147,8 @@ def finalize_moments(moments: Moments) -> tuple[npt.NDArray[np.float64], npt.NDA
     """
     variance = moments.M2 / (moments.m or 1)
     eps = float(np.finfo(np.float64).eps)
-    bound = moments.m * eps * variance + (moments.m * eps * moments.mean) ** 2
+    with np.errstate(over="ignore"):  # no variance that is finite is larger than that
+        bound = moments.m * eps * variance + (moments.m * eps * moments.mean) ** 2
     constant = variance <= bound
     scale: npt.NDArray[Any] = np.where(constant, 1.0, np.sqrt(variance))
     return moments.mean, scale

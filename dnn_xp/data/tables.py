@@ -213,9 +213,11 @@ def table_source(
     notes = table.notes
     if encoder is None:
         blocks = [table] if isinstance(table, ColumnTable) else table.blocks()
-        encoder, learned = learn_encoding(
-            blocks, missing=missing, embedding=embedding, argument=argument
-        )
+        # Infinity is refused by name when the features are looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoder, learned = learn_encoding(
+                blocks, missing=missing, embedding=embedding, argument=argument
+            )
         notes += learned
         if encoder.names_in != table.names:
             table = table.select(encoder.names_in)
@@ -255,10 +257,10 @@ def _parquet_source(table: ParquetTable, encoder: TableEncoder, argument: str) -
 
 def _all_of_parquet(table: ParquetTable, encoder: TableEncoder, argument: str) -> Source:
     if encoder.plain and table.numbers:
-        return ParquetSource(table.path, table.names)
+        return ParquetSource(table.path, table.names, watch=table.watch)
     encoding = Encoding(
         lambda block: encoder.encode(block, argument=argument),
         len(encoder.names_out),
         encoder.dtype,
     )
-    return ParquetSource(table.path, table.names, encoding=encoding)
+    return ParquetSource(table.path, table.names, encoding=encoding, watch=table.watch)

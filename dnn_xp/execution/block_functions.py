@@ -8,48 +8,35 @@ fewer bits; costs and results are in the working dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from dnn_xp.backends.record import as_given
-from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
+from dnn_xp.execution.examples import Block
+from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
 from dnn_xp.formulas.embeddings import embed, embedding_gradient_sums
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
-from dnn_xp.formulas.metrics import binary_correct, class_correct, squares_about
+from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
     Network,
-    Parameters,
     gradient_sums,
     gradient_sums_of_embedded,
     linear_output,
     output_cost_sum,
     output_loss,
 )
+from dnn_xp.formulas.parameters import Parameters
 from dnn_xp.formulas.types import Array, Namespace
 
 
-class Scaling(NamedTuple):
-    """Mean and scale (n, 1) that values are standardized with where blocks are computed.
-
-    Attributes
-    ----------
-    moments : pair of arrays
-        In the working dtype, or in float64 where that has no room for them.
-    wide : pair of arrays, optional
-        The same in float64, for blocks whose values the working dtype would round before the mean is
-        taken away: of a time in seconds since 1970 float32 keeps no more than two minutes.
-    """
-
-    moments: tuple[Array, Array]
-    wide: tuple[Array, Array] | None = None
-
-
+@dataclass(frozen=True, eq=False)
 class BlockFunctions:
     """The functions of a block, for one network and one array library.
 
-    Parameters
+    Attributes
     ----------
     network : Network
         Sizes, activations, cost, dropout.
@@ -73,213 +60,144 @@ class BlockFunctions:
         The int32 codes 0, 1, ... of the largest embedding.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        xp: Namespace,
-        dtype: Any,
-        compute_dtype: Any = None,
-        inputs: Scaling | None = None,
-        targets: Scaling | None = None,
-        separate: bool = False,
-        layers: Layers = REFERENCE_LAYERS,
-        canonical: Callable[..., Array] = as_given,
-        orientation: str | None = None,
-        places: Array = None,
-    ) -> None:
-        self._network = network
-        self._places = places
-        self._layers = layers
-        self._canonical = canonical
-        self._orientation = orientation
-        self._xp = xp
-        self._dtype = dtype
-        self._compute_dtype = compute_dtype
-        self._input_scaling = inputs
-        self._target_scaling = targets
-        self._separate = separate
-        self._rounded_by_float32 = [
-            getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)
-        ]
-
-    def _working(self, array: Array) -> Array:
-        return self._xp.astype(array, self._dtype, copy=False)
-
-    def _targets(self, Y: Array) -> Array:
-        return self._canonical(self._scaled(Y, self._target_scaling), orientation="columns")
-
-    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters and standardized X, in the compute dtype."""
-        X = self._scaled(X, self._input_scaling)
-        if self._network.embeddings:
-            return self._embedded(parameters, X)
-        X = self._canonical(X, orientation=self._orientation)
-        return self._in_compute_dtype(parameters, X)
-
-    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
-        depth = len(self._network.activations)
-        tables = [arrays[0] for arrays in parameters[depth:]]
-        A = embed(X, tables, xp=self._xp)
-        A = self._canonical(A, orientation="columns")
-        return self._in_compute_dtype(parameters[:depth], A)
-
-    def _in_compute_dtype(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        if self._compute_dtype is None:
-            return parameters, X
-        compute_dtype, xp = self._compute_dtype, self._xp
-        pairs = [(xp.astype(W, compute_dtype), xp.astype(b, compute_dtype)) for W, b in parameters]
-        return pairs, xp.astype(X, compute_dtype)
-
-    def _scaled(self, values: Array, scaling: Scaling | None) -> Array:
-        """A block in the working dtype, standardized where it has a mean and a scale."""
-        xp = self._xp
-        if scaling is None:
-            return self._working(values)
-        if scaling.wide is not None and values.dtype in self._rounded_by_float32:
-            wide = xp.astype(values, xp.float64, copy=False)
-            return self._working(standardize(wide, *scaling.wide, xp=xp))
-        return self._working(standardize(self._working(values), *scaling.moments, xp=xp))
+    network: Network
+    xp: Namespace
+    dtype: Any
+    compute_dtype: Any = None
+    inputs: Scaling | None = None
+    targets: Scaling | None = None
+    separate: bool = False
+    layers: Layers = REFERENCE_LAYERS
+    canonical: Callable[..., Array] = as_given
+    orientation: str | None = None
+    places: Array = None
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
         parameters, X = self._layer_inputs(parameters, X)
-        Z, _ = linear_output(
-            X, parameters, self._network.activations, xp=self._xp, layers=self._layers
-        )
+        g = self.network.activations
+        Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
         return self._working(Z)
 
     def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k), times the scale of Y plus its mean where Y is standardized."""
-        Z, scaling, xp = self.output(parameters, X), self._target_scaling, self._xp
-        if scaling is None:
-            return Z
-        if scaling.wide is not None:
-            Z, scaling = xp.astype(Z, xp.float64), Scaling(scaling.wide)
-        mean, scale = scaling.moments
-        return self._working(Z * scale + mean)
+        Z = self.output(parameters, X)
+        return Z if self.targets is None else self.targets.in_original_units(Z, xp=self.xp)
 
-    def cost(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
-    ) -> tuple[Array]:
+    def cost(self, parameters: Parameters, block: Block) -> tuple[Array]:
         """Contribution to m J, or to that of each output (n_L, 1) where they are kept apart."""
-        return (self._cost(self.output(parameters, X), self._targets(Y), weights),)
+        return (self._cost(self.output(parameters, block.X), self._targets(block), block),)
 
-    def _cost(self, Z: Array, Y: Array, weights: Array | None) -> Array:
-        if self._separate:
-            return self._sum(output_loss(Z, Y, self._network, xp=self._xp), weights)
-        return output_cost_sum(Z, Y, self._network, weights=weights, xp=self._xp)
-
-    def gradients(
-        self,
-        parameters: Parameters,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        indices: Array | None,
-        seeds: Sequence[int],
-    ) -> tuple[Array, ...]:
+    def gradients(self, parameters: Parameters, block: Block) -> tuple[Array, ...]:
         """Contributions to m dW[1], m db[1], ..., m db[L]."""
-        return self._gradients(parameters, X, self._targets(Y), weights, indices, seeds)[0]
+        return self._gradients(parameters, self._targets(block), block)[0]
 
-    def cost_and_gradients(
-        self,
-        parameters: Parameters,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        indices: Array | None,
-        seeds: Sequence[int],
-    ) -> tuple[Array, ...]:
+    def cost_and_gradients(self, parameters: Parameters, block: Block) -> tuple[Array, ...]:
         """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
-        Y = self._targets(Y)
-        layers, Z = self._gradients(parameters, X, Y, weights, indices, seeds)
-        return self._cost(Z, Y, weights), *layers
-
-    def _gradients(
-        self,
-        parameters: Parameters,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        indices: Array | None,
-        seeds: Sequence[int],
-    ) -> tuple[tuple[Array, ...], Array]:
-        network, xp, given = self._network, self._xp, X
-        parameters, X = self._layer_inputs(parameters, X)
-        how: dict[str, Any] = {
-            "weights": weights,
-            "masks": () if indices is None else self._masks(indices, seeds),
-            "layers": self._layers,
-            "xp": xp,
-        }
-        of_tables: Sequence[Array] = ()
-        if network.embeddings:
-            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
-            of_tables = embedding_gradient_sums(
-                self._working(dA),
-                self._scaled(given, self._input_scaling),
-                network.embeddings,
-                self._places,
-                sums_by_code=self._layers.segment_sums,
-                xp=xp,
-            )
-        else:
-            layers, Z = gradient_sums(X, Y, parameters, network, **how)
-        flat = (*(array for layer in layers for array in layer), *of_tables)
-        return flat if self._compute_dtype is None else tuple(map(self._working, flat)), Z
-
-    def _masks(self, indices: Array, seeds: Sequence[int]) -> list[Array | None]:
-        network = self._network
-        return [
-            None
-            if keep_prob == 1.0
-            else dropout_mask(seed, n, indices, keep_prob=keep_prob, xp=self._xp)
-            for seed, n, keep_prob in zip(
-                seeds, network.sizes[1:-1], network.keep_probs, strict=True
-            )
-        ]
+        Y = self._targets(block)
+        gradients, Z = self._gradients(parameters, Y, block)
+        return self._cost(Z, Y, block), *gradients
 
     def correct(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
-    ) -> tuple[Array, ...]:
-        """Contributions to m J and to the number of examples whose outputs are all on Y's side of 1/2."""
-        Z, Y = self.output(parameters, X), self._targets(Y)
-        correct = weighted_sum(binary_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), correct
+        self, metric: Callable[..., Array], parameters: Parameters, block: Block
+    ) -> tuple[Array, Array]:
+        """Contributions to m J and to the number of examples that are correct by the metric."""
+        Z, Y = self.output(parameters, block.X), self._targets(block)
+        correct = weighted_sum(metric(Z, Y, xp=self.xp), block.weights, m=1.0, xp=self.xp)
+        return self._cost(Z, Y, block), correct
 
-    def class_correct(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
-    ) -> tuple[Array, ...]:
-        """Contributions to m J and to the number of examples whose largest output is that of their class."""
-        Z, Y = self.output(parameters, X), self._targets(Y)
-        correct = weighted_sum(class_correct(Z, Y, xp=self._xp), weights, m=1.0, xp=self._xp)
-        return self._cost(Z, Y, weights), correct
-
-    def mean_of_targets(
-        self, parameters: Parameters, X: Array, Y: Array, weights: Array | None
-    ) -> tuple[Array]:
+    def mean_of_targets(self, parameters: Parameters, block: Block) -> tuple[Array]:
         """Contribution to m times the mean of Y (n_L, 1)."""
-        return (self._sum(self._targets(Y), weights),)
+        return (self._sum(self._targets(block), block),)
 
     def squares(
-        self,
-        parameters: Parameters,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        center: Array,
-    ) -> tuple[Array, ...]:
+        self, parameters: Parameters, block: Block, center: Array
+    ) -> tuple[Array, Array, Array]:
         """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center.
 
         All of them of Y as the network meets it, standardized or not.
         """
-        Z, Y = self.output(parameters, X), self._targets(Y)
-        A = self._network.activations[-1].forward(Z, xp=self._xp)
-        residual = self._sum(squares_about(A, Y, xp=self._xp), weights)
-        spread = self._sum(squares_about(Y, center, xp=self._xp), weights)
-        return self._cost(Z, Y, weights), residual, spread
+        Z, Y = self.output(parameters, block.X), self._targets(block)
+        A = self.network.activations[-1].forward(Z, xp=self.xp)
+        residual = self._sum(squares_about(A, Y, xp=self.xp), block)
+        spread = self._sum(squares_about(Y, center, xp=self.xp), block)
+        return self._cost(Z, Y, block), residual, spread
 
-    def _sum(self, values: Array, weights: Array | None) -> Array:
-        weighted = values if weights is None else values * weights
-        return self._xp.sum(weighted, axis=1, keepdims=True)
+    def _working(self, array: Array) -> Array:
+        return self.xp.astype(array, self.dtype, copy=False)
+
+    def _scaled(self, values: Array, scaling: Scaling | None) -> Array:
+        """A block in the working dtype, standardized where it has a mean and a scale."""
+        if scaling is None:
+            return self.xp.astype(values, self.dtype, copy=False)
+        return scaling.standardized(values, self.dtype, xp=self.xp)
+
+    def _targets(self, block: Block) -> Array:
+        return self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+
+    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters and standardized X, in the compute dtype."""
+        X = self._scaled(X, self.inputs)
+        if self.network.embeddings:
+            parameters, X = self._embedded(parameters, X)
+        else:
+            X = self.canonical(X, orientation=self.orientation)
+        if self.compute_dtype is None:
+            return parameters, X
+        narrow, xp = self.compute_dtype, self.xp
+        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
+        return pairs, xp.astype(X, narrow)
+
+    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
+        depth = len(self.network.activations)
+        tables = [arrays[0] for arrays in parameters[depth:]]
+        A = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
+        return parameters[:depth], A
+
+    def _gradients(
+        self, parameters: Parameters, Y: Array, block: Block
+    ) -> tuple[tuple[Array, ...], Array]:
+        """M dW[1], m db[1], ..., m db[L], m dE[1], ...; and Z[L]."""
+        network, xp = self.network, self.xp
+        parameters, X = self._layer_inputs(parameters, block.X)
+        how: dict[str, Any] = {
+            "weights": block.weights,
+            "masks": () if block.indices is None else self._masks(block),
+            "layers": self.layers,
+            "xp": xp,
+        }
+        if network.embeddings:
+            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
+            tables = embedding_gradient_sums(
+                self._working(dA),
+                self._scaled(block.X, self.inputs),
+                network.embeddings,
+                self.places,
+                sums_by_code=self.layers.segment_sums,
+                xp=xp,
+            )
+        else:
+            layers, Z = gradient_sums(X, Y, parameters, network, **how)
+            tables = []
+        flat = (*[array for layer in layers for array in layer], *tables)
+        return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
+
+    def _masks(self, block: Block) -> list[Array | None]:
+        """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""
+        hidden = zip(block.seeds, self.network.sizes[1:-1], self.network.keep_probs, strict=True)
+        return [
+            None
+            if keep_prob == 1.0
+            else dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=self.xp)
+            for seed, n, keep_prob in hidden
+        ]
+
+    def _cost(self, Z: Array, Y: Array, block: Block) -> Array:
+        if self.separate:
+            return self._sum(output_loss(Z, Y, self.network, xp=self.xp), block)
+        return output_cost_sum(Z, Y, self.network, weights=block.weights, xp=self.xp)
+
+    def _sum(self, values: Array, block: Block) -> Array:
+        weighted = values if block.weights is None else values * block.weights
+        return self.xp.sum(weighted, axis=1, keepdims=True)

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
-from dnn_xp.formulas.network import parameter_count
+from dnn_xp.formulas.parameters import parameter_count
 
 # A block of less arithmetic (about a millisecond) gains little from a thread of its own: between its
 # short calls both threads wait for the interpreter lock. Two blocks of 2064 examples of 28-64-64-1 take

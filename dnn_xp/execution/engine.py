@@ -26,11 +26,7 @@ Contribution = tuple[Any, ...]
 
 
 def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
-    """Cut [0, m) into consecutive blocks; the last one may be ragged.
-
-    >>> block_ranges(7, 3)
-    [(0, 3), (3, 6), (6, 7)]
-    """
+    """Consecutive blocks of [0, m); the last one may be smaller."""
     return [(start, min(start + block_size, m)) for start in range(0, m, block_size)]
 
 
@@ -146,13 +142,11 @@ class Engine:
                 return self._alone(function, *read(0, m))
             function = partial(self._alone, function)
         tree = _Tree(combine)
-        self._run(
-            lambda index, arguments: tree.put(index, function(*arguments)),
-            read,
-            m,
-            block_size,
-            read_ahead,
-        )
+
+        def add_to_tree(index: int, arguments: tuple[Any, ...]) -> None:
+            tree.put(index, function(*arguments))
+
+        self._run(add_to_tree, read, m, block_size, read_ahead)
         return tree.total()
 
     def map(

@@ -15,7 +15,7 @@ from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
-from dnn_xp.formulas.network import parameter_count
+from dnn_xp.formulas.parameters import parameter_count
 
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
 # and at most with any other activation. And arrays of the outputs, Y included, with any cost.

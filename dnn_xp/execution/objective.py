@@ -12,86 +12,28 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
-from dnn_xp.data import Source
-from dnn_xp.execution.block_functions import BlockFunctions, Scaling
+from dnn_xp.data.sources.base import Source
+from dnn_xp.execution.block_functions import BlockFunctions
+from dnn_xp.execution.block_queue import Read
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
+from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
+from dnn_xp.execution.scaling import MeanAndScale, scaling_on
 from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
-from dnn_xp.formulas.network import Network, flatten, unflatten, weight_mask
-from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
+from dnn_xp.formulas.metrics import binary_correct, class_correct
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.types import Array
-
-# Mean and scale, (n, 1) each.
-Moments = tuple[np.ndarray, np.ndarray]
-
-
-class ExampleBlocks(Protocol):
-    """Examples that are read in blocks: those of a data set or of a mini-batch."""
-
-    @property
-    def m(self) -> int:
-        """Number of examples."""
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether a block is read at no cost."""
-
-    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
-        """X, Y and weights of examples start to stop."""
-
-
-class Examples(NamedTuple):
-    """Sources of X (n_0, m), Y (n_L, m) and weights (1, m) or None, placed for one backend."""
-
-    X: Source
-    Y: Source
-    weights: Source | None
-
-    @property
-    def m(self) -> int:
-        """Number of examples."""
-        return self.X.m
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether a block is read at no cost; otherwise blocks are read ahead."""
-        return self.X.in_memory and self.Y.in_memory
-
-    def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
-        """X, Y and weights of examples start to stop."""
-        weights = None if self.weights is None else self.weights.block(start, stop)
-        return self.X.block(start, stop), self.Y.block(start, stop), weights
-
-    def block_ahead(self, start: int, stop: int) -> tuple[Any, Any, Any]:
-        """The same block, whose arrays may be pending (see `backends.staging`)."""
-        weights = None if self.weights is None else block_ahead(self.weights, start, stop)
-        return block_ahead(self.X, start, stop), block_ahead(self.Y, start, stop), weights
-
-    def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
-        """X, Y and weights of the examples at these positions."""
-        weights = None if self.weights is None else self.weights.gather(indices)
-        return self.X.gather(indices), self.Y.gather(indices), weights
-
-
-class Penalties(NamedTuple):
-    """Penalties on W and E: l2/(2m) sum W^2 + l1/m sum |W|, with m the size of the training set.
-
-    `l2_embedded` takes the place of l2 for embeddings E, where it is given.
-    """
-
-    l2: float = 0.0
-    l1: float = 0.0
-    m: int = 1
-    l2_embedded: float | None = None
 
 
 class BlockSizeWarning(UserWarning):
@@ -138,8 +80,8 @@ class Objective:
         dtype: str,
         block_size: Callable[[int], int],
         precision: str = "",
-        standardization: Moments | None = None,
-        target_standardization: Moments | None = None,
+        standardization: MeanAndScale | None = None,
+        target_standardization: MeanAndScale | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,
     ) -> None:
@@ -148,7 +90,6 @@ class Objective:
         self.block_size = block_size
         self.engine = Engine()
         self._limit = _BlockLimit()
-        self._penalties = penalties or Penalties()
         self._xp = backend.xp
         self.target_standardization = target_standardization
         self.unit, self._shares = 1.0, None
@@ -159,34 +100,30 @@ class Objective:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
         embedded = embedding_parameters(network.embeddings)
         mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
-        self._weight_mask = self._l2_mask = backend.from_host(mask)
-        self._l2, of_embeddings = self._penalties.l2, self._penalties.l2_embedded
-        if embedded and of_embeddings not in (None, self._l2):
-            # The mask brings both factors.
-            factors = np.append(
-                np.full(mask.size - embedded, self._l2), np.full(embedded, of_embeddings)
-            )
-            self._l2, self._l2_mask = 1.0, backend.from_host(mask * factors.astype(dtype))
+        self._penalties = [
+            (each, backend.from_host(of_each))
+            for each, of_each in (penalties or Penalties()).masked(mask, embedded)
+        ]
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
             backend.xp,
             getattr(backend.xp, dtype),
-            getattr(backend.xp, precision) if precision == "bfloat16" else None,
-            _scaling(standardization, backend, dtype),
-            _scaling(target_standardization, backend, dtype),
-            self._shares is not None,
-            layers,
-            backend.canonical,
-            orientation,
-            _places(network, backend),
+            compute_dtype=getattr(backend.xp, precision) if precision == "bfloat16" else None,
+            inputs=scaling_on(backend, standardization, dtype),
+            targets=scaling_on(backend, target_standardization, dtype),
+            separate=self._shares is not None,
+            layers=layers,
+            canonical=backend.canonical,
+            orientation=orientation,
+            places=_places(network, backend),
         )
         self._output = backend.compile(of_block.in_units_of_targets)
         self._cost = backend.compile(of_block.cost)
         self._gradients = backend.compile(of_block.gradients)
         self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
-        self._correct = backend.compile(of_block.correct)
-        self._class_correct = backend.compile(of_block.class_correct)
+        self._correct = backend.compile(partial(of_block.correct, binary_correct))
+        self._class_correct = backend.compile(partial(of_block.correct, class_correct))
         self._mean_of_targets = backend.compile(of_block.mean_of_targets)
         self._squares = backend.compile(of_block.squares)
 
@@ -217,7 +154,7 @@ class Objective:
         self,
         theta: Array,
         examples: ExampleBlocks,
-        seeds: Sequence[int] = (),
+        seeds: tuple[int, ...] = (),
         *,
         minimized: bool = False,
     ) -> tuple[Array, Array]:
@@ -225,14 +162,14 @@ class Objective:
 
         `seeds` draw the dropout masks.
         """
-        total, *layers = self._fold_with_indices(self._cost_and_gradients, theta, examples, seeds)
+        total, *layers = self._sums(self._cost_and_gradients, theta, examples, seeds=seeds)
         J = self._over_outputs(total / float(examples.m), minimized)
-        return self._penalised(J, theta), self._penalised_gradient(layers, theta, examples.m)
+        return self._penalised(J, theta), self._gradient(layers, theta, examples.m)
 
-    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: Sequence[int] = ()) -> Array:
+    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: tuple[int, ...] = ()) -> Array:
         """The gradient without J."""
-        layers = self._fold_with_indices(self._gradients, theta, examples, seeds)
-        return self._penalised_gradient(layers, theta, examples.m)
+        layers = self._sums(self._gradients, theta, examples, seeds=seeds)
+        return self._gradient(layers, theta, examples.m)
 
     def correct(
         self, theta: Array, examples: ExampleBlocks, *, multiclass: bool
@@ -280,50 +217,32 @@ class Objective:
         self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
     ) -> list[Any]:
         m = float(examples.m)
-        return [total / m for total in self._fold(function, theta, examples, *more)]
+        return [total / m for total in self._sums(function, theta, examples, *more)]
 
-    def _fold(
-        self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
-    ) -> tuple[Any, ...]:
-        parameters = self._parameters(theta)
-        return self._sum(
-            lambda X, Y, weights: function(parameters, X, Y, weights, *more),
-            _reader(examples),
-            examples,
-        )
-
-    def _fold_with_indices(
+    def _sums(
         self,
         function: Callable[..., Any],
         theta: Array,
         examples: ExampleBlocks,
-        seeds: Sequence[int],
+        *more: Any,
+        seeds: tuple[int, ...] = (),
     ) -> tuple[Any, ...]:
-        # Dropout draws the mask of an example from its index, so that blocks do not change it;
-        # without dropout no indices are needed.
-        if not seeds:
-            return self._fold(function, theta, examples, None, ())
-        parameters, blocks = self._parameters(theta), _reader(examples)
+        """Sums of function(parameters, block, *more) over the blocks; if memory runs out, blocks are halved."""
+        parameters = self._parameters(theta)
 
-        def read(start: int, stop: int) -> tuple[Any, ...]:
-            return *blocks(start, stop), self._indices(start, stop)
+        def of_block(X: Array, Y: Array, weights: Array | None, indices: Any = None) -> Any:
+            return function(parameters, Block(X, Y, weights, indices, seeds), *more)
 
-        return self._sum(
-            lambda X, Y, weights, indices: function(parameters, X, Y, weights, indices, seeds),
-            read,
-            examples,
-        )
-
-    def _sum(
-        self, function: Callable[..., Any], read: Callable[..., Any], examples: ExampleBlocks
-    ) -> tuple[Any, ...]:
-        """The sum over blocks; if memory runs out, blocks are halved from then on."""
-        ahead = not examples.in_memory
-        function = receiving(function) if ahead else function
+        read: Read = examples.block
+        ahead = False
+        if isinstance(examples, Examples) and not examples.in_memory:
+            read, ahead, of_block = examples.block_ahead, True, receiving(of_block)
+        if seeds:
+            read = self._with_indices(read)
         while True:
             size = self.block_size_used(examples.m)
             try:
-                return self.engine.fold(function, read, examples.m, size, read_ahead=ahead)
+                return self.engine.fold(of_block, read, examples.m, size, read_ahead=ahead)
             except MemoryError:
                 if size == 1:
                     raise
@@ -337,10 +256,18 @@ class Objective:
                 stacklevel=2,
             )
 
-    def _indices(self, start: int, stop: int) -> Array:
-        # Modulo 2^32, as signed integers, which the hash of the masks takes.
-        indices = np.arange(start, stop, dtype=np.int64).astype(np.int32)
-        return self.backend.from_host(indices[np.newaxis, :])
+    def _with_indices(self, read: Read) -> Read:
+        """Blocks with the indices of their examples.
+
+        Dropout draws the mask of an example from its index, so that blocks do not change it.
+        """
+
+        def with_indices(start: int, stop: int) -> tuple[Any, ...]:
+            # Modulo 2^32, as signed integers, which the hash of the masks takes.
+            indices = np.arange(start, stop, dtype=np.int64).astype(np.int32)
+            return *read(start, stop), self.backend.from_host(indices[np.newaxis, :])
+
+        return with_indices
 
     def _over_outputs(self, J: Array, minimized: bool) -> Array:
         """A cost from the costs of each output, where they are kept apart: scale[k]^2 / unit times each."""
@@ -349,29 +276,17 @@ class Objective:
         return self._xp.sum(J if minimized else J * self._shares)
 
     def _penalised(self, J: Array, theta: Array) -> Array:
-        l2, l1, m = self._l2, self._penalties.l1, self._penalties.m
-        if l2:
-            J = J + l2_penalty(theta, self._l2_mask, l2=l2, m=m, xp=self._xp)
-        if l1:
-            J = J + l1_penalty(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
+        for penalties, mask in self._penalties:
+            J = penalties.added_to_cost(J, theta, mask, xp=self._xp)
         return J
 
-    def _penalised_gradient(self, layers: Sequence[Array], theta: Array, examples: int) -> Array:
-        l2, l1, m = self._l2, self._penalties.l1, self._penalties.m
-        gradient = flatten(layers, xp=self._xp)
+    def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
+        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
+        gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
-        if l2:
-            gradient = gradient + l2_gradient(theta, self._l2_mask, l2=l2, m=m, xp=self._xp)
-        if l1:
-            gradient = gradient + l1_gradient(theta, self._weight_mask, l1=l1, m=m, xp=self._xp)
+        for penalties, mask in self._penalties:
+            gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
         return gradient
-
-
-def _reader(examples: ExampleBlocks) -> Callable[[int, int], tuple[Any, Any, Any]]:
-    """The function that reads a block: ahead of its use if examples are not in memory."""
-    if isinstance(examples, Examples) and not examples.in_memory:
-        return examples.block_ahead
-    return examples.block
 
 
 def _places(network: Network, backend: Backend) -> Array | None:
@@ -380,31 +295,3 @@ def _places(network: Network, backend: Backend) -> Array | None:
         return None
     largest = max(each.categories for each in network.embeddings)
     return backend.from_host(np.arange(largest, dtype=np.int32))
-
-
-def _scaling(standardization: Moments | None, backend: Backend, dtype: str) -> Scaling | None:
-    """Mean and scale where the backend computes."""
-    if standardization is None:
-        return None
-    wide = None
-    if dtype == "float32":
-        # Where the device has no float64 there is no better than the working dtype.
-        with suppress(TypeError, ValueError):
-            wide = _placed(standardization, backend, "float64")
-    if wide is not None and not _fits_float32(*standardization):
-        return Scaling(wide, wide)
-    return Scaling(_placed(standardization, backend, dtype), wide)
-
-
-def _placed(standardization: Moments, backend: Backend, dtype: str) -> tuple[Array, Array]:
-    with np.errstate(over="ignore", under="ignore"):
-        arrays = [np.asarray(array, dtype=dtype) for array in standardization]
-    mean, scale = map(backend.from_host, arrays)
-    return mean, scale
-
-
-def _fits_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
-    """Whether float32 holds every mean and scale: none overflows, and no scale underflows."""
-    limits = np.finfo(np.float32)
-    largest = max(np.abs(mean).max(), scale.max())
-    return bool(largest <= limits.max and scale.min() >= limits.tiny)

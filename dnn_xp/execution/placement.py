@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend, backend_for_array
+from dnn_xp.backends.choice import backend_for_array
+from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import DeferredBlock, TransferInFlight
-from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import is_array, library, to_host
-from dnn_xp.data.sources.labels import code_dtype
+from dnn_xp.data.sources.base import ArraySource, Source
+from dnn_xp.data.sources.labels import LabelSource, code_dtype
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.types import Array
@@ -37,17 +37,17 @@ class StreamedSource:
 
     def block(self, start: int, stop: int) -> Array:
         """Examples start to stop - 1 on the device: (n, stop - start)."""
-        return self._backend.from_host(self._source.block(start, stop))
+        return self._backend.from_host(_for_any_library(self._source.block(start, stop)))
 
     def block_ahead(self, start: int, stop: int) -> Array | TransferInFlight:
         """The same block, in flight if the library can copy while it computes."""
         if self._staging is None:
             return self.block(start, stop)
-        return self._staging(self._source.block(start, stop))
+        return self._staging(_for_any_library(self._source.block(start, stop)))
 
     def gather(self, indices: np.ndarray) -> Array:
         """The examples at these positions, on the device: (n, len(indices))."""
-        return self._backend.from_host(self._source.gather(indices))
+        return self._backend.from_host(_for_any_library(self._source.gather(indices)))
 
 
 def block_ahead(source: Source, start: int, stop: int) -> Array | TransferInFlight | DeferredBlock:
@@ -71,19 +71,6 @@ def label_bytes(n: int, m: int, itemsize: int, *, elsewhere: bool) -> int:
     if columns <= _SMALL:
         return columns
     return m * code_dtype(n).itemsize if elsewhere else 0
-
-
-def placed_bytes(placed: Source, given: Source) -> int:
-    """Bytes that a source takes where it was placed: 0 if it was not copied, or is copied in blocks."""
-    if placed is given or not placed.in_memory:
-        return 0
-    return stored_bytes(placed)
-
-
-def example_bytes_ahead(sources: Iterable[Source | None]) -> int:
-    """Bytes of one example in the sources that are read ahead."""
-    ahead = (each for each in sources if each is not None and not each.in_memory)
-    return sum(each.n * np.dtype(each.dtype).itemsize for each in ahead)
 
 
 def fits(nbytes: int, backend: Backend) -> bool:
@@ -138,7 +125,14 @@ def place(source: Source, backend: Backend) -> Source:
         return StreamedSource(source, backend)
     if not fits(source_bytes(source), backend):
         return StreamedSource(source, backend)
-    return ArraySource(backend.from_host(source.block(0, source.m)), rows=False)
+    block = _for_any_library(source.block(0, source.m))
+    return ArraySource(backend.from_host(block), rows=False)
+
+
+def _for_any_library(block: np.ndarray) -> np.ndarray:
+    """The block, in float64 where it is of longdouble: other libraries than NumPy lack that."""
+    wide = block.dtype.kind == "f" and block.dtype.itemsize > 8
+    return block.astype(np.float64) if wide else block
 
 
 def convert(values: np.ndarray | Array, backend: Backend, like: Any) -> Array:

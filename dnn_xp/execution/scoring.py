@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.types import Array
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
 
 

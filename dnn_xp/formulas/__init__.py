@@ -5,32 +5,7 @@ costs, the L-layer network, penalties, dropout, updates, schedules, initializati
 `common` and the standard library; `initialization` also NumPy.
 """
 
-from dnn_xp.formulas.activations import (
-    ACTIVATIONS,
-    Activation,
-    elu,
-    elu_backward,
-    exp,
-    exp_backward,
-    gelu,
-    gelu_backward,
-    identity,
-    identity_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-    silu,
-    silu_backward,
-    softmax,
-    softmax_backward,
-    softplus,
-    softplus_backward,
-    tanh,
-    tanh_backward,
-)
+from dnn_xp.formulas.activations import ACTIVATIONS, Activation
 from dnn_xp.formulas.costs import (
     COSTS,
     Cost,
@@ -55,6 +30,22 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
+from dnn_xp.formulas.hidden_activations import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    silu,
+    silu_backward,
+    softplus,
+    softplus_backward,
+    tanh,
+    tanh_backward,
+)
 from dnn_xp.formulas.initialization import INITIALIZATIONS, initialize
 from dnn_xp.formulas.layers import (
     LayerCache,
@@ -79,14 +70,22 @@ from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
-    State,
     adam,
     adamw,
-    clip_by_global_norm,
     gradient_descent,
     momentum,
     nesterov,
     rmsprop,
+)
+from dnn_xp.formulas.output_activations import (
+    exp,
+    exp_backward,
+    identity,
+    identity_backward,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_backward,
 )
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
@@ -101,6 +100,7 @@ from dnn_xp.formulas.schedules import (
     warm_up,
 )
 from dnn_xp.formulas.types import Array, Namespace
+from dnn_xp.formulas.update_rules import State, clip_by_global_norm
 
 __all__ = [
     "ACTIVATIONS",

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dnn_xp.formulas.activations import exp, sigmoid, softmax
 from dnn_xp.formulas.costs_from_outputs import (
     binary_cross_entropy_from_output,
     binary_cross_entropy_output_derivative,
@@ -22,6 +21,7 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_from_output,
     softmax_cross_entropy_output_derivative,
 )
+from dnn_xp.formulas.output_activations import exp, sigmoid, softmax
 from dnn_xp.formulas.types import Array, Namespace
 
 

@@ -40,7 +40,7 @@ class LBFGSStop(Enum):
 
 
 class LBFGSState(NamedTuple):
-    """Where L-BFGS is. All that one step takes from those before is here; nothing here is written to.
+    """All that one step takes from those before; nothing here is written to.
 
     Attributes
     ----------
@@ -132,9 +132,7 @@ def lbfgs_step(
     -----
     J falls from step to step, in any dtype: a point with the same or a higher J is never accepted.
     Where the decrease to be had is below the rounding of J, the step ends with LBFGSStop.NO_DECREASE.
-
-    Sources: Nocedal and Wright 2006, algorithms 7.4 and 7.5; the two tolerances are those of Byrd,
-    Lu, Nocedal and Zhu 1995 (SciPy's gtol and ftol).
+    The tolerances are those of Byrd, Lu, Nocedal and Zhu 1995 (SciPy's gtol and ftol).
 
     Examples
     --------
@@ -154,7 +152,8 @@ def lbfgs_step(
         return state, LBFGSStop.GRADIENT
     # The largest relative error of J that rounding alone makes.
     resolution = float(xp.finfo(state.theta.dtype).eps)
-    for given in (state, _without_pairs(state)) if state.s else (state,):
+    without_pairs = state._replace(s=(), y=(), rho=(), gamma=1.0)
+    for given in (state, without_pairs) if state.s else (without_pairs,):
         direction = _direction(given, largest, xp=xp)
         slope = _dot(given.gradient, direction, xp=xp)
         found, evaluations = _search(
@@ -202,10 +201,6 @@ def two_loop_recursion(state: LBFGSState, *, xp: Namespace) -> Array:
 def _dot(a: Array, b: Array, *, xp: Namespace) -> float:
     """The dot product, as a sum and not by BLAS: no TF32 on a GPU, the same bits for any BLAS threads."""
     return float(xp.sum(a * b))
-
-
-def _without_pairs(state: LBFGSState) -> LBFGSState:
-    return state._replace(s=(), y=(), rho=(), gamma=1.0)
 
 
 def _direction(state: LBFGSState, largest: float, *, xp: Namespace) -> Array:

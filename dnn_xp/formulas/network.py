@@ -29,11 +29,7 @@ from dnn_xp.formulas.layers import (
     linear_backward,
     linear_derivative,
 )
-from dnn_xp.formulas.parameters import Parameters as Parameters
-from dnn_xp.formulas.parameters import flatten as flatten
-from dnn_xp.formulas.parameters import parameter_count as parameter_count
-from dnn_xp.formulas.parameters import unflatten as unflatten
-from dnn_xp.formulas.parameters import weight_mask as weight_mask
+from dnn_xp.formulas.parameters import Parameters, parameter_count
 from dnn_xp.formulas.types import Array, Namespace
 
 Gradients = list[tuple[Array, Array]]

@@ -7,19 +7,30 @@ the new theta and state. theta and gradient are (p,) real floating arrays; learn
 the rule needs other scalars than these two, as in `adam`, ``scalars(*, learning_rate, step)``
 computes them in Python's double precision and ``update_rule`` takes them by name instead.
 
-To add one, write its update rule, its factory and one entry of `OPTIMIZERS`.
+To add one, write its update rule (in `update_rules`), its factory and one entry of `OPTIMIZERS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from dnn_xp.common.checks import check_float
 from dnn_xp.formulas.types import Array, Namespace
-
-State: TypeAlias = tuple[Array, ...]
+from dnn_xp.formulas.update_rules import (
+    State,
+    Updated,
+    adam_rule,
+    adam_scalars,
+    adamw_rule,
+    adamw_scalars,
+    gradient_descent_rule,
+    momentum_rule,
+    nesterov_rule,
+    rmsprop_rule,
+    zeros,
+)
 
 
 class Optimizer(NamedTuple):
@@ -65,7 +76,7 @@ def gradient_descent() -> Optimizer:
     >>> gradient_descent().update(theta, gradient, (), learning_rate=0.5, step=1, xp=np)
     (array([0.5, 2.5]), ())
     """
-    return Optimizer("gradient_descent", {}, partial(_zeros, count=0), _gradient_descent_rule)
+    return Optimizer("gradient_descent", {}, partial(zeros, count=0), gradient_descent_rule)
 
 
 def momentum(beta: float = 0.9) -> Optimizer:
@@ -87,8 +98,8 @@ def momentum(beta: float = 0.9) -> Optimizer:
     >>> optimizer.update(theta, np.asarray([1.0]), state, learning_rate=0.5, step=2, xp=np)
     (array([0.]), (array([2.]),))
     """
-    chosen = {"beta": check_float("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("momentum", chosen, count=1, update_rule=_momentum_rule)
+    chosen = _checked(beta=beta)
+    return Optimizer("momentum", chosen, partial(zeros, count=1), partial(momentum_rule, **chosen))
 
 
 def nesterov(beta: float = 0.9) -> Optimizer:
@@ -110,8 +121,8 @@ def nesterov(beta: float = 0.9) -> Optimizer:
     >>> optimizer.update(theta, np.asarray([1.0]), state, learning_rate=0.5, step=2, xp=np)
     (array([0.]), (array([2.]),))
     """
-    chosen = {"beta": check_float("beta", beta, at_least=0.0, below=1.0)}
-    return _optimizer("nesterov", chosen, count=1, update_rule=_nesterov_rule)
+    chosen = _checked(beta=beta)
+    return Optimizer("nesterov", chosen, partial(zeros, count=1), partial(nesterov_rule, **chosen))
 
 
 def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
@@ -137,11 +148,8 @@ def rmsprop(rho: float = 0.9, epsilon: float = 1e-8) -> Optimizer:
     >>> theta.round(6), state
     (array([0.]), (array([1.]),))
     """
-    chosen = {
-        "rho": check_float("rho", rho, at_least=0.0, below=1.0),
-        "epsilon": check_float("epsilon", epsilon, above=0.0),
-    }
-    return _optimizer("rmsprop", chosen, count=1, update_rule=_rmsprop_rule)
+    chosen = _checked(rho=rho, epsilon=epsilon)
+    return Optimizer("rmsprop", chosen, partial(zeros, count=1), partial(rmsprop_rule, **chosen))
 
 
 def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Optimizer:
@@ -167,8 +175,8 @@ def adam(beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Opt
     >>> theta.round(6)
     array([0.5, 1.5])
     """
-    chosen = _adam_hyperparameters(beta1, beta2, epsilon)
-    return _adam_like("adam", chosen, chosen, update_rule=_adam_rule, scalars=_adam_scalars)
+    chosen = _checked(beta1=beta1, beta2=beta2, epsilon=epsilon)
+    return _adam_like("adam", adam_rule, adam_scalars, chosen)
 
 
 def adamw(
@@ -198,15 +206,8 @@ def adamw(
     >>> theta
     array([3.])
     """
-    of_adam = _adam_hyperparameters(beta1, beta2, epsilon)
-    decay = check_float("weight_decay", weight_decay, at_least=0.0)
-    return _adam_like(
-        "adamw",
-        of_adam | {"weight_decay": decay},
-        of_adam,
-        update_rule=_adamw_rule,
-        scalars=partial(_adamw_scalars, weight_decay=decay),
-    )
+    chosen = _checked(beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+    return _adam_like("adamw", adamw_rule, adamw_scalars, chosen)
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -219,159 +220,25 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def clip_by_global_norm(gradient: Array, *, max_norm: float, xp: Namespace) -> Array:
-    """The gradient, scaled down to length max_norm if longer: ``gradient min(1, max_norm / |gradient|)``.
-
-    gradient is the (p,) gradient of all parameters and |.| the Euclidean norm; max_norm > 0. The
-    direction stays the same. Entries are divided by the largest before they are squared, so that
-    the squares cannot overflow. Source: Pascanu, Mikolov and Bengio 2013.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> clip_by_global_norm(np.asarray([3.0, 4.0]), max_norm=1.0, xp=np)
-    array([0.6, 0.8])
-    >>> clip_by_global_norm(np.asarray([0.3, 0.4]), max_norm=1.0, xp=np)
-    array([0.3, 0.4])
-    """
-    unit = xp.maximum(xp.max(xp.abs(gradient)), max_norm)
-    ratio = gradient / unit
-    norm = unit * xp.sqrt(xp.sum(ratio * ratio))
-    return gradient * (max_norm / xp.maximum(norm, max_norm))
+_SHARE: dict[str, Any] = {"at_least": 0.0, "below": 1.0}
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "beta": _SHARE,
+    "beta1": _SHARE,
+    "beta2": _SHARE,
+    "rho": _SHARE,
+    "epsilon": {"above": 0.0},
+    "weight_decay": {"at_least": 0.0},
+}
 
 
-def _optimizer(
-    name: str,
-    chosen: dict[str, float],
-    *,
-    count: int,
-    update_rule: Callable[..., tuple[Array, State]],
-) -> Optimizer:
-    # partial rather than a closure, because a closure cannot be pickled.
-    return Optimizer(name, chosen, partial(_zeros, count=count), partial(update_rule, **chosen))
+def _checked(**chosen: float) -> dict[str, Any]:
+    return {name: check_float(name, value, **_BOUNDS[name]) for name, value in chosen.items()}
 
 
 def _adam_like(
-    name: str,
-    chosen: dict[str, float],
-    of_adam: dict[str, float],
-    *,
-    update_rule: Callable[..., tuple[Array, State]],
-    scalars: Callable[..., dict[str, float]],
+    name: str, rule: Callable[..., Updated], scalars: Callable[..., Any], chosen: dict[str, Any]
 ) -> Optimizer:
-    # The checked Python floats: a NumPy float64 scalar would turn float32 arrays into float64.
-    betas = {beta: of_adam[beta] for beta in ("beta1", "beta2")}
-    return Optimizer(
-        name,
-        chosen,
-        partial(_zeros, count=2),
-        partial(update_rule, **betas),
-        partial(scalars, **of_adam),
-    )
-
-
-def _adam_hyperparameters(beta1: float, beta2: float, epsilon: float) -> dict[str, float]:
-    return {
-        "beta1": check_float("beta1", beta1, at_least=0.0, below=1.0),
-        "beta2": check_float("beta2", beta2, at_least=0.0, below=1.0),
-        "epsilon": check_float("epsilon", epsilon, above=0.0),
-    }
-
-
-def _zeros(theta: Array, *, count: int, xp: Namespace) -> State:
-    return tuple(xp.zeros_like(theta) for _ in range(count))
-
-
-def _gradient_descent_rule(
-    theta: Array, gradient: Array, state: State, *, learning_rate: float, step: int, xp: Namespace
-) -> tuple[Array, State]:
-    return theta - learning_rate * gradient, state
-
-
-def _momentum_rule(
-    theta: Array,
-    gradient: Array,
-    state: State,
-    *,
-    learning_rate: float,
-    step: int,
-    xp: Namespace,
-    beta: float,
-) -> tuple[Array, State]:
-    (v,) = state
-    v = beta * v + gradient
-    return theta - learning_rate * v, (v,)
-
-
-def _nesterov_rule(
-    theta: Array,
-    gradient: Array,
-    state: State,
-    *,
-    learning_rate: float,
-    step: int,
-    xp: Namespace,
-    beta: float,
-) -> tuple[Array, State]:
-    (v,) = state
-    v = beta * v + gradient
-    return theta - learning_rate * (gradient + beta * v), (v,)
-
-
-def _rmsprop_rule(
-    theta: Array,
-    gradient: Array,
-    state: State,
-    *,
-    learning_rate: float,
-    step: int,
-    xp: Namespace,
-    rho: float,
-    epsilon: float,
-) -> tuple[Array, State]:
-    (nu,) = state
-    nu = rho * nu + (1.0 - rho) * (gradient * gradient)
-    return theta - learning_rate * gradient / (xp.sqrt(nu) + epsilon), (nu,)
-
-
-def _adam_scalars(
-    *, learning_rate: float, step: int, beta1: float, beta2: float, epsilon: float
-) -> dict[str, float]:
-    """``rate = learning_rate root / (1 - beta1^step)``, ``floor = epsilon root``, ``root = sqrt(1 - beta2^step)``.
-
-    Numerator and denominator of the update are multiplied by the root (end of the paper's section
-    2): both corrections become scalars, which saves a pass over the arrays.
-    """
-    root = (1.0 - beta2**step) ** 0.5
-    return {"rate": learning_rate * root / (1.0 - beta1**step), "floor": epsilon * root}
-
-
-def _adam_rule(
-    theta: Array,
-    gradient: Array,
-    state: State,
-    *,
-    rate: float,
-    floor: float,
-    xp: Namespace,
-    beta1: float,
-    beta2: float,
-) -> tuple[Array, State]:
-    mu, nu = state
-    mu = beta1 * mu + (1.0 - beta1) * gradient
-    nu = beta2 * nu + (1.0 - beta2) * (gradient * gradient)
-    return theta - rate * mu / (xp.sqrt(nu) + floor), (mu, nu)
-
-
-def _adamw_scalars(
-    *, learning_rate: float, step: int, weight_decay: float, **of_adam: float
-) -> dict[str, float]:
-    """Those of Adam, and the factor by which theta decays."""
-    scalars = _adam_scalars(learning_rate=learning_rate, step=step, **of_adam)
-    return scalars | {"kept": 1.0 - learning_rate * weight_decay}
-
-
-def _adamw_rule(
-    theta: Array, gradient: Array, state: State, *, kept: float, **of_adam: Any
-) -> tuple[Array, State]:
-    return _adam_rule(theta * kept, gradient, state, **of_adam)
+    betas = {beta: chosen[beta] for beta in ("beta1", "beta2")}
+    # partial rather than a closure, because a closure cannot be pickled.
+    init = partial(zeros, count=2)
+    return Optimizer(name, chosen, init, partial(rule, **betas), partial(scalars, **chosen))

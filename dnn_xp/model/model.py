@@ -11,43 +11,38 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dnn_xp.backends import (
-    OTHERS,
-    Backend,
-    DeviceRecord,
-    backend_named,
-    choose_backend,
-    with_precision,
-)
+from dnn_xp.backends.choice import OTHERS, DeviceRecord, backend_named, choose_backend
+from dnn_xp.backends.numpy.backend import numpy_backend
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted, optional_package, unknown_name
-from dnn_xp.data import (
-    check_cost,
-    check_features,
-    check_finite,
-    check_outputs,
-    encode_targets,
-    encode_weights,
-)
+from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
+from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.targets.kinds import encode_targets
+from dnn_xp.data.targets.weights import encode_weights
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
 from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.embeddings import unflatten_embeddings
-from dnn_xp.formulas.network import Network, unflatten
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
+from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.storage import load_model, save_model
 from dnn_xp.model.summary import model_html, model_repr, model_table
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, repr=False, eq=False)
-class Model:
+class Model(Exports):
     """A trained network. It does not change: training further gives a new one.
 
     Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy,
@@ -228,7 +223,8 @@ class Model:
             return self._as_given(xp.astype(Z > 0, xp.int32), X, examples)
         codes = xp.astype(Z[0, :] > 0, xp.int32) if self.kind == "binary" else xp.argmax(Z, axis=0)
         labels = self._classes()[self.backend.to_host(codes)]
-        return labels if labels.dtype.kind in "US" else convert(labels, backend_named("numpy"), X)
+        # Nothing is computed: no BLAS is loaded for it.
+        return labels if labels.dtype.kind in "US" else convert(labels, numpy_backend("numpy"), X)
 
     @in_own_context
     def evaluate(
@@ -281,7 +277,13 @@ class Model:
         print(model_table(self))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it."""
+        """Write the model to one safetensors file, whole or not at all; :func:`dnn_xp.load` reads it.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written, as on a full disk or in a read-only folder; it names the path.
+        """
         save_model(self, path)
 
     def to(self, device: str, *, fallback: bool = True) -> Model:
@@ -338,7 +340,11 @@ class Model:
             yield _objective(self).using(engine)
 
     def _activate(self, Z: Array) -> Array:
-        return self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        # exp overflows where Z is still finite.
+        with np.errstate(over="ignore"):
+            A = self.network.activations[-1].forward(Z, xp=self.backend.xp)
+        check_outputs(A, self.dtype)
+        return A
 
     def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
         rows = examples_of(X, examples) == "rows"
@@ -387,8 +393,8 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
+    OSError
+        When there is no such file, or no right to read it.
     ValueError
         When it is no dnn_xp model, or not the file that was saved: a digest covers every bit.
 

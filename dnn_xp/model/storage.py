@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
-from dnn_xp.backends import DeviceRecord, backend_named
+from dnn_xp.backends.choice import DeviceRecord, backend_named
 from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
@@ -38,16 +38,15 @@ _FORMAT_WITHOUT_DIGEST = "dnn_xp model 1"
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the model with a digest of the file; the file appears whole or not at all."""
-    path = _checked(path)
-    if path.is_dir():
-        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
-        raise IsADirectoryError(msg)
-    if not path.parent.is_dir():
-        msg = (
-            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
-        )
-        raise FileNotFoundError(msg)
+    """Write the model with a digest of the file; the file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written: no such folder, a folder in the place of the file, a folder that is
+        read-only, a full disk. It names the path.
+    """
+    path = target_path(path)
     to_host = model.backend.to_host
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
@@ -77,8 +76,29 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        # Not save_file: its errors of a full disk name no path, and it has temporary files of its own.
+        temporary.write_bytes(save(tensors, metadata=metadata))
         sign(temporary)
+
+
+def target_path(path: object) -> Path:
+    """The path of a file that is to be written.
+
+    Raises
+    ------
+    ArgumentTypeError, IsADirectoryError, FileNotFoundError
+        For what is no path, for a folder, and where the file's folder does not exist.
+    """
+    path = _checked(path)
+    if path.is_dir():
+        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
+        raise IsADirectoryError(msg)
+    if not path.parent.is_dir():
+        msg = (
+            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
+        )
+        raise FileNotFoundError(msg)
+    return path
 
 
 def _checked(path: object) -> Path:

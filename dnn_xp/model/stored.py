@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.backends import DeviceRecord
+from dnn_xp.backends.choice import DeviceRecord
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
@@ -85,16 +85,40 @@ def _is_label_dtype(value: Any, description: Description) -> bool:
         dtype.kind in _LABEL_KINDS
         and dtype.itemsize * len(classes) <= _LARGEST_LABELS
         and {type(each) for each in classes} <= of_text
+        and (dtype.kind in "SU" or _are_finite_in(dtype, classes))
     )
+
+
+def _are_finite_in(dtype: np.dtype[Any], classes: list[Any]) -> bool:
+    """Whether a dtype holds labels; an OverflowError for integers that are too large for it."""
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.asarray(classes, dtype)).all())
 
 
 def _is_history(value: Any, description: Description) -> bool:
-    if type(value) is not dict or set(value) != set(History.__dataclass_fields__):
+    # Older files have no halvings.
+    if type(value) is not dict or set(value) | {"halvings"} != set(History.__dataclass_fields__):
         return False
     lists = [each for name, each in value.items() if name != "metrics"]
-    return type(value["metrics"]) is dict and all(
-        _is_list(each, _is_number) for each in (*lists, *value["metrics"].values())
-    )
+    if type(value["metrics"]) is not dict:
+        return False
+    lists += value["metrics"].values()
+    return all(_is_list(each, _is_number) for each in lists) and _are_reports(value)
+
+
+def _are_reports(history: Description) -> bool:
+    """Whether there is a figure for each report, or, with nothing to validate on, none."""
+    reports = len(history["iterations"])
+    always = {len(history[name]) for name in ("costs", "learning_rates", "seconds")}
+    validated = {len(each) for each in (history["validation_costs"], *history["metrics"].values())}
+    return always == {reports} and validated <= {0, reports}
+
+
+def _are_settings(value: Any, description: Description) -> bool:
+    if type(value) is not dict:
+        return False
+    kept = value.get("kept_iteration")
+    return kept is None or kept in description["history"]["iterations"]
 
 
 def _is_record(value: Any, description: Description) -> bool:
@@ -144,7 +168,7 @@ ENTRIES: dict[str, Entry] = {
     "classes_dtype": Entry("the dtype of the classes", _is_label_dtype),
     "history": Entry("lists of numbers under the names of a History", _is_history),
     "record": Entry("None, or the fields of a DeviceRecord", _is_record),
-    "settings": Entry("a dict", lambda value, _: type(value) is dict),
+    "settings": Entry("a dict, whose kept_iteration was reported", _are_settings),
     "encoder": Entry(
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
     ),

@@ -16,6 +16,7 @@ from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.model.model import Model
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.initial import given_layers
 from dnn_xp.training.options import about, checks_of, of_each_layer, option, option_of
 from dnn_xp.training.specification import Specification
@@ -86,7 +87,7 @@ def check_model(name: str, model: Any) -> Model | None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Arguments(Specification):
+class Arguments(Keeping):
     """The options of a training, and what it is given besides them.
 
     Examples to validate on, parameters to start from and a model to start from leave their options,

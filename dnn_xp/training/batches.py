@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnn_xp.backends.staging import received
-from dnn_xp.data import ArraySource
+from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.execution.block_queue import read_ahead
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.types import Array
 

@@ -9,6 +9,7 @@ import numpy as np
 from dnn_xp.backends.choice import level_of_user
 from dnn_xp.common.errors import PYTHON, Argument, Part, Pass, Text, Worded, Words, render
 from dnn_xp.execution.engine import Engine
+from dnn_xp.formulas.lbfgs import LBFGSStop
 from dnn_xp.model.history import StopReason
 from dnn_xp.training.inputs import Prepared, source_moments
 from dnn_xp.training.options import SCALED_COSTS
@@ -53,6 +54,9 @@ def warn_of_convergence(
     length are compared with a constant. Trainings that were stopped by hand are not judged.
     """
     asked = run.asked
+    if run.optimizer is None and state.iteration == 0 and run.iterations:
+        _warn_of_no_step(run, data, state)
+        return
     left_out = asked.iterations is None and asked.epochs is None
     by_hand = state.stopped in (None, StopReason.CALLBACK, StopReason.INTERRUPTED)
     if by_hand or (state.iteration < _FEW_UPDATES and not left_out):
@@ -97,6 +101,27 @@ def warn_of_convergence(
             *_scaling(data),
         )
         warnings.warn(ConvergenceWarning(reason), stacklevel=level_of_user())
+
+
+def _warn_of_no_step(run: Run, data: Placed, state: State) -> None:
+    """Warn where L-BFGS stopped where it began, unless that is where another training ended."""
+    stopped = state.stopped
+    if stopped is None or stopped.name not in LBFGSStop.__members__:
+        return
+    ended = stopped in (StopReason.GRADIENT, StopReason.DECREASE, StopReason.NO_DECREASE)
+    if data.start == "warm start" and ended:
+        return
+    reason = (
+        (
+            f"L-BFGS stopped after 0 of {run.iterations} iterations, and its parameters are those it "
+            f"started from: {LBFGSStop[stopped.name].value}. Take another "
+        ),
+        Argument("initialization"),
+        ", or another ",
+        Argument("optimizer"),
+        *_scaling(data),
+    )
+    warnings.warn(ConvergenceWarning(reason), stacklevel=level_of_user())
 
 
 def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) -> float:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from dnn_xp.formulas.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
+from dnn_xp.training.divergence import MOST_HALVINGS, DivergenceError, origin_of
 from dnn_xp.training.placed import Placed, rate_at, step_on
 from dnn_xp.training.recorder import Recorder
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
+from dnn_xp.training.watch import Noting, Watch
 
 # Stop L-BFGS when the cost falls by less than this times max(|J|, 1) in a step, SciPy's default.
 _DECREASE = 2.2e-9
 
 
-def advance(run: Run, data: Placed, state: State, reports: int = 1) -> State:
+def advance(
+    run: Run, data: Placed, state: State, reports: int = 1, watch: Watch | None = None
+) -> State:
     """Go on from a state up to the next report, or up to the last of several.
 
     Parameters
@@ -31,6 +36,8 @@ def advance(run: Run, data: Placed, state: State, reports: int = 1) -> State:
         Where to start; it stays as it is.
     reports : int
         Reports to take at most.
+    watch : Watch, optional
+        Takes states on the way, and may ask to return from the next update.
 
     Returns
     -------
@@ -44,111 +51,176 @@ def advance(run: Run, data: Placed, state: State, reports: int = 1) -> State:
     KeyboardInterrupt
         After Ctrl-C before the first report.
     """
-    recorder = Recorder(run, data, state, reports)
+    recorder = Recorder(run, data, state, reports, watch)
     try:
         # An overflow is no news: the next report finds it in the cost and says what to do.
         with np.errstate(over="ignore", invalid="ignore"):
-            return recorder.state(_way(run)(run, data, state, recorder))
+            return recorder.state(loop_of(run)(run, data, state, recorder))
+    except DivergenceError as error:
+        if run.asked.on_divergence == "halve" and len(state.halvings) < MOST_HALVINGS:
+            raise
+        start = recorder.state_before()
+        with np.errstate(all="ignore"):
+            origin = origin_of(loop_of(run), run, data, start, error.model.theta)
+        raise DivergenceError(error.reason, error.model, error.state, origin) from None
     except KeyboardInterrupt:
+        if watch is not None and watch.requested:
+            raise  # the second one
         interrupted = recorder.state(StopReason.INTERRUPTED)
         if interrupted.last is None:
             raise
         return interrupted
 
 
-def _way(run: Run) -> Callable[[Run, Placed, State, Recorder], StopReason | None]:
+def loop_of(run: Run) -> Callable[[Run, Placed, State, Noting], StopReason | None]:
     """The loop of a run; it returns None where it stopped for the recorder's sake."""
     if run.optimizer is None:
         return _lbfgs
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def _seeds(run: Run, recorder: Recorder) -> tuple[tuple[int, ...], ...]:
+def draw_seeds(run: Run, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
     """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
     count = len(run.network.keep_probs)
-    return (tuple(recorder.rng.integers(-(2**31), 2**31, size=count).tolist()),)
+    return (tuple(rng.integers(-(2**31), 2**31, size=count).tolist()),)
 
 
-def _full_batch(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
     assert run.optimizer is not None
     assert data.step is not None
     objective, examples, step = data.objective, data.examples, data.step
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
-    iterations = run.iterations or 0
+    iterations, factor, watched = run.iterations or 0, state.rate_factor, recorder.watched
     seeds: tuple[tuple[int, ...], ...] = ()
     for iteration in range(state.iteration, iterations):
-        rate = rate_at(schedule, iteration)
+        rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = _seeds(run, recorder)
+            seeds = draw_seeds(run, recorder.rng)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
             # With dropout J is that of the thinned network; the exact cost takes a forward of its
             # own.
             exact = objective.cost(theta, examples) if drops_out else J
-            if recorder.note(iteration, theta, exact, rate, (moved, after, iteration + 1, 0)):
+            if recorder.note(
+                iteration, theta, exact, rate, (moved, after, iteration + 1, 0), last=False
+            ):
                 return None
+        elif watched and recorder.passed(theta, J, (moved, after, iteration + 1, 0)):
+            return None
         theta, optimizer = moved, after
-    rate = rate_at(schedule, iterations)
+    rate = factor * rate_at(schedule, iterations)
     J = objective.cost(theta, examples)
-    recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0))
+    recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0), last=True)
     return StopReason.COMPLETED
 
 
-def _mini_batches(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+class Epoch(NamedTuple):
+    """After one pass over the mini-batches: theta, the optimizer's arrays, updates done, and a cost.
+
+    `cost` is the mean of the batches' costs, each before its own update; 0.0 without `batch_costs`.
+    """
+
+    theta: Array
+    optimizer: tuple[Array, ...]
+    iteration: int
+    cost: float
+
+
+def one_epoch(
+    run: Run,
+    data: Placed,
+    theta: Array,
+    optimizer: tuple[Array, ...],
+    iteration: int,
+    rng: Callable[[], np.random.Generator],
+    *,
+    factor: float = 1.0,
+    leave: Callable[[Array], bool] | None = None,
+) -> Epoch | None:
+    """One pass over the mini-batches; None if `leave(theta)` ended it.
+
+    `rng` gives what their order and dropout masks are drawn from; the learning rates are multiplied by `factor`.
+    """
     objective, batches = data.objective, data.batches
     assert batches is not None
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
+    total, wanted = 0.0, run.asked.batch_costs
+    for examples, chosen in batches.epoch(rng()):
+        # Runs of a file are examples of their own.
+        own = examples is data.examples
+        step = data.step if own and data.step else step_on(run, objective, examples)
+        rate = factor * rate_at(schedule, iteration)
+        scalars = scalars_of(learning_rate=rate, step=iteration + 1)
+        if drops_out:
+            seeds = draw_seeds(run, rng())
+        arrays = step((chosen, theta, *optimizer), scalars, *seeds)
+        if wanted:
+            # Summed where they were computed: a value asked for would wait for the device.
+            total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
+        theta, *rest = arrays
+        optimizer = tuple(rest)
+        iteration += 1
+        if leave is not None and leave(theta):
+            return None
+    return Epoch(theta, optimizer, iteration, float(total) / data.examples.m)
+
+
+def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
-    epochs, wanted = run.epochs or 0, run.asked.batch_costs
+    epochs = run.epochs or 0
+    factor, watched = state.rate_factor, recorder.watched
 
     def report(epoch: int) -> bool:
-        J = objective.cost(theta, data.examples)
-        after = theta, optimizer, iteration, epoch
-        return recorder.note(iteration, theta, J, rate_at(schedule, iteration), after)
+        J = data.objective.cost(theta, data.examples)
+        rate = factor * rate_at(run.learning_rate, iteration)
+        after, last = (theta, optimizer, iteration, epoch), epoch == epochs
+        return recorder.note(iteration, theta, J, rate, after, last=last)
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
+    if state.reports is not None and state.epoch == epochs and state.report.iteration < iteration:
+        report(epochs)  # gone on from a state right before the last report
     for epoch in range(state.epoch + 1, epochs + 1):
-        total = 0.0
-        for examples, chosen in batches.epoch(recorder.rng):
-            # Runs of a file are examples of their own.
-            own = examples is data.examples
-            step = data.step if own and data.step else step_on(run, objective, examples)
-            rate = rate_at(schedule, iteration)
-            scalars = scalars_of(learning_rate=rate, step=iteration + 1)
-            if drops_out:
-                seeds = _seeds(run, recorder)
-            arrays = step((chosen, theta, *optimizer), scalars, *seeds)
-            if wanted:
-                # Summed where they were computed: a value asked for would wait for the device.
-                total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
-            theta, *rest = arrays
-            optimizer = tuple(rest)
-            iteration += 1
-        if wanted:
-            recorder.batch_costs.append(float(total) / data.examples.m)
+        done = one_epoch(
+            run,
+            data,
+            theta,
+            optimizer,
+            iteration,
+            lambda: recorder.rng,
+            factor=factor,
+            leave=recorder.passed if watched else None,
+        )
+        if done is None:
+            return None
+        theta, optimizer, iteration, cost = done
+        if run.asked.batch_costs:
+            recorder.batch_costs.append(cost)
         due = epoch % run.asked.report_every == 0 or epoch == epochs
-        if due and report(epoch) and epoch < epochs:
+        if due:
+            if report(epoch) and epoch < epochs:
+                return None
+        elif watched and recorder.passed(theta, None, (theta, optimizer, iteration, epoch)):
             return None
     return StopReason.COMPLETED
 
 
-def _lbfgs(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReason | None:
+def _lbfgs(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
     xp, every, iterations = run.backend.xp, run.asked.report_every, run.iterations or 0
 
     def evaluate(theta: Array) -> tuple[Array, Array]:
         return data.objective.cost_and_gradient(theta, data.examples, minimized=True)
 
-    def report(at: LBFGSState) -> bool:
+    def report(at: LBFGSState, *, last: bool = False, stops: bool = False) -> bool:
         J: Array | float = at.J
         if not data.objective.reports_what_it_minimizes:
             J = data.objective.cost(at.theta, data.examples)
-        return recorder.note(at.iteration, at.theta, J, 0.0, _packed(at))
+        return recorder.note(at.iteration, at.theta, J, 0.0, _packed(at), last=last, stops=stops)
 
     if state.reports is None:
         at = lbfgs_init(evaluate, state.theta)
@@ -156,15 +228,19 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Recorder) -> StopReas
             return StopReason.COMPLETED if iterations == 0 else None
     else:
         at = _unpacked(state)
-    reported = at.iteration
+    reported = state.report.iteration if state.reports else at.iteration
+    if reported < at.iteration == iterations:
+        report(at, last=True)  # gone on from a state right before the last report
     while at.iteration < iterations:
         at, stop = lbfgs_step(evaluate, at, decrease_tolerance=_DECREASE, xp=xp)
         last = at.iteration == iterations
         due = last or stop is not None or at.iteration % every == 0
         if due and at.iteration > reported:
             reported = at.iteration
-            if report(at) and not last and stop is None:
+            if report(at, last=last, stops=stop is not None) and not last and stop is None:
                 return None
+        elif stop is None and recorder.watched and recorder.passed(at.theta, at.J, _packed(at)):
+            return None
         if stop is not None and not last:
             return StopReason[stop.name]
     return StopReason.COMPLETED

@@ -20,10 +20,12 @@ from dnn_xp.common.messages import describe
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.host_memory import check_host_memory
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.embeddings import embedding_parameters
-from dnn_xp.formulas.network import Network, weight_mask
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.initial import given_layers, initial_parameters

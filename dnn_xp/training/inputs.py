@@ -8,27 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.backends import Backend
 from dnn_xp.backends.choice import level_of_user
-from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
+from dnn_xp.backends.record import Backend
+from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
-from dnn_xp.data import (
-    Moments,
-    Source,
-    Targets,
-    block_moments,
-    check_features,
-    check_finite,
-    check_same_library,
-    encode_targets,
-    encode_weights,
-    finalize_moments,
-    merge_moments,
-    working_dtype,
-)
+from dnn_xp.data.agreement import check_features, check_same_library
 from dnn_xp.data.encoding import TableEncoder
-from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK, check_finite, examples_of_a_block
 from dnn_xp.data.given import Given, take_given
+from dnn_xp.data.host import working_dtype
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
     Split,
@@ -38,6 +27,7 @@ from dnn_xp.data.splits import (
     group_codes,
     said_of_missing,
 )
+from dnn_xp.data.standardize import Moments, block_moments, finalize_moments, merge_moments
 from dnn_xp.data.targets.classes import (
     ClassWeight,
     Codes,
@@ -49,10 +39,11 @@ from dnn_xp.data.targets.classes import (
     said_of_weights,
     weights_of_classes,
 )
+from dnn_xp.data.targets.kinds import Targets, encode_targets
 from dnn_xp.data.targets.notes import say_what_may_be_meant
-from dnn_xp.data.targets.weights import weight_source
+from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
 from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem
@@ -181,6 +172,13 @@ def prepare(
             codes=codes,
             groups=None if groups is None else group_codes(groups, m=source.m),
         )
+        if split.held_out == 0:
+            raise ArgumentValueError(
+                "validation",
+                f"{validation:g}, which holds out no example: every class has only one",
+                "of classes with two or more examples",
+                "pass examples of your own to validate on, validation=(X, Y)",
+            )
         prepared = _set_aside(prepared, split, codes)
     elif validation is not None:
         prepared = _with_pair(prepared, validation, asked, common)
@@ -350,7 +348,7 @@ def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> S
             "Y",
             "values too large to be standardized in float64",
             "of a scale whose squares float64 holds",
-            ("scale it down first, or ", Pass("standardize_targets", False)),
+            "scale it down first",
         )
     return finalize_moments(moments)
 

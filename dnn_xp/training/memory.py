@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.backends import Backend
-from dnn_xp.data import ArraySource, LabelSource, Source
+from dnn_xp.backends.record import Backend
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.host import library
-from dnn_xp.data.sources.base import DatasetSource
+from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
+from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.execution.memory import Pass, Plan, Values, make_plan

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dnn_xp.backends import Backend
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe
-from dnn_xp.data import Targets
 from dnn_xp.data.encoding import describe_encoder
 from dnn_xp.data.given import Given
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.optimizers import clip_by_global_norm
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.types import Array
-from dnn_xp.model.history import StopReason
+from dnn_xp.formulas.update_rules import clip_by_global_norm
+from dnn_xp.model.history import History, PendingHistory, StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.batches import Batch, Batches
 from dnn_xp.training.inputs import (
@@ -118,7 +119,7 @@ class Placed:
             standardization=self.standardization,
             target_standardization=self.target_standardization,
             flat_targets=self.flat_targets,
-            history=state.history(self.metric),
+            history=self._history(state),
             record=run.record._replace(
                 block_size=size,
                 blocks=-(-at_once // size),
@@ -128,6 +129,14 @@ class Placed:
             stopped=state.stopped,
             encoder=None if self.given is None else self.given.encoder,
         )
+
+    def _history(self, state: State) -> History:
+        """That of a state; of an unfinished one made when a callback looks at it."""
+        if state.finished:
+            return state.history(self.metric)
+        # Without its arrays, which a callback may not keep.
+        figures = replace(state, theta=None, optimizer=(), last=None, best=None)
+        return PendingHistory(lambda: figures.history(self.metric))
 
     def _settings(self, run: Run, state: State) -> dict[str, Any]:
         asked = run.asked
@@ -148,6 +157,10 @@ class Placed:
             )
         if state.stopped not in (None, StopReason.COMPLETED):
             settings["stopped_because"] = _sentence(run, self, state)
+        if state.halvings:
+            settings["halvings"] = _halved(state)
+        if state.notes:
+            settings["resumed"] = "; ".join(state.notes)
         if isinstance(self.step, Replay):
             settings["steps"] = self.step.problem or "replayed as a CUDA graph"
         return settings | _about_table(self.given) | {"plan": str(run.plan)}
@@ -276,6 +289,13 @@ def fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
     return fetch
 
 
+def _halved(state: State) -> str:
+    """How often the learning rate was halved, and where, in words."""
+    places = [f"{each:,}" for each in state.halvings]
+    shown = ", ".join(places[:8]) + (f" and {len(places) - 8} more" if len(places) > 8 else "")
+    return f"the cost diverged; the learning rate was halved from iteration {shown} on"
+
+
 def _seen(targets: Targets) -> str:
     outputs = f"{targets.n_y} values an example" if targets.n_y > 1 else "floats"
     return {
@@ -297,6 +317,6 @@ def _sentence(run: Run, data: Placed, state: State) -> str:
     if stopped is StopReason.CALLBACK:
         return f"a callback asked to stop at iteration {iteration}"
     if stopped is StopReason.INTERRUPTED:
-        return "interrupted by Ctrl-C; the parameters of the last report were kept"
+        return "interrupted by Ctrl-C or a signal; the parameters of the last report were kept"
     assert stopped is not None
     return f"L-BFGS stopped after {iteration} iterations: {LBFGSStop[stopped.name].value}"

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.checks import check_int
-from dnn_xp.data import LabelSource, Source, Targets
 from dnn_xp.data.given import Given, take_given
-from dnn_xp.data.sources.labels import code_dtype
+from dnn_xp.data.sources.base import Source
+from dnn_xp.data.sources.labels import LabelSource, code_dtype
 from dnn_xp.data.sources.subset import RangeSource
+from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.placement import source_bytes, stored_bytes
 from dnn_xp.formulas.costs import COSTS

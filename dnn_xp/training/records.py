@@ -32,6 +32,19 @@ def to_dict(options: Any) -> dict[str, Any]:
     return {each.name: _plain(each.name, getattr(options, each.name)) for each in fields(options)}
 
 
+def written(options: Any) -> tuple[dict[str, Any], list[str]]:
+    """The options by name as plain values, and the names of those that only have a description."""
+    values, described = {}, []
+    for each in fields(options):
+        value = getattr(options, each.name)
+        try:
+            values[each.name] = _plain(each.name, value)
+        except ArgumentTypeError:
+            values[each.name] = describe(value)
+            described.append(each.name)
+    return values, described
+
+
 def arguments(options: dict[str, Any], allowed: Iterable[str]) -> dict[str, Any]:
     """The inverse of `to_dict`: keyword arguments of a dataclass of options."""
     allowed = list(allowed)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dnn_xp.backends import Backend, DeviceRecord, choose_backend, compiled, with_precision
+from dnn_xp.backends.choice import DeviceRecord, choose_backend, compiled
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.execution.block_size import block_size_of, gradient_flops
 from dnn_xp.execution.memory import Plan
-from dnn_xp.execution.objective import Penalties
+from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
@@ -200,7 +202,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         batch_size=asked.batch_size,
         block_size=block_size,
         threads=threads,
-        optimizer_vectors=_STATE_VECTORS.get(name, 2),
+        optimizer_vectors=_vectors_kept(asked, name),
         standardized=moments_taken if model is None else model.standardization is not None,
         moments_taken=moments_taken,
         targets_standardized=targets_scaled,
@@ -237,6 +239,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         replayed=replayed,
         plan=plan,
     )
+
+
+def _vectors_kept(asked: Specification, optimizer: str) -> int:
+    """Vectors like theta that are kept besides it: the optimizer's, and states to go back to."""
+    own = _STATE_VECTORS.get(optimizer, 2)
+    return own + 2 * (1 + own) if asked.on_divergence == "halve" else own
 
 
 def build_network(asked: Specification, data: Prepared, model: Model | None) -> Network:

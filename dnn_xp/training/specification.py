@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from dnn_xp.backends import PRECISIONS, check_device
+from dnn_xp.backends.choice import check_device
+from dnn_xp.backends.precision import PRECISIONS
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int
 from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
@@ -413,6 +414,16 @@ class Specification(Problem):
         "dropout, one forward pass otherwise.",
         text="int",
     )
+    on_divergence: str = option(
+        "error",
+        partial(check_choice, allowed=("error", "halve")),
+        '{"error", "halve"}',
+        "what follows a cost that is NaN or infinite; halve: go back, and on at half the rate",
+        "An error with the last finite model; or the training goes back to the newest state that led "
+        "to a cost no higher than that of the start, and on from there with half the learning rate, "
+        "40 times at most. The history and the summary say so.",
+        choices=("error", "halve"),
+    )
     batch_costs: bool = option(
         False,
         check_bool,
@@ -509,6 +520,7 @@ class Specification(Problem):
             ("clip_norm", self.clip_norm is not None, exact),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
             ("precision", low, exact),
+            ("on_divergence", self.on_divergence != "error", "its line search finds the rate"),
         ):
             if given:
                 raise ArgumentValueError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from dnn_xp.backends import Backend
+from dnn_xp.backends.record import Backend
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import History, StopReason
 
@@ -26,6 +26,7 @@ class Report(NamedTuple):
     score: float
 
 
+Tensors = dict[str, np.ndarray]
 # The newest report and those before it: a list that states share instead of copying.
 Reports = tuple[Report, Any] | None
 
@@ -62,6 +63,15 @@ class State:
         Reports after it.
     batch_costs : tuple of float
         The mean cost of the batches of each epoch, where that was asked for.
+    start_cost : float
+        The cost of the first report; NaN before it.
+    halvings : tuple of int
+        The iterations from which the training went on with half the learning rate.
+    notes : tuple of str
+        What a model of this training has to say of it, such as a change of the device.
+    good : State, optional
+        Where to go back to when the cost becomes NaN or infinite; kept with
+        ``on_divergence="halve"`` only.
     stopped : StopReason, optional
         Why the training ended, if it did.
     """
@@ -80,12 +90,21 @@ class State:
     best_iteration: int = 0
     since_best: int = 0
     batch_costs: tuple[float, ...] = ()
+    start_cost: float = float("nan")
+    halvings: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    good: State | None = None
     stopped: StopReason | None = None
 
     @property
     def finished(self) -> bool:
         """Whether the training has ended."""
         return self.stopped is not None
+
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied by: 1/2 to the power of the halvings."""
+        return float(0.5 ** len(self.halvings))
 
     @property
     def report(self) -> Report:
@@ -116,33 +135,53 @@ class State:
             learning_rates=rates,
             seconds=seconds,
             batch_costs=self.batch_costs,
+            halvings=self.halvings,
         )
 
-    def to_bytes(self, backend: Backend) -> bytes:
-        """The state in the safetensors format, its arrays copied from the backend."""
+    def on_host(self, to_host: Callable[[Array], np.ndarray]) -> Self:
+        """The same state with its arrays on the host."""
+        copied: dict[str, Any] = {
+            name: None if array is None else to_host(array)
+            for name, array in (("theta", self.theta), ("last", self.last), ("best", self.best))
+        }
+        return replace(
+            self,
+            **copied,
+            optimizer=tuple(map(to_host, self.optimizer)),
+            good=None if self.good is None else self.good.on_host(to_host),
+        )
+
+    def tensors(self, reports: Callable[[State], np.ndarray] | None = None) -> Tensors:
+        """A state on the host as contiguous arrays; `reports` may make the table of reports at less cost."""
         arrays = {name: getattr(self, name) for name in ("theta", "last", "best")}
         arrays |= {f"optimizer.{place}": each for place, each in enumerate(self.optimizer)}
-        tensors = {
-            name: backend.to_host(array) for name, array in arrays.items() if array is not None
-        }
-        tensors["reports"] = np.asarray(self.listed(), dtype=np.float64)
+        tensors = {name: array for name, array in arrays.items() if array is not None}
+        tensors["reports"] = (reports or reports_of)(self)
         plain = {
             each.name: getattr(self, each.name)
             for each in fields(self)
-            if each.name not in (*arrays, "optimizer", "reports", "stopped")
+            if each.name not in (*arrays, "optimizer", "reports", "good", "stopped")
         }
         plain["stopped"] = None if self.stopped is None else self.stopped.value
         tensors["record"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8)
+        good = {} if self.good is None else self.good.tensors()
+        tensors |= {f"good.{name}": array for name, array in good.items()}
         # safetensors writes the buffer of an array whatever its strides.
-        return save({name: np.ascontiguousarray(array) for name, array in tensors.items()})
+        return {name: np.asarray(array, order="C") for name, array in tensors.items()}
 
     @classmethod
-    def from_bytes(cls, data: bytes, backend: Backend) -> Self:
-        """The inverse of `to_bytes`, its arrays copied to the backend."""
-        tensors = load(data)
+    def from_tensors(cls, tensors: Tensors, backend: Backend) -> Self:
+        """The inverse of `tensors`, its arrays copied to the backend."""
+        tensors = dict(tensors)
+        prefix = "good."
+        kept = {
+            name.removeprefix(prefix): tensors.pop(name)
+            for name in list(tensors)
+            if name.startswith(prefix)
+        }
         plain = json.loads(tensors.pop("record").tobytes())
         stopped = plain.pop("stopped")
-        for name in ("numbers", "batch_costs"):
+        for name in ("numbers", "batch_costs", "halvings", "notes"):
             plain[name] = tuple(plain[name])
         reports: Reports = None
         for iteration, *figures in tensors.pop("reports").tolist():
@@ -153,14 +192,29 @@ class State:
         return cls(
             optimizer=optimizer,
             reports=reports,
+            good=cls.from_tensors(kept, backend) if kept else None,
             stopped=None if stopped is None else StopReason(stopped),
             **arrays,
             **plain,
         )
 
+    def to_bytes(self, backend: Backend) -> bytes:
+        """The state in the safetensors format, its arrays copied from the backend."""
+        return save(self.on_host(backend.to_host).tensors())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, backend: Backend) -> Self:
+        """The inverse of `to_bytes`, its arrays copied to the backend."""
+        return cls.from_tensors(load(data), backend)
+
     def ended(self, reason: StopReason) -> Self:
         """The same state of a training that ended here."""
         return replace(self, stopped=reason)
+
+
+def reports_of(state: State) -> np.ndarray:
+    """(reports, figures) float64: all reports of a state, the oldest first."""
+    return np.asarray(state.listed(), dtype=np.float64)
 
 
 def as_json(random: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends import with_precision
+from dnn_xp.backends.precision import with_precision
 from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
@@ -20,8 +20,12 @@ from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments, takes
+from dnn_xp.training.checkpoints.identity import describe_training
+from dnn_xp.training.checkpoints.keeper import Keeper
+from dnn_xp.training.checkpoints.resuming import kept, resumed
 from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
+from dnn_xp.training.divergence import DivergenceError, halved
 from dnn_xp.training.initial import initial_parameters
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
 from dnn_xp.training.placed import Placed, place_data
@@ -56,6 +60,8 @@ def train(arguments: TrainArguments) -> Model:
         way out. What needs no data is checked before X and Y are read.
     DivergenceError
         When the cost becomes NaN or infinite; its ``model`` is the last good one.
+    OSError
+        When a file cannot be read, or changes while it is being read.
     MemoryError
         When the plan needs more than the memory there is, before anything is allocated for it.
     RuntimeError
@@ -73,22 +79,61 @@ def train(arguments: TrainArguments) -> Model:
     (500,)
     """
     begun = begin(arguments)
+    if arguments.checkpoint is None:
+        return _trained(arguments, begun, None)
+    description = describe_training(arguments, begun.run, begun.prepared, begun.start)
+    with kept(arguments, begun.run, description) as keeper:
+        return _trained(arguments, begun, keeper)
+
+
+def _trained(arguments: TrainArguments, begun: Begun, keeper: Keeper | None) -> Model:
+    """The model of a training, kept by the keeper where there is one."""
     with placed(begun) as (data, state):
-        run, watched = begun.run, arguments.verbose or bool(arguments.callbacks)
-        progress = Progress(verbose=arguments.verbose, total=data.updates(run), metric=data.metric)
-        try:
-            while not state.finished:
-                state = advance(run, data, state, 1 if watched else sys.maxsize)
-                if watched:
-                    state = _watched(arguments, run, data, state, progress)
-        except KeyboardInterrupt:  # within a callback; `advance` sees to its own
-            if state.last is None:
-                raise
-            state = state.ended(StopReason.INTERRUPTED)
-        finally:
-            progress.close()
-        warn_of_convergence(run, data, state, begun.prepared, data.objective.engine)
-        return data.model(run, state)
+        if keeper is None:
+            state = _looped(arguments, begun.run, data, state)
+        else:
+            start, data = resumed(arguments, begun.run, keeper, state, data)
+            with keeper.signals:
+                state = _looped(arguments, begun.run, data, start, keeper)
+                if state is not start:
+                    keeper.finish(state)
+        warn_of_convergence(begun.run, data, state, begun.prepared, data.objective.engine)
+        return data.model(begun.run, state)
+
+
+def _looped(
+    arguments: TrainArguments, run: Run, data: Placed, state: State, keeper: Keeper | None = None
+) -> State:
+    """The finished state."""
+    watched = arguments.verbose or bool(arguments.callbacks)
+    progress = Progress(verbose=arguments.verbose, total=data.updates(run), metric=data.metric)
+    try:
+        while not state.finished:
+            try:
+                state = advance(run, data, state, 1 if watched else sys.maxsize, keeper)
+            except DivergenceError as error:
+                state = halved(run, error)
+                continue
+            if watched:
+                state = _watched(arguments, run, data, state, progress)
+            if keeper is not None and not state.finished:
+                state = _kept(keeper, state)
+    except KeyboardInterrupt:  # within a callback; `advance` sees to its own
+        if state.last is None or (keeper is not None and keeper.requested):
+            raise
+        return state.ended(StopReason.INTERRUPTED)
+    finally:
+        progress.close()
+    return state
+
+
+def _kept(keeper: Keeper, state: State) -> State:
+    """The state between two calls of `advance`: ended where a signal asked for it, kept where it is due."""
+    if keeper.requested:
+        return state.ended(StopReason.INTERRUPTED)
+    if keeper.due(state.epoch or state.iteration):
+        keeper.take(state)
+    return state
 
 
 class Begun(NamedTuple):

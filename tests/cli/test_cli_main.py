@@ -35,7 +35,7 @@ def test_version_and_help(shell: Shell) -> None:
     assert shell("--version") == (0, f"dnn_xp {dnn_xp.__version__}\n", "")
     said = shell("--help")
     assert said.code == 0
-    for command in ("train", "predict", "info", "devices", "demo"):
+    for command in ("train", "predict", "export", "info", "devices", "demo"):
         assert f"\n    {command} " in said.out
         helped = shell(command, "--help")
         assert (helped.code, helped.err) == (0, "")
@@ -205,3 +205,93 @@ def test_help_waits_for_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+# Output that cannot be written, and Ctrl-C before the command runs
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_device_is_a_failure(unbuffered: str) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    for command in ("--version", "--help", "devices"):
+        with full.open("w") as stream:
+            done = subprocess.run(
+                [sys.executable, "-m", "dnn_xp", command],
+                stdout=stream,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+                timeout=60,
+            )
+        assert done.returncode == 1, command
+        where = "" if unbuffered else "standard output: "
+        assert done.stderr == f"dnn-xp: error: {where}No space left on device\n", command
+
+
+STARTING = """
+import signal, sys
+
+class AtImport:
+    def find_spec(self, name, path=None, target=None):
+        if name == "dnn_xp.formulas":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, AtImport())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_while_the_command_starts_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STARTING)
+    done = subprocess.run(
+        [sys.executable, "-m", "dnn_xp", "devices"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("", "dnn-xp: interrupted\n")
+    # As any process that Ctrl-C ends; a shell shows 130.
+    assert done.returncode == -2
+
+
+def test_a_program_that_imports_the_package_keeps_its_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import dnn_xp; raise KeyboardInterrupt"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.usefixtures("shell")
+def test_names_that_the_terminal_cannot_show_are_escaped(flowers: Flowers) -> None:
+    X = flowers.X
+    lines = [f"{a},{b},{'größer' if a > 1.5 else 'kleiner'}" for a, b, *_ in X]
+    Path("a.csv").write_text("höhe,breite,art\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    ascii_only = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+
+    def said(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dnn_xp", *argv],
+            capture_output=True,
+            text=True,
+            env=ascii_only,
+            timeout=60,
+        )
+
+    quick = [each for each in QUICK if each != "--quiet"]
+    done = said("train", "a.csv", "--target", "art", "-o", "modell_ä", *quick)
+    assert done.returncode == 0, done.stderr
+    assert r"modell_\xe4" in done.stdout
+    assert Path("modell_ä").exists()
+    assert said("info", "modell_ä").returncode == 0
+    assert said("predict", "modell_ä", "a.csv", "-o", "ä.csv").returncode == 0
+    # Predictions are data: never altered.
+    done = said("predict", "modell_ä", "a.csv")
+    assert done.returncode == 1
+    assert "standard output is in ascii, which lacks" in done.stderr

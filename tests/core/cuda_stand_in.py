@@ -17,6 +17,7 @@ from as_cuda import serve_as_cuda
 
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.backends.staging import Stage, Transfers
+from dnn_xp.execution.examples import Block
 
 
 class Stream:
@@ -195,10 +196,17 @@ class CudaStandIn:
         self.stage.free_buffers()
 
     def compile(self, function):
-        def step(parameters, X, *others):
+        def of_arrays(parameters, *arrays):
+            fields = len(Block._fields)
+            return function(parameters, Block(*arrays[:fields]), *arrays[fields:])
+
+        def step(parameters, block, *others):
+            X = block.X if isinstance(block, Block) else block
             if self.examples is not None and X.shape[1] > self.examples:
                 raise MemoryError(f"no room for {X.shape[1]} examples")
-            return self.launch(function, parameters, X, *others)
+            if block is X:
+                return self.launch(function, parameters, X, *others)
+            return self.launch(of_arrays, parameters, *block, *others)
 
         return step
 

@@ -20,14 +20,16 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
-from dnn_xp.backends import backend_named
+from dnn_xp.backends.choice import backend_named
 from dnn_xp.backends.numpy import products
 from dnn_xp.backends.numpy.settings import UFUNC_BUFFER
-from dnn_xp.data import ArraySource, as_source
+from dnn_xp.data.features import as_source
+from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.execution.block_queue import BlockQueue
 from dnn_xp.execution.engine import Engine, block_ranges
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.memory import Pass, Values, make_plan
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.threads import default_threads
 from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.formulas.network import Network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -313,9 +314,12 @@ def test_the_cost_of_a_constant_is_that_of_a_network_without_weights(X, kind, we
     }[kind]
     given = None if weights is None else np.linspace(0.1, 2.0, M)
     nothing = np.zeros((1, M))
-    constant = dnn_xp.train(
-        nothing, Y, hidden=[], optimizer="lbfgs", sample_weight=given, iterations=100
-    )
+    # Where Y is standardized the best constant is where such a network starts.
+    at_once = pytest.warns(dnn_xp.ConvergenceWarning, match="L-BFGS stopped after 0 of 100")
+    with at_once if kind == "values" else nullcontext():
+        constant = dnn_xp.train(
+            nothing, Y, hidden=[], optimizer="lbfgs", sample_weight=given, iterations=100
+        )
     with pytest.warns(dnn_xp.ConvergenceWarning) as warned:
         dnn_xp.train(X, Y, sample_weight=given, learning_rate=50.0, iterations=20)
     said = str(warned[0].message).split("constant prediction, ")[1].split(":")[0]

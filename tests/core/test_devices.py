@@ -352,3 +352,21 @@ def test_lower_precision_on_cuda(cupy):
         assert model.record.precision == precision
         assert model.history.costs != plain.history.costs
         np.testing.assert_allclose(model.history.costs, plain.history.costs, rtol=tolerance)
+
+
+def test_another_blas_is_not_loaded_when_numpys_is_asked_for(monkeypatch):
+    """On a CPU of Intel's "auto" would load MKL."""
+    asked = []
+    original = dnn_xp.backends.choice.numpy_backend
+
+    def noting(blas="auto"):
+        asked.append(blas)
+        return original("numpy")
+
+    monkeypatch.setattr("dnn_xp.backends.choice.numpy_backend", noting)
+    model = train(blas="numpy")
+    train(blas="numpy", device="cpu")
+    with pytest.warns(dnn_xp.DeviceFallbackWarning):
+        train(blas="numpy", device="cuda")
+    model.predict(X)
+    assert set(asked) == {"numpy"}

@@ -15,10 +15,12 @@ from safetensors.numpy import save_file
 pd = pytest.importorskip("pandas")
 
 import dnn_xp  # noqa: E402
-from dnn_xp.backends import backend_named  # noqa: E402
-from dnn_xp.data import ArraySource  # noqa: E402
+from dnn_xp.backends.choice import backend_named  # noqa: E402
 from dnn_xp.data.host import to_host  # noqa: E402
-from dnn_xp.execution.objective import Examples, Objective, Penalties  # noqa: E402
+from dnn_xp.data.sources.base import ArraySource  # noqa: E402
+from dnn_xp.execution.examples import Examples  # noqa: E402
+from dnn_xp.execution.objective import Objective  # noqa: E402
+from dnn_xp.execution.penalties import Penalties  # noqa: E402
 from dnn_xp.formulas import ACTIVATIONS, COSTS  # noqa: E402
 from dnn_xp.formulas.embeddings import Embedding  # noqa: E402
 from dnn_xp.formulas.network import Network  # noqa: E402
@@ -255,3 +257,32 @@ def test_embeddings_are_penalized_where_l2_is_left_out_and_as_told_where_it_is_g
     assert "l2=5 on the embeddings" in left_out.settings["chosen"]
     check = dnn_xp.gradient_check(FRAME, DELAY, hidden=[2], max_entries=200)
     assert check.relative_difference < 1e-7
+
+
+def test_onnx_refuses_them_with_the_way_out():
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="embedding=0, which makes its categories one-hot"):
+        dnn_xp.train(FRAME, DELAY, **SMALL).to_onnx()
+
+
+def test_a_training_that_diverges_says_so():
+    with pytest.raises(dnn_xp.DivergenceError, match="layer"):
+        dnn_xp.train(FRAME, DELAY, optimizer="gradient_descent", learning_rate=1e9, iterations=50)
+
+
+def test_features_are_named_as_the_first_layer_gets_them():
+    from dnn_xp.plots.answers import features_of
+
+    names = features_of(dnn_xp.train(FRAME, DELAY, embedding=2, **SMALL))
+    assert names[0] == "wind"
+    assert names[-2:] == ("plane[0]", "plane[1]")
+    assert len(names) == 1 + 2 + 2
+
+
+def test_activations_are_drawn():
+    pytest.importorskip("matplotlib")
+    from dnn_xp.plots.layers import _outputs_of_layers
+
+    model = dnn_xp.train(FRAME, DELAY, **SMALL)
+    found = _outputs_of_layers(model, FRAME, None)
+    assert [len(each) for each in found] == [8, 1]

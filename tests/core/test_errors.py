@@ -1316,3 +1316,49 @@ def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch):
 def _extras():
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     return tomllib.loads(text)["project"]["optional-dependencies"]
+
+
+# What is too large is named
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_targets_that_overflow_the_cost_are_blamed_on_y(standardize, dtype):
+    X = np.random.default_rng(0).standard_normal((3, 50))
+    how = {"standardize": standardize, "standardize_targets": False, "dtype": dtype}
+    large = 1e30 if dtype == "float32" else 1e200
+    got = "values up to ...e+... and a cost of inf before the first update"
+    ways = "pass standardize_targets=True, or pass dtype='float64', or scale it down first"
+    way = ways if dtype == "float32" else "scale it down first"
+    with refused(ValueError, f"Y | {got} | of a scale whose cost {dtype} holds | {way}"):
+        dnn_xp.train(X, X[0] * large, hidden=[4], iterations=2, **how)
+
+
+def test_features_that_overflow_the_cost_are_blamed_on_x():
+    X = np.random.default_rng(0).standard_normal((3, 50))
+    how = {"hidden": [4], "iterations": 2, "standardize": False, "dtype": "float32"}
+    for Y in (X[0], np.floor(np.abs(X[0]) * 100)):
+        with refused(ValueError, "X | a cost of ... before the first update | ... | ..."):
+            dnn_xp.train(X * 1e30, Y, **how)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_cost_of_validation_that_overflows_is_an_error(which):
+    X = np.random.default_rng(0).standard_normal((3, 50))
+    pair = [X, X[0]]
+    pair[which] = pair[which] * 1e60
+    with refused(ValueError, "validation X and Y | a cost of ... | ... finite in float32 | ..."):
+        dnn_xp.train(X, X[0], hidden=[4], iterations=2, dtype="float32", validation=tuple(pair))
+
+
+def test_outputs_that_overflow_behind_the_last_layer():
+    X = np.random.default_rng(0).standard_normal((3, 50))
+    model = dnn_xp.train(X, np.floor(np.abs(X[0]) * 3), cost="poisson", hidden=[], iterations=2)
+    with refused(ValueError, "X | values whose outputs overflow in ... | ... | ..."):
+        model.predict(X * 1e6)
+
+
+def test_a_split_of_classes_of_one_example_each():
+    X = np.random.default_rng(0).standard_normal((3, 2))
+    with refused(ValueError, "validation | 0.5, which holds out no example: ... | ... | ..."):
+        dnn_xp.train(X, np.array([False, True]), validation=0.5, iterations=1)

@@ -17,7 +17,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
-from dnn_xp.backends import backend_named
+from dnn_xp.backends.choice import backend_named
 from dnn_xp.execution.engine import Engine
 
 # Python gives up an interruption of a finalizer, as of its own WeakSet, and says so.

@@ -338,7 +338,7 @@ def test_a_model_is_saved_whole_or_not_at_all(X, tmp_path, monkeypatch):
     def full(*arguments, **more):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("dnn_xp.model.storage.save_file", full)
+    monkeypatch.setattr("dnn_xp.model.storage.save", full)
     with pytest.raises(OSError, match="no space left"):
         model.save(path)
     assert path.read_text() == "what was here before"

@@ -12,10 +12,13 @@ from namespaces import require, usable
 from refusals import refused
 
 import dnn_xp
-from dnn_xp.backends import backend_named, precision, with_precision
-from dnn_xp.data import ArraySource
+from dnn_xp.backends import precision
+from dnn_xp.backends.choice import backend_named
+from dnn_xp.backends.precision import with_precision
 from dnn_xp.data.host import to_host
-from dnn_xp.execution.objective import Examples, Objective
+from dnn_xp.data.sources.base import ArraySource
+from dnn_xp.execution.examples import Examples
+from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas import ACTIVATIONS, COSTS
 from dnn_xp.formulas.network import Network
 

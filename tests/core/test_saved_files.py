@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 
 import dnn_xp
 from dnn_xp.model.digest import is_whole
+from dnn_xp.model.history import History
 from dnn_xp.model.stored import ENTRIES, check_description, check_tensors, wanted_tensors
 
 DAMAGED = "path | ..., which is damaged (its SHA-256 digest is ...) | a saved model"
@@ -131,6 +132,7 @@ def deep(levels):
     return "[" * levels + "]" * levels
 
 
+HISTORY = {name: [] for name in History.__dataclass_fields__} | {"metrics": {}}
 DESCRIPTIONS = {
     "sizes that do not fit the tensors": {"sizes": [4, 9, 3]},
     "sizes without end": {"sizes": [4, *[1] * 1_000_000, 3]},
@@ -159,6 +161,14 @@ DESCRIPTIONS = {
     "history of text": {"history": {"iterations": ["a"]}},
     "a surplus field of the record": {"record": {"surplus": 1}},
     "settings of a list": {"settings": []},
+    "parameters of no report": {"settings": {"kept_iteration": 77}},
+    "a history of unequal lists": {"history": HISTORY | {"costs": [1.0]}},
+    "a metric of unequal length": {
+        "history": HISTORY | {"metrics": {"validation_accuracy": [1.0]}}
+    },
+    "labels beyond their dtype": {"classes": [1, 2, 2**70], "classes_dtype": "<i8"},
+    "a label beyond float16": {"classes": [1.0, 2.0, 1e9], "classes_dtype": "<f2"},
+    "a label that is NaN": {"classes": [1.0, 2.0, float("nan")], "classes_dtype": "<f8"},
     "an unknown reason to stop": {"stopped": "tired"},
     "an unknown entry": {"encoding": {}},
 }

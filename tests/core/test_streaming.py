@@ -13,9 +13,10 @@ from namespaces import require
 
 import dnn_xp
 from dnn_xp.backends.staging import Staging, receiving
-from dnn_xp.data import ArraySource, LabelSource
+from dnn_xp.data.sources.base import ArraySource
+from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.execution.engine import blocks_in_flight
-from dnn_xp.execution.objective import Examples
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import StreamedSource
 from dnn_xp.training.batches import Batches
 from dnn_xp.training.memory import checking_bytes

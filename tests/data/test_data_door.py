@@ -9,14 +9,10 @@ import pytest
 from refusals import refused
 
 from dnn_xp.common.messages import describe, listing, optional_package, unknown_name
-from dnn_xp.data import (
-    ArraySource,
-    DatasetSource,
-    as_source,
-    check_features,
-    check_same_library,
-    working_dtype,
-)
+from dnn_xp.data.agreement import check_features, check_same_library
+from dnn_xp.data.features import as_source
+from dnn_xp.data.host import working_dtype
+from dnn_xp.data.sources.base import ArraySource, DatasetSource
 
 X = np.arange(6.0, dtype=np.float32).reshape(2, 3)
 

@@ -10,15 +10,11 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from dnn_xp.data import (
-    ArraySource,
-    DatasetSource,
-    ParquetSource,
-    as_source,
-    encode_targets,
-    open_path,
-    table_columns,
-)
+from dnn_xp.data.features import as_source, open_path
+from dnn_xp.data.readers.files import table_columns
+from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.sources.base import ArraySource, DatasetSource
+from dnn_xp.data.targets.kinds import encode_targets
 
 X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
 
@@ -37,7 +33,7 @@ def _zarr(path: Path, **arrays: Any) -> None:
 
 
 @pytest.mark.parametrize("examples", ["rows", "columns"])
-def test_npy_is_mapped(tmp_path: Path, examples: str) -> None:
+def test_npy_is_read_in_blocks(tmp_path: Path, examples: str) -> None:
     np.save(tmp_path / "x.npy", X)
     source = open_path(tmp_path / "x.npy", examples=examples)
     assert isinstance(source, DatasetSource)

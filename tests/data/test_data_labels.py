@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from dnn_xp.data import DatasetSource, LabelSource, encode_targets, encode_weights
 from dnn_xp.data.finite import block_ranges
 from dnn_xp.data.host import to_host
+from dnn_xp.data.sources.base import DatasetSource
+from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.sources.labels import LabelSource as Labels
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.data.targets.survey import encode_labels, label_limit, survey_targets
+from dnn_xp.data.targets.weights import encode_weights
 
 ONE_HOT = np.asarray([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]])
 BCE, SCE = {"cost": "binary_cross_entropy"}, {"cost": "softmax_cross_entropy"}

@@ -14,21 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
-from dnn_xp.data import (
-    ArraySource,
-    DatasetSource,
+from dnn_xp.data.features import as_source
+from dnn_xp.data.finite import block_is_finite, block_ranges, check_finite
+from dnn_xp.data.host import namespace, to_host
+from dnn_xp.data.sources.base import ArraySource, DatasetSource
+from dnn_xp.data.standardize import (
     Moments,
-    as_source,
-    block_is_finite,
     block_moments,
-    check_finite,
     finalize_moments,
     merge_moments,
     moments,
     standardize,
 )
-from dnn_xp.data.finite import block_ranges
-from dnn_xp.data.host import namespace, to_host
 
 
 def test_finite_values_pass(bring: Any) -> None:
@@ -180,3 +177,8 @@ def test_standardize_in_every_library(bring: Any) -> None:
     host = to_host(got)
     np.testing.assert_allclose(host.mean(axis=1), 0.0, atol=1e-6)
     np.testing.assert_allclose(host.std(axis=1), 1.0, rtol=1e-6)
+
+
+def test_a_mean_whose_square_overflows_is_no_warning() -> None:
+    mean, scale = finalize_moments(block_moments(np.full((1, 9), 1e300)))
+    assert (mean.item(), scale.item()) == (1e300, 1.0)

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnn_xp.data import ArraySource, DatasetSource, ParquetSource, Source, as_source, open_path
+from dnn_xp.data.features import as_source, open_path
 from dnn_xp.data.host import library, to_host
+from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
 from dnn_xp.data.sources.labels import LabelSource, code_dtype
 
 N, M = 3, 23

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dnn_xp.data import ArraySource, LabelSource, Source
 from dnn_xp.data.host import library, to_host
+from dnn_xp.data.sources.base import ArraySource, Source
+from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.sources.subset import RangeSource, subset, with_contiguous_examples
 
 X = np.arange(20.0, dtype=np.float32).reshape(2, 10)

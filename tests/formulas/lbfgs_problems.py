@@ -9,7 +9,8 @@ import numpy as np
 from namespaces import Library
 
 from dnn_xp.formulas import ACTIVATIONS, COSTS, initialize
-from dnn_xp.formulas.network import Network, flatten, gradient_sums, output_cost_sum, unflatten
+from dnn_xp.formulas.network import Network, gradient_sums, output_cost_sum
+from dnn_xp.formulas.parameters import flatten, unflatten
 
 Evaluate = Callable[[Any], tuple[Any, Any]]
 

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends.record import Function
-from dnn_xp.formulas.activations import ACTIVATIONS, Activation, identity
+from dnn_xp.formulas.activations import ACTIVATIONS, Activation
 from dnn_xp.formulas.costs import Cost
 from dnn_xp.formulas.layers import LayerCache, Layers, activated
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.output_activations import identity
 from dnn_xp.formulas.types import Array, Namespace
 
 Fuse = Callable[[Function, int], Function]

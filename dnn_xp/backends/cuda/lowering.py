@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 
 from dnn_xp.backends.cuda.cublaslt import Products, UnsupportedError
 from dnn_xp.backends.cuda.fusing import Fuse, fused
-from dnn_xp.formulas.activations import Activation, identity, relu
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.hidden_activations import relu
 from dnn_xp.formulas.layers import LayerCache, Layers, LinearCache
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.output_activations import identity
 from dnn_xp.formulas.types import Array, Namespace
 
 

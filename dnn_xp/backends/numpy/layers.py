@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dnn_xp.formulas.activations import Activation, relu
+from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.hidden_activations import relu
 from dnn_xp.formulas.layers import (
     LayerCache,
     Layers,

@@ -73,11 +73,10 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
 
     `mkl` computes the products that it is faster at (`mkl.suits`).
     """
-    shape = (*x1.shape, *x2.shape)
-    if len(shape) != 4 or x2.ndim != 2 or shape[1] != shape[2]:
+    if x1.ndim != 2 or x2.ndim != 2 or x1.shape[1] != x2.shape[0]:
         # For activations and optimizers of the user's.
         return np.matmul(x1, x2)
-    n, k, _, p = shape
+    (n, k), p = x1.shape, x2.shape[1]
     multiplications = n * k * p
     if k == 1 and multiplications > _WORTH_MULTIPLYING:
         # An outer product: elementwise multiplication takes a fifth of BLAS's time.
@@ -87,7 +86,7 @@ def matmul(x1: Array, x2: Array, *, any_order: bool = False, mkl: intel.Mkl | No
         whole = partial(intel.multiply, mkl=mkl)
     elif multiplications < (_WORTH_CUTTING if n >= _THIN <= p else _WORTH_CUTTING_THIN):
         # The same call of BLAS as numpy.matmul, with less overhead.
-        return np.dot(x1, x2)
+        return x1.dot(x2)
     if multiplications >= WORTH_PARTS and (on_threads := parallel_for.get()) is not None:
         return in_parts(whole, x1, x2, on_threads)
     product = whole(x1, x2)

@@ -11,7 +11,8 @@ from dnn_xp.cli.inputs.bundled import bundled
 from dnn_xp.cli.inputs.reading import Examples
 from dnn_xp.cli.parser import parse
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.data import ArraySource
+from dnn_xp.cli.wording import tell
+from dnn_xp.data.sources.base import ArraySource
 
 _SPIRALS = 2000
 # Without a penalty a network of this size overfits the 455 examples.
@@ -27,7 +28,7 @@ def run(args: Namespace) -> int:
     try:
         table = bundled("breast_cancer")
     except ImportError:
-        print(
+        tell(
             "scikit-learn is not installed (pip install 'dnn_xp[sklearn]'), so the data are two "
             "spirals, made up here.\n"
         )
@@ -35,7 +36,7 @@ def run(args: Namespace) -> int:
     else:
         options["l2"] = _L2
         same = f"dnn-xp train breast_cancer --l2 {_L2:g} -o model.safetensors"
-        print("Telling benign from malignant tumours by 30 measurements of cell nuclei.\n")
+        tell("Telling benign from malignant tumours by 30 measurements of cell nuclei.\n")
         names = [name for name in table.names if name not in table.targets]
         Y = table.values("target")
         examples = Examples(table.table.select(names), Y, table.where, tuple(names), table.targets)
@@ -46,8 +47,8 @@ def run(args: Namespace) -> int:
         seed=defaults.seed,
         verbose=not args.quiet,
     )
-    print(report(outcome))
-    print(f"\nNothing was saved. To train and save: {same}")
+    tell(report(outcome))
+    tell(f"\nNothing was saved. To train and save: {same}")
     return 130 if outcome.interrupted else 0
 
 

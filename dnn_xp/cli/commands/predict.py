@@ -13,14 +13,15 @@ import numpy.typing as npt
 from dnn_xp.cli.inputs import arrays
 from dnn_xp.cli.inputs.reading import open_table, refuse_missing, unfit_option
 from dnn_xp.cli.inputs.tables import Columns, choose
-from dnn_xp.cli.wording import no_such_file, say
+from dnn_xp.cli.wording import no_such_file, say, tell
 from dnn_xp.cli.writing import check_output, write
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import counted, listing, nearest
-from dnn_xp.data import Source, check_features
+from dnn_xp.data.agreement import check_features
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import SUFFIXES
 from dnn_xp.data.readers.tables import table_matrix
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.tables import Table
 from dnn_xp.model.model import Model, load
 
@@ -59,7 +60,7 @@ def run(args: Namespace) -> int:
     pieces = (_predicted(model, each, proba=args.proba, threads=args.threads) for each in blocks)
     write(pieces, column_names(model, proba=args.proba), m, path)
     if path is not None:
-        print(f"{m:,} predictions written to {args.output}")
+        tell(f"{m:,} predictions written to {args.output}")
     return 0
 
 

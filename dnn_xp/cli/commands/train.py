@@ -12,38 +12,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.commands.picture import check_picture, draw
 from dnn_xp.cli.inputs.reading import Examples, read_examples
+from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
-from dnn_xp.cli.wording import say
+from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data import Source, encode_targets
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.readers.parquet_table import ParquetTable
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource, subset
 from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
 from dnn_xp.data.tables import Table
 from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
+from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.model.summary import model_table
-from dnn_xp.training.specification import Specification
+from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.train import train
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, its examples, the split and the scores."""
+    """A trained model, its examples, the split, the scores, and the last part that was scored."""
 
     model: Model
     examples: Examples
     split: str
     scores: tuple[tuple[str, Evaluation], ...]
+    shown: tuple[str, Any, Any]
 
     @property
     def interrupted(self) -> bool:
@@ -52,32 +56,53 @@ class Outcome:
 
 
 def run(args: Namespace) -> int:
-    """Train by the options and save the model; 130 where Ctrl-C ended the training early."""
+    """Train by the options and save the model; 130 where Ctrl-C, 143 where SIGTERM ended it early."""
     start = time.perf_counter()
     output = Path(args.output)
     file = split_path(args.data)[0]
     if output.exists() and file.exists() and output.samefile(file):
         got = f"{args.output!r}, which is DATA"
         raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
-    check_output("MODEL", output, force=args.force)
+    force = args.force or args.resume is not None
+    check_output("MODEL", output, force=force)
+    if args.plot is not None:
+        check_picture(Path(args.plot), output, force=force)
     options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
-    Specification(**options, seed=args.seed)  # before anything is read
-    examples = read_examples(args)
-    outcome = learn(
-        examples,
-        options,
-        test_fraction=args.test_fraction,
-        last=args.test_part == "last",
-        seed=args.seed,
-        verbose=not args.quiet,
-    )
-    outcome.model.save(output)
+    if args.resume is not None:
+        options["resume"] = True
+    Keeping(**options, seed=args.seed)  # before anything is read
+    if args.checkpoint is not None and args.resume is None:
+        keep_command(args)
+    try:
+        with terminating() as terminated:
+            outcome = learn(
+                read_examples(args),
+                options,
+                test_fraction=args.test_fraction,
+                last=args.test_part == "last",
+                seed=args.seed,
+                verbose=not args.quiet,
+            )
+            outcome.model.save(output)
+            if args.plot is not None:
+                draw(Path(args.plot), outcome.model, *outcome.shown)
+    except KeyboardInterrupt:
+        kept = "" if args.checkpoint is None else how_to_go_on(args.checkpoint)
+        if not kept:
+            raise
+        say("terminated" if terminated else "interrupted", kept)
+        return TERMINATED if terminated else 130
     if outcome.interrupted:
         done = outcome.model.history.iterations[-1]
-        say("interrupted", f"the model after {done} updates is saved in {args.output}")
+        said = f"the model after {done} updates is saved in {args.output}"
+        if args.checkpoint is not None:
+            said += f"; {how_to_go_on(args.checkpoint)}"
+        say("terminated" if terminated else "interrupted", said)
     if not args.quiet:
-        print(report(outcome))
-        print(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+        tell(report(outcome))
+        tell(f"\nsaved      {args.output}, {time.perf_counter() - start:.1f} s after the start")
+    if terminated:
+        return TERMINATED
     return 130 if outcome.interrupted else 0
 
 
@@ -104,11 +129,13 @@ def learn(
     if model.kind == "multiclass" and Y.ndim > 1 and examples.target_names:
         # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
-    scores = [("training", model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
+    name = "training"
+    scores = [(name, model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
     if for_test.any():
         X, Y = _part(examples, for_test)
-        scores.append(("test", model.evaluate(X, Y, examples="rows", threads=options["threads"])))
-    return Outcome(model, examples, split, tuple(scores))
+        name = "test"
+        scores.append((name, model.evaluate(X, Y, examples="rows", threads=options["threads"])))
+    return Outcome(model, examples, split, tuple(scores), (name, X, Y))
 
 
 def _held_out(

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from dnn_xp.cli.wording import reading
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing, optional_package
-from dnn_xp.data import Source, as_source
+from dnn_xp.data.features import as_source
 from dnn_xp.data.readers.files import hdf5_names, open_file, split_path
+from dnn_xp.data.readers.npy import NpyFile
+from dnn_xp.data.sources.base import Source
 
 
 def array_names(file: Path) -> list[str]:
@@ -46,8 +48,12 @@ def features(path: str, key: str | None, examples: str) -> Source:
             "--x-key", "none", f"one of the arrays of {str(file)!r}: {listing(names)}"
         )
     values = open_file(file, key=key, argument="DATA")
-    if examples == "rows" and isinstance(values, np.ndarray) and values.ndim not in (0, 2):
-        values = values.reshape(len(values), -1)
+    if (
+        examples == "rows"
+        and isinstance(values, (np.ndarray, NpyFile))
+        and values.ndim not in (0, 2)
+    ):
+        values = np.asarray(values).reshape(len(values), -1)
     return as_source(values, examples=examples)
 
 

@@ -18,10 +18,11 @@ from dnn_xp.cli.inputs.tables import Columns, choose, csv_columns, parquet_colum
 from dnn_xp.cli.wording import no_such_file
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import counted, listing
-from dnn_xp.data import ArraySource, Source, check_finite
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.encoding import refuse_missing as refuse_missing_numbers
+from dnn_xp.data.finite import check_finite
 from dnn_xp.data.readers.files import SUFFIXES, split_path
+from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.tables import Table, with_known_target
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.execution.placement import source_bytes

@@ -13,6 +13,7 @@ import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.common.messages import listing, optional_package
+from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import MISSING_MARKS, Column, ColumnTable, text_column
 from dnn_xp.data.readers.csv_dialect import SEPARATORS, Dialect, dialect
 from dnn_xp.data.readers.text_values import decimal_evidence, resolved
@@ -59,6 +60,8 @@ def read_csv_table(
     ArgumentValueError
         For a file that is empty, not text, has several columns of one name, or lines of different
         lengths.
+    ChangedFileError
+        When the file changes meanwhile.
     ImportError
         When pyarrow is not installed.
 
@@ -77,12 +80,15 @@ def read_csv_table(
     file = Path(path)
     where = repr(str(file))
     _check_marks(separator, decimal, thousands)
-    found = dialect(file, separator, argument=argument)
+    watch = Watch(file, where)
+    with watch.reading():
+        found = dialect(file, separator, argument=argument)
     twice = [name for name, count in Counter(found.names).items() if count > 1]
     if twice:
         got = f"{where} with several columns named {listing(twice)}"
         raise ArgumentValueError(argument, got, "a table whose columns differ in name")
-    raw = _read_text(file, found, argument)
+    with watch.reading():
+        raw = _read_text(file, found, argument)
     columns = _wide_numbers(raw) if len(raw) >= _WIDE and thousands is decimal is None else None
     if columns is None:
         columns = [_plain(values) for values in raw]

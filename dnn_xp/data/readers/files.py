@@ -11,11 +11,14 @@ import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import counted, listing, optional_package, unknown_name
+from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.arrow import arrow_table
 from dnn_xp.data.readers.csv import read_csv_table
 from dnn_xp.data.readers.csv_dialect import dialect
+from dnn_xp.data.readers.npy import NpyFile
 from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.readers.refusing import refusing
 from dnn_xp.data.readers.tables import choose_columns
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".zarr", ".parquet", ".csv")
@@ -57,7 +60,7 @@ def open_file(
     columns: Sequence[str] | None = None,
     labels: bool = False,
 ) -> Any:
-    """What a path holds: a memmap, an array, a dataset, a ParquetSource or a ColumnTable.
+    """What a path holds: an NpyFile, an array, a dataset, a ParquetSource or a ColumnTable.
 
     "file.h5::key" names a dataset inside a file; "file.parquet::a,b" and "file.csv::a,b" name
     columns. With `labels`, Parquet columns are read as a ColumnTable, since labels may be text.
@@ -75,32 +78,46 @@ def open_file(
             return _table(file, chosen, argument)
         return ParquetSource(file, chosen, argument=argument)
     key = inner if key is None else key
-    if suffix == ".npy":
-        try:
-            return np.load(file, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise _unreadable(argument, str(file), error) from error
-    purpose = f"Reading {str(file)!r}"
-    if suffix == ".npz":
-        with np.load(file, allow_pickle=False) as arrays:
-            name = _only_key(argument, file, key, list(arrays.files))
-            try:
-                return arrays[name]
-            except ValueError as error:
-                raise _unreadable(argument, f"{file}::{name}", error) from error
-    if suffix == ".zarr":
-        root = optional_package("zarr", purpose=purpose).open(str(file), mode="r")
+    opened = {".npy": _npy, ".npz": _npz, ".zarr": _zarr}.get(suffix, _hdf5)
+    return opened(file, key, argument)
+
+
+def _npy(file: Path, key: str | None, argument: str) -> NpyFile:
+    with refusing(argument, repr(str(file))):
+        return NpyFile(file)
+
+
+def _npz(file: Path, key: str | None, argument: str) -> Any:
+    # Opened here, because np.load does not close a file that is no archive.
+    with refusing(argument, repr(str(file))), file.open("rb") as stream:
+        arrays = np.load(stream, allow_pickle=False)
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array, as a .npy file does")
+        name = _only_key(argument, file, key, list(arrays.files))
+        with arrays, refusing(argument, repr(f"{file}::{name}")):
+            return arrays[name]
+
+
+def _zarr(file: Path, key: str | None, argument: str) -> Any:
+    where = repr(str(file))
+    zarr = optional_package("zarr", purpose=f"Reading {where}")
+    with refusing(argument, where):
+        root = zarr.open(str(file), mode="r")
         if not hasattr(root, "array_keys"):
             return root
+        names = list(root.array_keys())
         return root[
-            key
-            if key is not None and key in root
-            else _only_key(argument, file, key, list(root.array_keys()))
+            key if key is not None and key in root else _only_key(argument, file, key, names)
         ]
-    h5py = optional_package("h5py", purpose=purpose)
-    root = h5py.File(file, "r")
-    key = None if key is None else key.strip("/")
-    return root[_only_key(argument, file, key, hdf5_names(root))]
+
+
+def _hdf5(file: Path, key: str | None, argument: str) -> Any:
+    where = repr(str(file))
+    h5py = optional_package("h5py", purpose=f"Reading {where}")
+    with refusing(argument, where):
+        root = h5py.File(file, "r")
+        key = None if key is None else key.strip("/")
+        return root[_only_key(argument, file, key, hdf5_names(root))]
 
 
 def hdf5_names(root: Any) -> list[str]:
@@ -111,11 +128,6 @@ def hdf5_names(root: Any) -> list[str]:
         lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
     )
     return names
-
-
-def _unreadable(argument: str, path: str, error: ValueError) -> ArgumentValueError:
-    got = f"{path!r}, which cannot be read ({error})"
-    return ArgumentValueError(argument, got, "a file of one array of numbers or text")
 
 
 def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> str:
@@ -148,6 +160,9 @@ def _table(file: Path, columns: Sequence[str] | None, argument: str) -> ColumnTa
         table = read_csv_table(file, argument=argument)
     else:
         parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
-        names = choose_columns(columns, [str(name) for name in parquet.read_schema(file).names])
-        table = arrow_table(parquet.read_table(file, columns=list(names)), repr(str(file)))
+        where = repr(str(file))
+        with refusing(argument, where, "a Parquet file"), Watch(file, where).reading():
+            present = [str(name) for name in parquet.read_schema(file).names]
+            names = choose_columns(columns, present)
+            table = arrow_table(parquet.read_table(file, columns=list(names)), where)
     return table.select(choose_columns(columns, table.names))

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.messages import optional_package
+from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.arrow import arrow_table
+from dnn_xp.data.readers.refusing import refusing
 from dnn_xp.data.readers.tables import choose_columns, refuse_columns
 
 
@@ -52,6 +54,13 @@ class ParquetSource:
         Row groups kept in memory.
     encoding : Encoding, optional
         What makes features of the columns; without it they must be numeric.
+    watch : Watch, optional
+        Of the file since it was opened for something else; since now when not given.
+
+    Raises
+    ------
+    ChangedFileError
+        While reading, when the file is no longer what it was.
 
     Notes
     -----
@@ -70,12 +79,16 @@ class ParquetSource:
         keep: int = 2,
         argument: str = "X",
         encoding: Encoding | None = None,
+        watch: Watch | None = None,
     ) -> None:
         purpose = f"Reading {os.fspath(path)!r}"
         self._pa = optional_package("pyarrow", purpose=purpose)
-        self._file = optional_package("pyarrow.parquet", purpose=purpose).ParquetFile(path)
+        parquet = optional_package("pyarrow.parquet", purpose=purpose)
+        self._watch = watch or Watch(path, repr(os.fspath(path)))
+        with refusing(argument, repr(os.fspath(path)), "a Parquet file"), self._watch.reading():
+            self._file = parquet.ParquetFile(path)
         schema = self._file.schema_arrow
-        self.path = os.fspath(path)
+        self.path, self._argument = os.fspath(path), argument
         self.columns = choose_columns(columns, schema.names)
         types = [schema.field(name).type for name in self.columns]
         numeric = self._pa.types
@@ -135,7 +148,8 @@ class ParquetSource:
             if k in self._read:
                 self._read.move_to_end(k)
                 return self._read[k]
-            table = self._file.read_row_group(self._groups[k], columns=list(self.columns))
+            with refusing(self._argument, repr(self.path), "a Parquet file"), self._watch.reading():
+                table = self._file.read_row_group(self._groups[k], columns=list(self.columns))
             values = self._numbers(table) if self._encoding is None else self._encoded(table)
             values.flags.writeable = False
             self._read[k] = values

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dnn_xp.common.messages import optional_package
+from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import Column, ColumnTable, are_names
 from dnn_xp.data.readers.arrow import arrow_column, arrow_table
+from dnn_xp.data.readers.refusing import refusing
 
 
 class ParquetTable:
@@ -27,6 +29,8 @@ class ParquetTable:
         Whether the names are more than "0", "1", ...
     notes : tuple of str
         What was decided in reading it.
+    watch : Watch
+        Of the file since it was first opened.
     """
 
     def __init__(
@@ -34,11 +38,14 @@ class ParquetTable:
         path: str | os.PathLike[str],
         names: Sequence[str] | None = None,
         lines: tuple[int, int] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self.where = repr(self.path)
         reader: Any = optional_package("pyarrow.parquet", purpose=f"Reading {self.where}")
-        self._file = reader.ParquetFile(self.path)
+        self.watch = watch or Watch(self.path, self.where)
+        with refusing("X", self.where, "a Parquet file"), self.watch.reading():
+            self._file = reader.ParquetFile(self.path)
         present = [str(name) for name in self._file.schema_arrow.names]
         index = [name for name in present if name.startswith("__index_level_")]
         kept = [name for name in present if name not in index]
@@ -52,11 +59,12 @@ class ParquetTable:
 
     def select(self, names: Sequence[str]) -> ParquetTable:
         """The table of these columns, in this order."""
-        return ParquetTable(self.path, names, (self.first, self.last))
+        return ParquetTable(self.path, names, (self.first, self.last), self.watch)
 
     def part(self, first: int, last: int) -> ParquetTable:
         """The table of the lines first to last - 1."""
-        return ParquetTable(self.path, self.names, (self.first + first, self.first + last))
+        lines = self.first + first, self.first + last
+        return ParquetTable(self.path, self.names, lines, self.watch)
 
     def blocks(self) -> Iterator[ColumnTable]:
         """The row groups, one after the other."""
@@ -65,7 +73,8 @@ class ParquetTable:
             stop = start + int(self._file.metadata.row_group(group).num_rows)
             low, high = max(start, self.first), min(stop, self.last)
             if low < high:
-                table = self._file.read_row_group(group, columns=list(self.names))
+                with refusing("X", self.where, "a Parquet file"), self.watch.reading():
+                    table = self._file.read_row_group(group, columns=list(self.names))
                 yield self._named(table.slice(low - start, high - low))
             start = stop
 
@@ -81,12 +90,14 @@ class ParquetTable:
 
     def read(self) -> ColumnTable:
         """All lines, in memory."""
-        table = self._file.read(columns=list(self.names))
+        with refusing("X", self.where, "a Parquet file"), self.watch.reading():
+            table = self._file.read(columns=list(self.names))
         return self._named(table.slice(self.first, self.m))._replace(notes=self.notes)
 
     def column(self, name: str) -> Column:
         """One column of all lines."""
-        values = self._file.read(columns=[name]).column(name)
+        with refusing("X", self.where, "a Parquet file"), self.watch.reading():
+            values = self._file.read(columns=[name]).column(name)
         return arrow_column(values.slice(self.first, self.m))
 
     def _named(self, table: Any) -> ColumnTable:

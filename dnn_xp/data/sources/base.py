@@ -8,7 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.common.watched import ChangedFileError
 from dnn_xp.data.host import namespace, native, numpy_dtype, positions_for
+from dnn_xp.data.readers.npy import NpyFile
+from dnn_xp.data.sources.watching import watch
 from dnn_xp.formulas.types import Array
 
 
@@ -112,9 +115,10 @@ class ArraySource:
 
 
 class DatasetSource:
-    """A dataset read block by block: np.memmap, h5py, Zarr, or any object that can be sliced.
+    """A dataset read block by block: .npy files, np.memmap, h5py, Zarr, or any object that can be sliced.
 
-    Blocks are NumPy arrays in memory, read (not mapped) by the thread that calls `block`.
+    Blocks are NumPy arrays in memory, read (not mapped) by the thread that calls `block`. A file that
+    changes meanwhile is a ChangedFileError, where its package leaves a way to see that.
 
     Parameters
     ----------
@@ -131,20 +135,22 @@ class DatasetSource:
         self.dtype = native(numpy_dtype(dataset.dtype))
         self._examples_axis = 0 if rows or len(dataset.shape) == 1 else 1
         # Other datasets may not be safe to read from several threads, so one reads at a time.
-        self._lock = None if isinstance(dataset, np.ndarray) else threading.Lock()
+        self._lock = None if isinstance(dataset, (np.ndarray, NpyFile)) else threading.Lock()
+        self._watch = watch(dataset)
 
     def block(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Examples start to stop-1: (n, stop - start)."""
-        return self._columns(self._read(self._slice(start, stop)))
+        return self._columns(self._watched(start, min(stop, self.m), self._slice(start, stop)))
 
     def gather(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """The examples at these positions: (n, len(indices))."""
         axis = self._examples_axis
-        if isinstance(self.dataset, np.ndarray):
-            taken = np.asarray(np.take(self.dataset, indices, axis=axis))
-            return self._columns(taken.astype(self.dtype, copy=False))
         if len(indices) == 0:
             return np.empty((self.n, 0), dtype=self.dtype)
+        if isinstance(self.dataset, (np.ndarray, NpyFile)):
+            self._look(int(indices.min()), int(indices.max()) + 1)
+            taken = np.asarray(self.dataset.take(indices, axis=axis))
+            return self._columns(taken.astype(self.dtype, copy=False))
         # h5py and Zarr take increasing positions without repeats.
         increasing, places = np.unique(indices, return_inverse=True)
         return self._columns(np.take(self._read_increasing(increasing), places, axis=axis))
@@ -154,11 +160,12 @@ class DatasetSource:
         key: Any = positions
         if two:
             key = (positions, slice(None)) if self._examples_axis == 0 else (slice(None), positions)
+        first, last = int(positions[0]), int(positions[-1]) + 1
         package = type(self.dataset).__module__.partition(".")[0]
         if package == "zarr":
-            return self._read(key, of=self.dataset.oindex)
+            return self._watched(first, last, key, of=self.dataset.oindex)
         if package == "h5py":
-            return self._read(key)
+            return self._watched(first, last, key)
         # Other datasets support slices only: read each run of neighbours as one slice.
         runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
         parts = [self._read(self._slice(int(run[0]), int(run[-1]) + 1)) for run in runs]
@@ -168,6 +175,33 @@ class DatasetSource:
         if self._examples_axis == 1:
             return (slice(None), slice(start, stop))
         return slice(start, stop)
+
+    def _look(self, start: int, stop: int) -> None:
+        """Raise ChangedFileError if what these examples are read from is not what it was."""
+        if self._watch is not None:
+            self._watch(self._examples_axis, start, stop)
+
+    def _watched(self, start: int, stop: int, key: Any, of: Any = None) -> npt.NDArray[Any]:
+        """What `_read` gives for examples start to stop-1, if their file is still the same."""
+        if self._lock is None:
+            # A mapped file that was truncated ends the process that touches it.
+            self._look(start, stop)
+        try:
+            values = self._read(key, of)
+        except ChangedFileError:
+            raise
+        except Exception as error:
+            try:
+                self._look(start, stop)
+            except ChangedFileError as changed:
+                raise changed from error
+            if type(self.dataset).__module__.partition(".")[0] not in ("h5py", "zarr"):
+                raise
+            # A chunk that cannot be decompressed: each package has errors of its own for that.
+            msg = f"{self.dataset!r} cannot be read: {error}"
+            raise OSError(msg) from error
+        self._look(start, stop)
+        return values
 
     def _read(self, key: Any, of: Any = None) -> npt.NDArray[Any]:
         reader = self.dataset if of is None else of

@@ -128,6 +128,11 @@ def encode_targets(
     kind = _kind(survey, source.n, wanted, known, argument)
     maker = {"binary": binary, "multiclass": multiclass}.get(kind, values)
     found, encoded, counts = maker(source, survey, known, argument, dtype)
+    if found is not None and found.dtype.kind == "f" and found.dtype.itemsize > 8:
+        # No file has a place for labels of that many digits.
+        wanted_labels = "labels of bool, integers, float64 or text"
+        got = f"labels of dtype {found.dtype}"
+        raise ArgumentTypeError(argument, got, wanted_labels, "convert them to float64")
     if kind == "multilabel":
         check_probabilities(survey, argument)
         counts = survey.totals.astype(np.int64) if survey.zero_one else None

@@ -62,11 +62,12 @@ def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
             highest = max(highest, float(values.max()))
             zero_one = zero_one and bool(((values == 0) | (values == 1)).all())
             whole = whole and (kind != "f" or zero_one or bool((values == np.rint(values)).all()))
-            sums = values.sum(axis=0, dtype=np.float64)
+            with np.errstate(over="ignore"):  # of values, of which nobody asks for sums
+                sums = values.sum(axis=0, dtype=np.float64)
+                totals += values.sum(axis=1, dtype=np.float64)
             distributions = (
                 distributions and lowest >= 0 and bool((np.abs(sums - 1) <= _SUM_TOLERANCE).all())
             )
-            totals += values.sum(axis=1, dtype=np.float64)
         if distinct is not None:
             countable = text or kind != "f" or (whole if labels == "whole" else zero_one)
             distinct = np.union1d(distinct, _distinct(values[0])) if countable else None

@@ -1,0 +1,79 @@
+"""Mean and scale where blocks are computed: ``(values - mean) / scale`` in the working dtype."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from dnn_xp.backends.record import Backend
+from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
+from dnn_xp.formulas.types import Array, Namespace
+
+# Mean and scale, (n, 1) each.
+MeanAndScale: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+
+class Scaling(NamedTuple):
+    """Mean and scale (n, 1) that the values of a block are standardized with.
+
+    Attributes
+    ----------
+    moments : pair of arrays
+        In the working dtype, or in float64 where that has no room for them.
+    wide : pair of arrays, optional
+        The same in float64, for blocks whose values the working dtype would round before the mean is
+        taken away: of a time in seconds since 1970 float32 keeps no more than two minutes.
+    rounded : list of dtypes
+        The dtypes of those blocks, of the library that computes.
+    """
+
+    moments: tuple[Array, Array]
+    wide: tuple[Array, Array] | None
+    rounded: list[Any]
+
+    def standardized(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
+        """``(values - mean) / scale``, in the working dtype."""
+        if self.wide is not None and values.dtype in self.rounded:
+            values, moments = xp.astype(values, xp.float64, copy=False), self.wide
+        else:
+            values, moments = xp.astype(values, dtype, copy=False), self.moments
+        return xp.astype(standardize(values, *moments, xp=xp), dtype, copy=False)
+
+    def in_original_units(self, Z: Array, *, xp: Namespace) -> Array:
+        """``Z scale + mean``, in the dtype of Z."""
+        wide, (mean, scale) = Z, self.moments
+        if self.wide is not None:
+            wide, (mean, scale) = xp.astype(Z, xp.float64), self.wide
+        return xp.astype(wide * scale + mean, Z.dtype, copy=False)
+
+
+def scaling_on(backend: Backend, moments: MeanAndScale | None, dtype: str) -> Scaling | None:
+    """Mean and scale where the backend computes, for blocks in a working dtype."""
+    if moments is None:
+        return None
+    wide = None
+    if dtype == "float32":
+        # Where the device has no float64 there is no better than the working dtype.
+        with suppress(TypeError, ValueError):
+            wide = _placed(moments, backend, "float64")
+    xp = backend.xp
+    rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+    if wide is not None and not _fits_float32(*moments):
+        return Scaling(wide, wide, rounded)
+    return Scaling(_placed(moments, backend, dtype), wide, rounded)
+
+
+def _placed(moments: MeanAndScale, backend: Backend, dtype: str) -> tuple[Array, Array]:
+    with np.errstate(over="ignore", under="ignore"):
+        arrays = [np.asarray(array, dtype=dtype) for array in moments]
+    mean, scale = map(backend.from_host, arrays)
+    return mean, scale
+
+
+def _fits_float32(mean: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether float32 holds every mean and scale: none overflows, and no scale underflows."""
+    limits = np.finfo(np.float32)
+    largest = max(np.abs(mean).max(), scale.max())
+    return bool(largest <= limits.max and scale.min() >= limits.tiny)
