@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.data.column_codes import CategoryCode, NumberCode
 from dnn_xp.data.columns import MISSING_MARKS
 from dnn_xp.data.encoding import TableEncoder
@@ -32,6 +32,7 @@ def encoded(graph: Graph, encoder: TableEncoder, dtype: str) -> str:
                 "model",
                 f"the column {name!r}, encoded by a {type(code).__name__}",
                 "a model of columns of numbers, dates, bool and one-hot text",
+                ("train with ", Pass("embedding", 0), ", which makes its categories one-hot"),
             )
         if isinstance(code, CategoryCode):
             parts.append(_category(graph, name, code, encoder, dtype))
