@@ -8,8 +8,8 @@ depends on m and n alone, so that an array and a file of the same numbers get th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,26 +57,27 @@ def sample_bytes(n: int, m: int, itemsize: int) -> int:
 def quantiles(
     source: Source,
     blocks: Iterable[tuple[int, int]] | None = None,
-    read: Callable[[int, int], Any] | None = None,
+    *,
+    codes: int = 0,
 ) -> Quantiles:
     """The quantiles of the examples of a source, which is read once, in blocks.
 
     Values are compared in float64, with linear interpolation between neighbours, as `numpy.quantile`
-    does it.
+    does it. The last `codes` rows are codes of categories, which stay as they are.
     """
-    step, read = step_of_sample(source.n, source.m), read or source.block
-    taken, low, high = [], math.inf, -math.inf
+    step = step_of_sample(source.n, source.m)
+    taken = []
     lows = np.full(source.n, math.inf)
     highs = np.full(source.n, -math.inf)
     for start, stop in block_ranges(source) if blocks is None else blocks:
-        block = to_host(read(start, stop))
+        block = to_host(source.block(start, stop))
         first = -start % step
         taken.append(np.array(block[:, first::step]))
         if step > 1:  # rare extremes, which no sample has, still are extremes
             lows = np.minimum(lows, block.min(axis=1))
             highs = np.maximum(highs, block.max(axis=1))
     center, scale = np.zeros((source.n, 1)), np.ones((source.n, 1))
-    for feature in range(source.n):
+    for feature in range(source.n - codes):
         values = np.concatenate([block[feature] for block in taken]).astype(np.float64)
         quarter, center[feature], three_quarters = np.quantile(values, (0.25, 0.5, 0.75))
         low = min(lows[feature], values.min())

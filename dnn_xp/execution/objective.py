@@ -29,6 +29,7 @@ from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
@@ -93,7 +94,6 @@ class Objective:
         self.block_size = block_size
         self.engine = Engine()
         self._limit = _BlockLimit()
-        self._penalties = penalties or Penalties()
         self._xp = backend.xp
         self.target_standardization = target_standardization
         self.unit, self._shares = 1.0, None
@@ -102,21 +102,25 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        mask = weight_mask(network.sizes, dtype=dtype, xp=np)
-        mask = np.append(mask, np.zeros(network.scaled, dtype))
-        self._weight_mask = backend.from_host(mask)
+        embedded = embedding_parameters(network.embeddings)
+        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        self._penalties = [
+            (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
+            for each, of_each in (penalties or Penalties()).masked(mask, embedded)
+        ]
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
             backend.xp,
             getattr(backend.xp, dtype),
             compute_dtype=getattr(backend.xp, precision) if precision == "bfloat16" else None,
-            inputs=scaling_on(backend, standardization, dtype),
+            inputs=scaling_on(backend, standardization, dtype, codes=len(network.embeddings)),
             targets=scaling_on(backend, target_standardization, dtype),
             separate=self._shares is not None,
             layers=layers,
             canonical=backend.canonical,
             orientation=orientation,
+            places=_places(network, backend),
             label_smoothing=label_smoothing,
         )
         self._output = backend.compile(of_block.in_units_of_targets)
@@ -208,22 +212,26 @@ class Objective:
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
-    def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
+    def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
+        """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
         layers = unflatten(theta, self.network.sizes, xp=self._xp)
         if self.network.scaling_layer:
+            theta, s = self._split(theta)
             W, b = layers[0]
-            layers[0] = scaled_weights(W, self._scales(theta), xp=self._xp), b
-        return layers
+            layers[0] = scaled_weights(W, s, xp=self._xp), b
+        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
+        return [*layers, *((E,) for E in tables)]
 
-    def _scales(self, theta: Array) -> Array:
-        """S, the last entries of theta."""
-        return theta[theta.shape[0] - self.network.scaled :]
+    def _split(self, theta: Array) -> tuple[Array, Array]:
+        """What all networks have of theta, and s."""
+        rest = theta.shape[0] - self.network.scaled
+        return theta[:rest], theta[rest:]
 
     def without_scaling_layer(self, theta: Array) -> Array:
         """Theta of the same network with the scaling layer's s multiplied into W[1]."""
         if not self.network.scaling_layer:
             return theta
-        arrays = [array for layer in self._parameters(theta) for array in layer]
+        arrays = [array for part in self._parameters(theta) for array in part]
         return flatten(arrays, xp=self._xp)
 
     def _means(
@@ -289,14 +297,26 @@ class Objective:
         return self._xp.sum(J if minimized else J * self._shares)
 
     def _penalised(self, J: Array, theta: Array) -> Array:
-        return self._penalties.added_to_cost(J, theta, self._weight_mask, xp=self._xp)
+        for penalties, mask in self._penalties:
+            J = penalties.added_to_cost(J, theta, mask, xp=self._xp)
+        return J
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
         if self.network.scaling_layer:
             W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
-            dW, ds = scaled_weights_backward(sums[0], W, self._scales(theta), xp=self._xp)
+            dW, ds = scaled_weights_backward(sums[0], W, self._split(theta)[1], xp=self._xp)
             sums = [dW, *sums[1:], ds]
         gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
-        return self._penalties.added_to_gradient(gradient, theta, self._weight_mask, xp=self._xp)
+        for penalties, mask in self._penalties:
+            gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
+        return gradient
+
+
+def _places(network: Network, backend: Backend) -> Array | None:
+    """The codes of the largest embedding, where the backend computes."""
+    if not network.embeddings:
+        return None
+    largest = max(each.categories for each in network.embeddings)
+    return backend.from_host(np.arange(largest, dtype=np.int32))

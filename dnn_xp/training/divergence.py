@@ -12,6 +12,7 @@ import numpy as np
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
 from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import standardize
+from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array
@@ -179,9 +180,12 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     sizes, to_host = run.network.sizes, run.backend.to_host
     _, gradient = data.objective.cost_and_gradient(theta, data.examples)
     norms = {}
-    parameters = unflatten(to_host(gradient).astype(np.float64), sizes, xp=np)
+    flat = to_host(gradient).astype(np.float64)
+    parameters = unflatten(flat, sizes, xp=np)
     for layer, (dW, db) in enumerate(parameters, start=1):
         norms[f"W[{layer}]"], norms[f"b[{layer}]"] = map(np.linalg.norm, (dW, db))
+    tables = unflatten_embeddings(flat, run.network.embeddings, xp=np)
+    norms |= {f"E[{j}]": np.linalg.norm(dE) for j, dE in enumerate(tables, start=1)}
     largest = _largest_outputs(run, data, to_host(theta).astype(np.float64))
     layer = max(range(len(largest)), key=lambda each: largest[each])
     return Origin(
@@ -198,9 +202,12 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, xp = data.examples.X, np
     layers = unflatten(theta, run.network.sizes, xp=xp)
-    if run.network.scaling_layer:
-        W, b = layers[0]
-        layers[0] = W * theta[None, theta.size - run.network.scaled :], b
+    network = run.network
+    if network.scaling_layer:
+        (W, b), rest = layers[0], theta.size - network.scaled
+        layers[0] = W * theta[None, rest:], b
+        theta = theta[:rest]
+    tables = unflatten_embeddings(theta, network.embeddings, xp=xp)
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(layers)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
@@ -209,7 +216,10 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         if data.standardization is not None:
             A = standardize(A, *data.standardization, xp=xp)
             if isinstance(data.standardization, Quantiles):
-                A = smooth_clip(A, xp=xp)
+                numbers = A.shape[0] - len(tables)
+                A[:numbers] = smooth_clip(A[:numbers], xp=xp)
+        if tables:
+            A = embed(A, tables, xp=xp)
         for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
             Z = W @ A + b
             largest[place] = max(largest[place], float(np.abs(Z).max()))

@@ -18,13 +18,14 @@ from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay, coslog, flat_cosine
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.model.model import Model
-from dnn_xp.training.inputs import Prepared
 from dnn_xp.training import preset
+from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
 from dnn_xp.training.options import (
     SCALED_COSTS,
@@ -179,6 +180,8 @@ class Run:
             chosen.append(
                 f"l2={self.penalties.l2:g} against overfitting, as no length was given (l2=0: none)"
             )
+        if self.penalties.l2_embedded is not None:
+            chosen.append(f"l2={self.penalties.l2_embedded:g} on the embeddings (l2=0: none)")
         return f"for {m:,} examples: {'; '.join(chosen)}" if chosen else None
 
 
@@ -238,9 +241,17 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     return Run(
         asked=asked,
         network=network,
-        penalties=Penalties(_l2(asked, m, values=targets_scaled), asked.l1, m),
+        penalties=Penalties(
+            _l2(asked, m, values=targets_scaled),
+            asked.l1,
+            m,
+            # A category has few examples however large m is.
+            _L2 if network.embeddings and asked.l2 is None else None,
+        ),
         optimizer=optimizer,
-        learning_rate=_learning_rate(asked, name, data.targets.kind, _updates(asked, epochs, batch_size, m)),
+        learning_rate=_learning_rate(
+            asked, name, data.targets.kind, _updates(asked, epochs, batch_size, m)
+        ),
         iterations=_iterations(asked),
         epochs=epochs,
         batch_size=batch_size,
@@ -288,12 +299,15 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         of_kind = preset.ACTIVATIONS[targets.kind == "regression"]
         named = of_kind if asked.preset == "tabular" else "relu"
     names = (named,) * len(asked.sizes) if isinstance(named, str) else named
+    embeddings = () if data.encoder is None else data.encoder.embeddings
+    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
     return Network(
-        (data.X.n, *asked.sizes, targets.n_y),
+        (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
         COSTS[targets.cost],
         asked.keep_probs,
-        scaling_layer=asked.scaling_layer,
+        embeddings,
+        asked.scaling_layer,
     )
 
 

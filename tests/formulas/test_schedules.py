@@ -11,8 +11,8 @@ import pytest
 from dnn_xp.formulas import (
     SCHEDULES,
     constant,
-    coslog,
     cosine_decay,
+    coslog,
     exponential_decay,
     flat_cosine,
     inverse_time_decay,
