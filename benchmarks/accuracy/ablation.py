@@ -10,8 +10,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchmarks.accuracy import statistics
 from benchmarks.accuracy.methods import Fit, Method
 from benchmarks.accuracy.ours import selected
@@ -98,29 +96,25 @@ METHODS: dict[str, Method] = {
 
 
 def report(rows: Mapping[str, statistics.Rows]) -> str:
-    """Errors relative to the preset's and to the plain network's; their spread over splits."""
+    """Errors beside the preset's and beside the plain network's."""
     errors = statistics.errors(rows)
     lines = []
     for name in TRICKS:
         cells: list[str] = []
         for method, base in ((f"tabular - {name}", "tabular"), (f"plain + {name}", "plain")):
             known = method in errors and base in errors
-            cells += beside(errors, method, base) if known else ["", ""]
+            cells += beside(errors, method, base) if known else ["", "", ""]
         if any(cells):
             lines.append([name, *cells])
-    head = ["trick", "preset without it", "over splits", "plain network with it", "over splits"]
-    return table(head, lines)
+    half = ["lowest, highest", "sets, splits"]
+    return table(["trick", "preset without it", *half, "plain network with it", *half], lines)
 
 
 def beside(errors: By, method: str, base: str) -> Sequence[str]:
-    """The ratio with its interval over sets, and the lowest and highest of single splits."""
+    """The mean ratio, those of the set with the lowest and the highest one, and of how many."""
     found = statistics.ratio(errors, method, base)
     keys = statistics.common(errors, [method, base])
-    of_splits = [
-        statistics.geometric_mean(
-            [errors[method][key] / errors[base][key] for key in keys if key[1] == split]
-        )
-        for split in sorted({split for _, split in keys})
-    ]
-    spread = f"{np.min(of_splits):.3f} to {np.max(of_splits):.3f} ({len(of_splits)})"
-    return f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})", spread
+    splits = len({split for _, split in keys})
+    singly = [errors[method][key] / errors[base][key] for key in keys]
+    spread = f"{min(singly):.3f}, {max(singly):.3f}" if singly else ""
+    return f"{found.mean:.3f}", spread, f"{found.sets}, {splits}"

@@ -46,7 +46,10 @@ def keep(method: str, row: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        rows = [*rows_of(method, folder), row]
+        others = rows_of(method, folder)
+        if any((each["set"], each["split"]) == (row["set"], row["split"]) for each in others):
+            return
+        rows = [*others, row]
         written = path.with_suffix(".new")
         written.write_text("[\n" + ",\n".join(json.dumps(each) for each in rows) + "\n]\n")
         written.replace(path)

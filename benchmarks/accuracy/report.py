@@ -123,12 +123,14 @@ def conditions(rows: dict[str, Rows]) -> str:
     splits = ", ".join(
         f"{method} {len(found)} ({len({row['split'] for row in found})})"
         for method, found in rows.items()
+        if method in PACKAGES
     )
+    splits = f"Trainings (splits): {splits}. " if splits else ""
     dates = sorted(row["date"] for row in everything)
     threads = sorted({str(row.get("threads", 2)) for row in everything})
     busy = np.median([row["busy_elsewhere"] for row in everything])
     return (
-        f"Trainings (splits at most): {splits}. Measured from {dates[0]} to {dates[-1]}, commits "
+        f"{splits}Measured from {dates[0]} to {dates[-1]}, commits "
         f"{', '.join(sorted({row['commit'].removesuffix('-dirty') for row in everything}))}, on "
         f"{', '.join(sorted({row['cpu'] for row in everything}))}, {' or '.join(threads)} threads; "
         f"{', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}. "

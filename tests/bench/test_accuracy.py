@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy import files, panel, report, statistics
+from benchmarks.accuracy import ablation, files, panel, report, statistics
 from benchmarks.accuracy.measure import error
 from benchmarks.accuracy.sets import Set
 from benchmarks.accuracy.splits import TEST_ROWS, TRAINING_ROWS, cut
+from dnn_xp.training.specification import Specification
 
 
 def a_set(m=400, classes=3):
@@ -135,6 +136,20 @@ def test_what_is_there_is_not_measured_again(tmp_path, monkeypatch):
         ("letter", 0),
         ("letter", 1),
     ]
+
+
+def test_a_row_that_came_twice_is_kept_once(tmp_path):
+    for error in (0.1, 0.2):
+        panel.keep("LightGBM", row("magic", 0, error), tmp_path)
+    assert [each["error"] for each in panel.rows_of("LightGBM", tmp_path)] == [0.1]
+
+
+def test_tricks_are_options_of_the_library():
+    for trick in ablation.TRICKS.values():
+        for classes in (0, 2):
+            for on in (False, True):
+                Specification(preset="tabular", **trick.of(classes, on=on))
+                Specification(**{**ablation.PLAIN, **trick.of(classes, on=on)})
 
 
 def test_the_report_stands_between_its_markers(tmp_path):
