@@ -139,8 +139,8 @@ def test_what_is_there_is_not_measured_again(tmp_path, monkeypatch):
 
 
 def test_a_row_that_came_twice_is_kept_once(tmp_path):
-    for error in (0.1, 0.2):
-        panel.keep("LightGBM", row("magic", 0, error), tmp_path)
+    for found in (0.1, 0.2):
+        panel.keep("LightGBM", row("magic", 0, found), tmp_path)
     assert [each["error"] for each in panel.rows_of("LightGBM", tmp_path)] == [0.1]
 
 
