@@ -103,7 +103,7 @@ def test_gradient_with_a_scaling_layer_smoothed_labels_and_quantiles(X, outputs)
 
 def test_rates_multiply_the_steps_of_adam(X):
     """The first step of Adam is the rate times the sign of the gradient, whatever its size."""
-    common = dict(hidden=[4], iterations=1, learning_rate=0.01, seed=3, dtype="float64")
+    common = {"hidden": [4], "iterations": 1, "learning_rate": 0.01, "seed": 3, "dtype": "float64"}
     Y = X[0] - X[1]
     start = dnn_xp.train(X, Y, **common | {"iterations": 0})
     plain = dnn_xp.train(X, Y, **common)
@@ -122,8 +122,15 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
     torch = pytest.importorskip("torch")
     Y = X[0] * X[1] if classes == 0 else np.digitize(X[0], [0.0, 0.8][: classes - 1])
     X = np.clip(X, -50, 50)
-    how = dict(preset="tabular", hidden=[8, 8], epochs=6, batch_size=240, dtype="float64", seed=5)
-    how |= dict(validation=None, keep_best=None)
+    how = {
+        "preset": "tabular",
+        "hidden": [8, 8],
+        "epochs": 6,
+        "batch_size": 240,
+        "dtype": "float64",
+        "seed": 5,
+    }
+    how |= {"validation": None, "keep_best": None}
     start = dnn_xp.train(X, Y, **how | {"epochs": 0})
     mine = dnn_xp.train(X, Y, **how)
     theirs = RealMLPStep(torch, start, X, Y, classes)
@@ -141,7 +148,7 @@ def test_the_preset_sets_what_is_left_out_and_nothing_else():
     assert asked.optimizer.hyperparameters == adam(beta2=0.95).hyperparameters
     assert Specification.from_toml(asked.to_toml()).hidden == asked.hidden
     assert Specification().scaling_layer is False
-    with refused(ValueError, "preset | 'tabula' | None, 'tabular'"):
+    with refused(ValueError, "preset | 'tabula' | ..."):
         Specification(preset="tabula")
 
 
@@ -170,13 +177,15 @@ def test_the_best_score_is_kept_the_last_one_of_equals(X):
 
 def test_threads_change_no_bit_of_the_preset(X):
     Y = X[0] * X[2]
-    how = dict(preset="tabular", hidden=[8], epochs=2, batch_size=64, block_size=32)
+    how = {"preset": "tabular", "hidden": [8], "epochs": 2, "batch_size": 64, "block_size": 32}
     one, two = (dnn_xp.train(X, Y, **how, threads=threads) for threads in (1, 2))
     np.testing.assert_array_equal(one.theta, two.theta)
 
 
 def test_labels_of_values_are_not_smoothed(X):
-    with refused(ValueError, "label_smoothing | 0.1 with a Y of values"):
+    with refused(
+        ValueError, "label_smoothing | 0.1 with a Y of values | left out where Y holds no classes"
+    ):
         dnn_xp.train(X, X[0], label_smoothing=0.1)
 
 
@@ -192,7 +201,9 @@ def test_a_model_with_clipped_features_goes_to_onnx_and_torch(X, tmp_path):
     model.to_onnx(tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     given = {session.get_inputs()[0].name: X.T.astype(np.float32)}
-    P = dict(zip([each.name for each in session.get_outputs()], session.run(None, given)))
+    P = dict(
+        zip([each.name for each in session.get_outputs()], session.run(None, given), strict=True)
+    )
     np.testing.assert_allclose(
         P["probabilities"][:, 1], model.predict_proba(X)[0], rtol=1e-4, atol=1e-6
     )
