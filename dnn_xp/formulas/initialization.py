@@ -148,5 +148,6 @@ def initialize(
     if rule == "ntk":
         # Drawn last, so that the weights are those of "lecun".
         layers = [(W, rng.standard_normal(b.shape)) for W, b in layers]
-        layers[-1] = tuple(np.zeros_like(array) for array in layers[-1])
+        W, b = layers[-1]
+        layers[-1] = np.zeros_like(W), np.zeros_like(b)
     return layers

@@ -312,7 +312,9 @@ def _factors(run: Run) -> Array | None:
 
 def _by_parameter(scalars: dict[str, Any], factors: Array) -> dict[str, Any]:
     """The scalars of an update with a rate, and a share of theta that is kept, for each parameter."""
-    rates = {name: scalars[name] * factors for name in ("learning_rate", "rate") if name in scalars}
+    rates: dict[str, Any] = {
+        name: scalars[name] * factors for name in ("learning_rate", "rate") if name in scalars
+    }
     if "kept" in scalars:
         rates["kept"] = 1.0 - (1.0 - scalars["kept"]) * factors
     return scalars | rates

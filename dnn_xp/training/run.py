@@ -18,10 +18,11 @@ from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
-from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay, coslog, flat_cosine
+from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
