@@ -111,7 +111,7 @@ class _Search:
 
     Parameters
     ----------
-    run, data, state
+    run, state
         Where the loop starts.
     before : array (p,)
         Finite parameters before those of the state.
@@ -119,7 +119,7 @@ class _Search:
 
     watched = True
 
-    def __init__(self, run: Run, data: Placed, state: State, before: Array) -> None:
+    def __init__(self, run: Run, state: State, before: Array) -> None:
         self._xp, self._batches = run.backend.xp, run.batch_size is not None
         self.rng = generator(state.random)
         self.batch_costs: list[float] = []
@@ -164,7 +164,7 @@ def origin_of(
 
     `before` are finite parameters that came before those of the state.
     """
-    search = _Search(run, data, state, before)
+    search = _Search(run, state, before)
     try:
         loop(run, data, state, search)
     except _FoundError:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.columns import MISSING_MARKS
 from dnn_xp.data.readers.text_values import read_numbers
@@ -57,7 +59,7 @@ def dialect(path: Path, separator: str | None = None, *, argument: str = "path")
         raise ArgumentValueError(argument, f"{str(path)!r}, which is empty", "a table")
     chosen = separator or _separator(lines)
     records = [split_record(line, chosen) for line in lines]
-    has_header = _has_header(records, "," if chosen == ";" else ".")
+    has_header = _has_header(records)
     first = records[0]
     names = tuple(map(str.strip, first)) if has_header else tuple(map(str, range(len(first))))
     return Dialect(encoding, chosen, names, has_header, max(map(len, lines)))
@@ -129,15 +131,12 @@ def _is_number(entry: str) -> bool:
     try:
         float(text)
     except ValueError:
-        return any(
-            read_numbers([text], decimal)[1] is not None
-            and read_numbers([text], decimal)[0][0] == read_numbers([text], decimal)[0][0]
-            for decimal in ".,"
-        )
+        # One text is always of one format, so it is a number unless its value is NaN.
+        return any(not np.isnan(read_numbers([text], decimal)[0][0]) for decimal in ".,")
     return True
 
 
-def _has_header(records: Sequence[Sequence[str]], decimal: str) -> bool:
+def _has_header(records: Sequence[Sequence[str]]) -> bool:
     """Whether the first record holds names.
 
     It does not where all its entries are numbers, or where some are and each text of it occurs
