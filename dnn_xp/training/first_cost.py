@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_xp.common.errors import Argument, ArgumentValueError, Part, Pass
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array
@@ -62,5 +62,5 @@ def _largest_target(theta: Array, data: Placed) -> float:
 def _largest(source: Source) -> float:
     return max(
         float(np.max(np.abs(to_host(source.block(start, stop)))))
-        for start, stop in block_ranges(source)
+        for start, stop in reading_ranges(source)
     )

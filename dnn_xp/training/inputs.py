@@ -40,7 +40,7 @@ from dnn_xp.data.targets.classes import (
     weights_of_classes,
 )
 from dnn_xp.data.targets.kinds import Targets, encode_targets
-from dnn_xp.data.targets.notes import say_what_may_be_meant
+from dnn_xp.data.targets.notes import warn_of_ambiguous_targets
 from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.examples import Examples
@@ -155,7 +155,7 @@ def prepare(
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
     if model is None and asked.cost is None and asked.output_activation is None:
-        say_what_may_be_meant(targets)
+        warn_of_ambiguous_targets(targets)
     check_weighable(targets, asked.class_weight)
     weights = weight_source(sample_weight, m=source.m)
     flat = targets.n_y == 1 and _is_flat(Y)

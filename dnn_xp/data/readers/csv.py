@@ -99,7 +99,7 @@ def read_csv_table(
     formats: dict[str, list[str]] = {}
     for name, column, values in zip(found.names, columns, raw, strict=True):
         if point == "," and column.kind == "number" and column.values.dtype.kind == "f":
-            # "1.234" was taken as a decimal point's, and this file's decimal mark is a comma.
+            # "1.234" was read with a decimal point, but this file's decimal mark is a comma.
             column = _text(values)
         read, how = resolved(column, decimal=point, thousands=thousands, number=lines.of)
         if read is column and column.kind == "text":
@@ -184,7 +184,7 @@ def _read_text(file: Path, found: Dialect, argument: str) -> list[Any]:
             )
             break
         except arrow.ArrowInvalid as error:
-            # A line that is longer than a block of the reader.
+            # A line is longer than the reader's block: try again with a larger one.
             if "straddling" not in str(error) or size >= whole:
                 got = f"{where}, which cannot be read ({error})"
                 wanted = "a CSV file with as many entries in each line"

@@ -86,7 +86,7 @@ def _first_lines(path: Path, argument: str) -> tuple[str, list[str]]:
     try:
         with path.open(newline=None, encoding=encoding) as file:
             for line in file:
-                # A quote that is not closed goes on in the next line.
+                # An open quote continues on the next line.
                 if lines and lines[-1].count('"') % 2:
                     lines[-1] += line
                 elif line.strip("\r\n"):
@@ -139,8 +139,7 @@ def _is_number(entry: str) -> bool:
 def _has_header(records: Sequence[Sequence[str]]) -> bool:
     """Whether the first record holds names.
 
-    It does not where all its entries are numbers, or where some are and each text of it occurs
-    again below: "39, State-gov, 77516" is an example.
+    It does not if all entries are numbers, or some are and each text of it occurs again below.
     """
     first = [entry.strip() for entry in records[0]]
     texts = [j for j, entry in enumerate(first) if not _is_number(entry)]

@@ -63,17 +63,17 @@ class ParquetSource:
     encoding : Encoding, optional
         What makes features of the columns; without it they must be numeric.
     watch : Watch, optional
-        Of the file since it was opened for something else; since now when not given.
+        Of the file since it was first opened; made here when not given.
 
     Raises
     ------
     ChangedFileError
-        While reading, when the file is no longer what it was.
+        While reading, when the file has changed.
 
     Notes
     -----
-    The values are float64 when any chosen column is, else float32; missing ones are NaN. Safe to
-    read from several threads, which take turns.
+    The values are float64 when any chosen column is, else float32; missing ones are NaN. Several
+    threads may read; a lock lets one read the file at a time.
     """
 
     in_memory = False
@@ -143,7 +143,7 @@ class ParquetSource:
         return block
 
     def _group(self, k: int) -> npt.NDArray[Any]:
-        """Row group k as (n, lines); one thread reads it, the others wait for it."""
+        """Row group k as (n, lines), read under the lock."""
         with self._lock:
             if k in self._read:
                 self._read.move_to_end(k)
