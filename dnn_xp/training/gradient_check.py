@@ -298,7 +298,7 @@ def _check(
     def cost_at(theta: np.ndarray) -> float:
         at = backend.from_host(theta)
         if seeds:
-            # The cost of this very thinned network is had with its gradient only.
+            # Only cost_and_gradient computes with given dropout masks.
             return float(objective.cost_and_gradient(at, examples, seeds, minimized=True)[0])
         return float(objective.cost(at, examples, minimized=True))
 
