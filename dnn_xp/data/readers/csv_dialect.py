@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,9 +70,25 @@ def split_record(line: str, separator: str) -> list[str]:
     """The entries of one line, quotes removed."""
     if '"' not in line:
         return line.split(separator)
-    limit = csv.field_size_limit(max(len(line), 1 << 17))
-    try:
+    with _fields_of_any_size():
         return next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [""])
+
+
+def line_numbers(path: Path, found: Dialect) -> list[int]:
+    """The line of a file on which each example ends, counted from 1 as editors do."""
+    with _fields_of_any_size(), path.open(newline="", encoding=found.encoding) as text:
+        records = csv.reader(text, delimiter=found.separator)
+        # Empty lines are no examples; a record may span several lines.
+        ends = [records.line_num for record in records if record]
+    return ends[1:] if found.has_header else ends
+
+
+@contextmanager
+def _fields_of_any_size() -> Iterator[None]:
+    """Lift the csv module's limit on the size of a field."""
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
     finally:
         csv.field_size_limit(limit)
 
