@@ -123,12 +123,9 @@ def _weights(
 
 
 def _begun(task: Task, run: Run, prepared: Prepared) -> Begun:
-    model, theta, start = task.model, task.theta, task.start
-    unused = np.random.default_rng(task.seed)
-    if model is None:
-        return Begun(run, prepared, theta, start, unused)
-    moments = model.standardization, model.target_standardization
-    return Begun(run, prepared, theta, start, unused, *moments)
+    model, unused = task.model, np.random.default_rng(task.seed)
+    moments = () if model is None else (model.standardization, model.target_standardization)
+    return Begun(run, prepared, task.theta, task.start, unused, *moments)
 
 
 def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitted:
