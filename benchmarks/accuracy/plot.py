@@ -12,7 +12,9 @@ Point = tuple[float, float]
 def draw(points: dict[str, Point], baseline: str, image: Path) -> None:
     """Draw methods at (seconds, error), both as multiples of the baseline's, ours filled."""
     figure, (ax,) = figure_of(1, 7.5, 4.8)
+    by_time = sorted(points, key=lambda method: points[method][0])
     for number, (method, (time, error)) in enumerate(points.items()):
+        above = by_time.index(method) % 2 == 0
         colour, marker = LINES[number % len(LINES)]
         ours = method.startswith("dnn_xp")
         ax.plot(
@@ -27,7 +29,7 @@ def draw(points: dict[str, Point], baseline: str, image: Path) -> None:
         ax.annotate(
             method,
             (time, error),
-            xytext=(0, 9),
+            xytext=(0, 9 if above else -18),
             textcoords="offset points",
             ha="center",
             fontsize=9,

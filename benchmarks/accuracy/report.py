@@ -25,7 +25,7 @@ SHIFT = 0.01
 
 
 SHARE = 0.75
-"""Of the sets that a method needs to be ranked."""
+"""Of the sets measured, those that a method needs to be ranked and drawn."""
 
 
 def measured(folder: Path, methods: Iterable[str] = PACKAGES) -> dict[str, Rows]:
@@ -142,9 +142,8 @@ def write(folder: Path, page: Path = PAGE) -> None:
     """Replace what stands between the markers, and draw the plot beside it."""
     rows, still = measured(folder), measured(folder / "quiet")
     errors, quiet = statistics.errors(rows), statistics.seconds(still)
-    complete = [
-        method for method in errors if len({of for of, _ in errors[method]}) >= SHARE * len(NAMES)
-    ]
+    sets = {method: len({of for of, _ in found}) for method, found in errors.items()}
+    complete = [method for method in errors if sets[method] >= SHARE * max(sets.values())]
     parts = [
         "### Errors\n",
         by_set(errors),
@@ -162,7 +161,7 @@ def write(folder: Path, page: Path = PAGE) -> None:
             statistics.ratio(statistics.seconds(rows), method, BASELINE).mean,
             statistics.ratio(errors, method, BASELINE).mean,
         )
-        for method in errors
+        for method in complete
     }
     drawn = {method: point for method, point in points.items() if not math.isnan(point[0])}
     draw(drawn, BASELINE, page.parent / "pictures" / "accuracy.png")
