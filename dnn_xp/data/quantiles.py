@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 
@@ -69,7 +69,7 @@ def quantiles(
     taken = []
     lows = np.full(source.n, math.inf)
     highs = np.full(source.n, -math.inf)
-    for start, stop in block_ranges(source) if blocks is None else blocks:
+    for start, stop in reading_ranges(source) if blocks is None else blocks:
         block = to_host(source.block(start, stop))
         first = -start % step
         taken.append(np.array(block[:, first::step]))
