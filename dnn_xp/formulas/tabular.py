@@ -9,14 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from dnn_xp.formulas.types import Array, Namespace
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CLIP = 3.0
 # X / CLIP beyond which nothing changes, and whose square float32 holds.
@@ -121,20 +116,29 @@ class Rates(NamedTuple):
 
 
 def rate_factors(
-    sizes: Sequence[int], rates: Rates, *, rest: int = 0, scaled: int = 0
-) -> NDArray[np.float64]:
-    """The factors of the rates of all parameters, flat as theta, float64.
+    sizes: Sequence[int],
+    rates: Rates,
+    *,
+    dtype: Any,
+    xp: Namespace,
+    rest: int = 0,
+    scaled: int = 0,
+) -> Array:
+    """The factors of the rates of all parameters, flat as theta.
 
     `rest` are parameters behind b[L] whose factor is 1, and `scaled` those of a scaling layer, last.
 
     Examples
     --------
-    >>> rate_factors((4, 1), Rates(ntk=True, bias=0.1, scale=6.0), scaled=4).tolist()
+    >>> import numpy as np
+    >>> rates = Rates(ntk=True, bias=0.1, scale=6.0)
+    >>> rate_factors((4, 1), rates, scaled=4, dtype=np.float64, xp=np).tolist()
     [0.5, 0.5, 0.5, 0.5, 0.1, 6.0, 6.0, 6.0, 6.0]
     """
-    parts = []
+    parts: list[tuple[int, float]] = []
     for layer, (n_prev, n) in enumerate(pairwise(sizes), start=1):
         last = rates.output if layer == len(sizes) - 1 else 1.0
         of_W = last / math.sqrt(n_prev) if rates.ntk else last
-        parts += [np.full(n * n_prev, of_W), np.full(n, last * rates.bias)]
-    return np.concatenate([*parts, np.ones(rest), np.full(scaled, rates.scale)])
+        parts += [(n * n_prev, of_W), (n, last * rates.bias)]
+    parts += [(rest, 1.0), (scaled, rates.scale)]
+    return xp.concat([xp.full((count,), factor, dtype=dtype) for count, factor in parts])

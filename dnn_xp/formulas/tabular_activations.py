@@ -52,7 +52,7 @@ def mish(Z: Array, *, xp: Namespace) -> Array:
     --------
     >>> import numpy as np
     >>> mish(np.asarray([[-10000.0, 0.0, 1.0, 10000.0]]), xp=np).round(4) + 0.0
-    array([[0.0000e+00, 0.0000e+00, 8.6510e-01, 1.0000e+04]])
+    array([[0.000e+00, 0.000e+00, 8.651e-01, 1.000e+04]])
     """
     u = xp.exp(xp.minimum(Z, MISH_LINEAR))
     n = u * (u + 2.0)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import ArgumentValueError
@@ -306,8 +308,10 @@ def _factors(run: Run) -> Array | None:
     if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
         return None
     rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
-    factors = rate_factors(network.sizes, rates, rest=rest, scaled=network.scaled)
-    return run.backend.from_host(factors.astype(run.dtype))
+    factors = rate_factors(
+        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+    )
+    return run.backend.from_host(factors)
 
 
 def _by_parameter(scalars: dict[str, Any], factors: Array) -> dict[str, Any]:

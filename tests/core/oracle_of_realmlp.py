@@ -35,7 +35,9 @@ class RealMLPStep:
             self.b.append(torch.tensor(b[:, 0].copy(), requires_grad=True))
         self.groups = [(self.W, 1.0), (self.b, 0.1), ([self.s], 6.0)]
         self.optimizer = torch.optim.Adam(
-            [{"params": params, "lr": 1.0} for params, _ in self.groups], betas=(0.9, 0.95)
+            [{"params": params, "lr": 1.0} for params, _ in self.groups],
+            betas=(0.9, 0.95),
+            eps=1e-14,
         )
 
     def logits(self):
