@@ -91,7 +91,9 @@ def test_every_option_arrives(
         "--validation-part last --patience 3 --report-every 2 "
         "--no-standardize --no-standardize-targets --missing indicator --embedding 3 --device cpu --no-fallback "
         "--dtype float32 --precision float32 "
-        "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
+        "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5 "
+        "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
+        "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -134,6 +136,17 @@ def test_every_option_arrives(
         "blas": "numpy",
         "threads": 2,
         "seed": 5,
+        "preset": None,
+        "standardize_by": "quantiles",
+        "scaling_layer": True,
+        "scale_rate": 6.0,
+        "bias_rate": 0.1,
+        "output_rate": 2.0,
+        "ntk": True,
+        "label_smoothing": 0.1,
+        "schedule": "coslog4",
+        "keep_best": "score",
+        "report_costs": "batches",
         "examples": "rows",
         "verbose": False,
     }

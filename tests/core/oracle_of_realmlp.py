@@ -20,7 +20,7 @@ class RealMLPStep:
         mean, iqr = start.standardization
         scaled = (X - mean) / iqr
         self.x = torch.tensor((scaled / np.sqrt(1 + (scaled / 3) ** 2)).T)
-        self.mean, self.scale = start.target_standardization or (0.0, 1.0)
+        self.mean, self.scale = start.target_standardization or (np.zeros((1, 1)), np.ones((1, 1)))
         if classes:
             self.y = torch.tensor(Y)
         else:

@@ -134,6 +134,8 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
     }
     how |= {"validation": None, "keep_best": None}
     # Of the two parametrizations epsilon is the one difference.
+    # Centred targets have gradients of rounding errors, which Adam blows up.
+    how |= {} if classes else {"standardize_targets": False}
     how["optimizer"] = adam(beta2=0.95, epsilon=1e-14)
     start = dnn_xp.train(X, Y, **how | {"epochs": 0})
     mine = dnn_xp.train(X, Y, **how)
