@@ -11,23 +11,26 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.blas_threads import OneBlasThread
-from dnn_xp.execution.block_queue import BlockQueue, Read, ReadAheadQueue
+from dnn_xp.execution.block_queue import BlockQueue, Range, Read, ReadAheadQueue
 from dnn_xp.execution.workers import Work, Workers
 
 Result = TypeVar("Result")
 Contribution = tuple[Any, ...]
 
 
-def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
-    """Consecutive blocks of [0, m); the last one may be smaller."""
-    return [(start, min(start + block_size, m)) for start in range(0, m, block_size)]
+def block_ranges(
+    m: int, block_size: int, blocks: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
+    """Consecutive blocks of [0, m), the last of which may be smaller; all, or numbers first to last - 1."""
+    first, last = blocks or (0, -(-m // block_size))
+    return [(k * block_size, min((k + 1) * block_size, m)) for k in range(first, last)]
 
 
 def blocks_in_flight(threads: int) -> int:
@@ -38,6 +41,28 @@ def blocks_in_flight(threads: int) -> int:
 def add(left: Contribution, right: Contribution) -> Contribution:
     """Entrywise sum of two contributions, in place into the left one where its library can."""
     return tuple(map(operator.iadd, left, right))
+
+
+class Node(NamedTuple):
+    """Sum of the blocks below node (level, index) of the tree."""
+
+    level: int
+    index: int
+    value: Contribution
+
+
+def total(
+    nodes: Iterable[Node], *, combine: Callable[[Contribution, Contribution], Contribution] = add
+) -> Contribution:
+    """Sum of all blocks, from nodes that cover them: with the bits of `Engine.fold`."""
+    return _grown(nodes, combine).total()
+
+
+def joined(
+    nodes: Iterable[Node], *, combine: Callable[[Contribution, Contribution], Contribution] = add
+) -> list[Node]:
+    """Nodes of several parts, added where both siblings are there."""
+    return _grown(nodes, combine).nodes()
 
 
 class _Tree:
@@ -52,8 +77,7 @@ class _Tree:
         self._kept: dict[tuple[int, int], Contribution] = {}
         self._lock = threading.Lock()
 
-    def put(self, index: int, value: Contribution) -> None:
-        level = 0
+    def put(self, index: int, value: Contribution, level: int = 0) -> None:
         while True:
             with self._lock:
                 sibling = self._kept.pop((level, index ^ 1), None)
@@ -63,14 +87,27 @@ class _Tree:
             value = self._combine(sibling, value) if index & 1 else self._combine(value, sibling)
             level, index = level + 1, index >> 1
 
+    def nodes(self) -> list[Node]:
+        """What was not added yet: where some blocks are missing, the siblings of their nodes."""
+        return [Node(*place, self._kept[place]) for place in sorted(self._kept)]
+
     def total(self) -> Contribution:
         # Where the number of blocks is no power of two, several subtrees are left: at most one for
         # each level, the lowest level rightmost.
-        nodes = [self._kept[key] for key in sorted(self._kept)]
-        total = nodes[0]
-        for node in nodes[1:]:
-            total = self._combine(node, total)
-        return total
+        first, *others = self.nodes()
+        value = first.value
+        for node in others:
+            value = self._combine(node.value, value)
+        return value
+
+
+def _grown(
+    nodes: Iterable[Node], combine: Callable[[Contribution, Contribution], Contribution]
+) -> _Tree:
+    tree = _Tree(combine)
+    for node in nodes:
+        tree.put(node.index, node.value, node.level)
+    return tree
 
 
 class Engine:
@@ -141,13 +178,47 @@ class Engine:
             if not read_ahead:
                 return self._alone(function, *read(0, m))
             function = partial(self._alone, function)
+        ranges = block_ranges(m, block_size)
+        return self._tree(function, read, ranges, 0, combine, read_ahead).total()
+
+    def nodes(
+        self,
+        function: Callable[..., Contribution],
+        read: Read,
+        m: int,
+        block_size: int,
+        blocks: tuple[int, int],
+        *,
+        combine: Callable[[Contribution, Contribution], Contribution] = add,
+        read_ahead: bool = False,
+    ) -> list[Node]:
+        """The part of `fold` that blocks first to last - 1 make: the nodes of its tree below which all are theirs.
+
+        `total` of the nodes of all parts has the bits of `fold`, wherever the parts were computed.
+        """
+        if block_size >= m:
+            value = self.fold(function, read, m, block_size, read_ahead=read_ahead)
+            return [Node(0, 0, value)]
+        ranges = block_ranges(m, block_size, blocks)
+        return self._tree(function, read, ranges, blocks[0], combine, read_ahead).nodes()
+
+    def _tree(
+        self,
+        function: Callable[..., Contribution],
+        read: Read,
+        ranges: list[Range],
+        first: int,
+        combine: Callable[[Contribution, Contribution], Contribution],
+        read_ahead: bool,
+    ) -> _Tree:
+        """The contributions of blocks `first`, `first` + 1, ... of these ranges, added where both are there."""
         tree = _Tree(combine)
 
         def add_to_tree(index: int, arguments: tuple[Any, ...]) -> None:
-            tree.put(index, function(*arguments))
+            tree.put(first + index, function(*arguments))
 
-        self._run(add_to_tree, read, m, block_size, read_ahead)
-        return tree.total()
+        self._run(add_to_tree, read, ranges, read_ahead)
+        return tree
 
     def map(
         self,
@@ -156,9 +227,13 @@ class Engine:
         m: int,
         block_size: int,
         *,
+        blocks: tuple[int, int] | None = None,
         read_ahead: bool = False,
     ) -> list[Any]:
-        """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks."""
+        """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks.
+
+        With `blocks` for those of the numbers first to last - 1.
+        """
         if block_size >= m:
             function = partial(self._alone, function)
         results: dict[int, Any] = {}
@@ -166,7 +241,7 @@ class Engine:
         def keep(index: int, arguments: tuple[Any, ...]) -> None:
             results[index] = function(*arguments)
 
-        self._run(keep, read, m, block_size, read_ahead)
+        self._run(keep, read, block_ranges(m, block_size, blocks), read_ahead)
         return [results[index] for index in range(len(results))]
 
     def _alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -179,17 +254,15 @@ class Engine:
             parallel_for.set(before)
 
     def _parallel_for(self, work: Callable[[int], None], count: int) -> None:
-        self._run(lambda part, _: work(part), lambda start, stop: (), count, 1, False)
+        self._run(lambda part, _: work(part), lambda start, stop: (), block_ranges(count, 1), False)
 
     def _run(
         self,
         consume: Callable[[int, tuple[Any, ...]], None],
         read: Read,
-        m: int,
-        block_size: int,
+        ranges: list[Range],
         read_ahead: bool,
     ) -> None:
-        ranges = block_ranges(m, block_size)
         blocks: BlockQueue | ReadAheadQueue
         if read_ahead and self._reader.grow(1):
             blocks = ReadAheadQueue(ranges, read, self.threads + 1, self._reader)
