@@ -27,6 +27,7 @@ LAYERS = (
     "training",
     "course",
     "__init__",
+    "dask",
     "cli",
     "__main__",
 )
