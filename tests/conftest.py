@@ -19,6 +19,8 @@ from dnn_xp.training.memory import plan_memory
 # JAX reads this when it is imported; the tests in float64 need it.
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# SciPy reads this when it is imported; scikit-learn's dispatch on array libraries needs it.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 # A first call may compile, so a deadline would fail at random.
 # Fixed draws make a failure repeatable.

@@ -145,4 +145,4 @@ def require(name: str, load: Callable[[], Any]) -> Any:
         reason = f"{name} is not usable here: {error!r}"
         if name.partition("-")[0] in os.environ.get("DNN_XP_REQUIRE", "").split(","):
             pytest.fail(f"{reason}, and DNN_XP_REQUIRE asks for it")
-        pytest.skip(reason)
+        pytest.skip(reason, allow_module_level=True)

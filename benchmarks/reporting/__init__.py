@@ -18,6 +18,7 @@ SECTIONS = {
     "growth": ("Growth with m", tables.growth, plots.growth),
     "sweep": ("Block size", tables.sweep, plots.sweep),
     "overhead": ("Overhead of small problems", tables.overhead, None),
+    "estimators": ("Whole fits beside scikit-learn", tables.estimators, None),
     "out_of_core": ("A file larger than memory", tables.out_of_core, None),
     "pytest": ("NumPy and CuPy", tables.suite, plots.suite),
     "gpu-crossover": ("From which size on a GPU pays", gpu.crossover, gpu.crossover_plot),
@@ -25,6 +26,9 @@ SECTIONS = {
     "gpu-training": ("Whole trainings on a GPU", gpu.training, None),
     "gpu-gradients": ("One exact full-batch gradient on a GPU", gpu.gradients, None),
 }
+
+# Names of the measurements that the README shows side by side.
+README_MACHINES = ("amd-epyc", "intel-xeon")
 
 
 def write(results: Path, report: Path) -> None:
@@ -46,9 +50,17 @@ def write(results: Path, report: Path) -> None:
     page = report / "report.md"
     page.write_text("\n".join(parts))
     say(f"wrote {page}")
-    of_peers, of_minibatch = load("peers", results), load("minibatch", results)
-    if results == results_folder(1) and of_peers and of_minibatch:
-        readme.update(HERE.parent / "README.md", of_peers, of_minibatch)
+    if results.name in README_MACHINES:
+        _update_readme()
+
+
+def _update_readme() -> None:
+    folders = [results_folder(1, name) for name in README_MACHINES]
+    found = [(load("peers", each), load("minibatch", each)) for each in folders]
+    pairs = [(peers, minibatch) for peers, minibatch in found if peers and minibatch]
+    if pairs:
+        peers, minibatch = zip(*pairs, strict=True)
+        readme.update(HERE.parent / "README.md", list(peers), list(minibatch))
         say("wrote the tables in README.md")
 
 

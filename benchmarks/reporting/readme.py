@@ -19,34 +19,52 @@ def _cells(row: dict[str, Any], names: list[str]) -> list[str]:
     return [duration(found[OURS]["median"]), *ratios]
 
 
-def peers(content: dict[str, Any]) -> str:
-    """Return one line for each network: one exact full-batch gradient."""
-    names = [name for name in CANDIDATES if name != OURS]
-    lines = [
-        [
-            f"{row['shape']}, m = {row['m']:,}",
-            *_cells(row, names),
-            f"{row['candidates'][OURS]['fraction']:.0%}",
-        ]
-        for row in content["rows"]
-    ]
-    return table(["one exact full-batch gradient", OURS, *names, "of GEMM"], lines)
+def peers(contents: list[dict[str, Any]]) -> str:
+    """Return one line for each network and machine: one exact full-batch gradient."""
+    names = _named(CANDIDATES, contents)
+    lines = []
+    for number, first in enumerate(contents[0]["rows"]):
+        for content in contents:
+            row = content["rows"][number]
+            assert row["shape"] == first["shape"]
+            network = f"{row['shape']}, m = {row['m']:,}" if content is contents[0] else ""
+            fraction = f"{row['candidates'][OURS]['fraction']:.0%}"
+            lines.append([network, _maker(content), *_cells(row, names), fraction])
+    head = ["one exact full-batch gradient", "CPU", OURS, *names, "of GEMM"]
+    return table(head, lines)
 
 
-def minibatch(content: dict[str, Any]) -> str:
-    """Return one line for each batch size: one epoch of Adam."""
-    found = {name for row in content["rows"] for name in row["candidates"]}
-    names = [name for name in EPOCHS if name in found and name != OURS]
-    lines = [
-        [f"m = {row['m']:,}, batches of {row['batch_size']:,}", *_cells(row, names)]
-        for row in content["rows"]
-    ]
-    network = "-".join(map(str, content["rows"][0]["sizes"]))
-    return table([f"one epoch of Adam, {network}", OURS, *names], lines)
+def minibatch(contents: list[dict[str, Any]]) -> str:
+    """Return one line for each batch size and machine: one epoch of Adam."""
+    names = _named(EPOCHS, contents)
+    lines = []
+    for number, first in enumerate(contents[0]["rows"]):
+        for content in contents:
+            row = content["rows"][number]
+            assert (row["m"], row["batch_size"]) == (first["m"], first["batch_size"])
+            of = f"m = {row['m']:,}, batches of {row['batch_size']:,}"
+            lines.append(
+                [of if content is contents[0] else "", _maker(content), *_cells(row, names)]
+            )
+    network = "-".join(map(str, contents[0]["rows"][0]["sizes"]))
+    return table([f"one epoch of Adam, {network}", "CPU", OURS, *names], lines)
 
 
-def update(readme: Path, of_peers: dict[str, Any], of_minibatch: dict[str, Any]) -> None:
-    """Replace what stands between the markers."""
+def _named(candidates: dict[str, str], contents: list[dict[str, Any]]) -> list[str]:
+    """Return who was measured anywhere, in the order of `candidates`, ours left out."""
+    found = {name for each in contents for row in each["rows"] for name in row["candidates"]}
+    return [name for name in candidates if name in found and name != OURS]
+
+
+def _maker(content: dict[str, Any]) -> str:
+    cpu: str = content["machine"]["cpu"]
+    return "Intel" if "Intel" in cpu else "AMD" if "AMD" in cpu else cpu
+
+
+def update(
+    readme: Path, of_peers: list[dict[str, Any]], of_minibatch: list[dict[str, Any]]
+) -> None:
+    """Replace what stands between the markers by the tables of all machines."""
     text = readme.read_text()
     before, rest = text.split(START)
     _, after = rest.split(END)
@@ -54,10 +72,6 @@ def update(readme: Path, of_peers: dict[str, Any], of_minibatch: dict[str, Any])
         "Time of dnn_xp, and how many times as long the others take (below 1, they are faster); "
         "float32.\n"
     )
-    parts = [
-        legend,
-        peers(of_peers),
-        minibatch(of_minibatch),
-        conditions(of_peers["machine"], of_peers["settings"]),
-    ]
+    parts = [legend, peers(of_peers), minibatch(of_minibatch)]
+    parts += [conditions(each["machine"], each["settings"]) for each in of_peers]
     readme.write_text("\n".join([before + START, "", *parts, END + after]))

@@ -94,6 +94,10 @@ def _dispatch(args: Namespace) -> int:
         from dnn_xp.cli.commands import predict
 
         return predict.run(args)
+    if args.command == "export":
+        from dnn_xp.cli.commands import export
+
+        return export.run(args)
     if args.command == "demo":
         from dnn_xp.cli.commands import demo
 

@@ -81,6 +81,13 @@ def output_path(text: str) -> str:
     return text
 
 
+def onnx_path(text: str) -> str:
+    """A path that ends in .onnx."""
+    if not text.lower().endswith(".onnx"):
+        raise argparse.ArgumentTypeError(f"OUT must be a file with the suffix .onnx; got {text!r}")
+    return text
+
+
 def csv_options(parser: argparse.ArgumentParser) -> None:
     """How a CSV file is written, where that is not recognised rightly."""
     group = parser.add_argument_group("CSV files (recognised when left out)")

@@ -14,6 +14,7 @@ from dnn_xp.cli.option_types import (
     csv_options,
     force_option,
     key_options,
+    onnx_path,
     output_path,
 )
 from dnn_xp.cli.resuming import kept_command, resumed_folder
@@ -111,6 +112,11 @@ def _parsers(
             "MODEL DATA [-o OUT] [options]",
             "write what a saved model predicts for a table or arrays",
         ),
+        "export": command(
+            "export",
+            "MODEL OUT.onnx [options]",
+            "write a saved model as an ONNX graph, for runtimes without dnn_xp",
+        ),
         "info": command(
             "info", "MODEL", "print the layers of a saved model and how it was trained"
         ),
@@ -119,10 +125,24 @@ def _parsers(
     }
     train_options(made["train"], resumed)
     _predict_options(made["predict"])
+    _export_options(made["export"])
     made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
     computing_options(made["demo"])
     made["demo"].add_argument("--quiet", action="store_true", help="no progress bar")
     return parser, made
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
+    parser.add_argument("output", metavar="OUT", type=onnx_path, help="the file to write: *.onnx")
+    force_option(parser)
+    parser.add_argument(
+        "--opset",
+        type=int,
+        default=15,
+        metavar="N",
+        help="ONNX's version of the operators, 13 or more (default: 15)",
+    )
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:

@@ -63,6 +63,12 @@ def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | Non
     )
     force_option(out)
     out.add_argument("--quiet", action="store_true", help="no progress bar and no table")
+    out.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="a picture of the learning curves and of what the model gets right on the test "
+        "examples (.png, .svg, .pdf); needs matplotlib",
+    )
 
     what = parser.add_argument_group("what is learned from what")
     for name, about in (

@@ -29,7 +29,7 @@ SHARED_OPTIONS = (
 _SWITCHES = ("fallback", "standardize")
 # Options that are on when left out: the way to turn them on is to leave out --no-...
 _ON = (*_SWITCHES, "standardize_targets")
-_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL"}
+_PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL", "opset": "--opset"}
 
 
 def _argument(each: Argument) -> str:

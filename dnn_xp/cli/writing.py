@@ -19,13 +19,15 @@ from dnn_xp.common.messages import optional_package
 Pieces = Iterator[npt.NDArray[Any]]
 
 
-def check_output(argument: str, path: Path, *, force: bool) -> None:
+def check_output(
+    argument: str, path: Path, *, force: bool, remedy: str = "choose another with -o"
+) -> None:
     """Raise, before any work is done, where the output cannot be written or exists already."""
     if path.is_dir():
         raise IsADirectoryError(f"{argument}={str(path)!r} is a folder; name a file in it")
     if path.exists() and not force:
         raise FileExistsError(
-            f"{argument}={str(path)!r} exists already; choose another with -o, or --force overwrites it"
+            f"{argument}={str(path)!r} exists already; {remedy}, or --force overwrites it"
         )
     folder = path.parent
     if not folder.is_dir():

@@ -35,13 +35,14 @@ from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
+from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.storage import load_model, save_model
 from dnn_xp.model.summary import model_html, model_repr, model_table
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, repr=False, eq=False)
-class Model:
+class Model(Exports):
     """A trained network. It does not change: training further gives a new one.
 
     Every method that takes X accepts what :func:`dnn_xp.train` accepts: arrays of NumPy, CuPy,

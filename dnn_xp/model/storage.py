@@ -41,15 +41,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         When it cannot be written: no such folder, a folder in the place of the file, a folder that is
         read-only, a full disk. It names the path.
     """
-    path = _checked(path)
-    if path.is_dir():
-        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
-        raise IsADirectoryError(msg)
-    if not path.parent.is_dir():
-        msg = (
-            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
-        )
-        raise FileNotFoundError(msg)
+    path = target_path(path)
     to_host = model.backend.to_host
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
@@ -80,6 +72,26 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         # Not save_file: its errors of a full disk name no path, and it has temporary files of its own.
         temporary.write_bytes(save(tensors, metadata=metadata))
         sign(temporary)
+
+
+def target_path(path: object) -> Path:
+    """The path of a file that is to be written.
+
+    Raises
+    ------
+    ArgumentTypeError, IsADirectoryError, FileNotFoundError
+        For what is no path, for a folder, and where the file's folder does not exist.
+    """
+    path = _checked(path)
+    if path.is_dir():
+        msg = f"path={str(path)!r} is a folder; the name of a file is wanted"
+        raise IsADirectoryError(msg)
+    if not path.parent.is_dir():
+        msg = (
+            f"path={str(path)!r} cannot be written: the folder {str(path.parent)!r} does not exist"
+        )
+        raise FileNotFoundError(msg)
+    return path
 
 
 def _checked(path: object) -> Path:

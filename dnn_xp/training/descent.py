@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,10 +79,10 @@ def loop_of(run: Run) -> Callable[[Run, Placed, State, Noting], StopReason | Non
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def _seeds(run: Run, recorder: Noting) -> tuple[tuple[int, ...], ...]:
+def draw_seeds(run: Run, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
     """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
     count = len(run.network.keep_probs)
-    return (tuple(recorder.rng.integers(-(2**31), 2**31, size=count).tolist()),)
+    return (tuple(rng.integers(-(2**31), 2**31, size=count).tolist()),)
 
 
 def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
@@ -96,7 +97,7 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
         rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = _seeds(run, recorder)
+            seeds = draw_seeds(run, recorder.rng)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
@@ -116,19 +117,67 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
     return StopReason.COMPLETED
 
 
-def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
+class Epoch(NamedTuple):
+    """After one pass over the mini-batches: theta, the optimizer's arrays, updates done, and a cost.
+
+    `cost` is the mean of the batches' costs, each before its own update; 0.0 without `batch_costs`.
+    """
+
+    theta: Array
+    optimizer: tuple[Array, ...]
+    iteration: int
+    cost: float
+
+
+def one_epoch(
+    run: Run,
+    data: Placed,
+    theta: Array,
+    optimizer: tuple[Array, ...],
+    iteration: int,
+    rng: Callable[[], np.random.Generator],
+    *,
+    factor: float = 1.0,
+    leave: Callable[[Array], bool] | None = None,
+) -> Epoch | None:
+    """One pass over the mini-batches; None if `leave(theta)` ended it.
+
+    `rng` gives what their order and dropout masks are drawn from; the learning rates are multiplied by `factor`.
+    """
     objective, batches = data.objective, data.batches
     assert batches is not None
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
+    total, wanted = 0.0, run.asked.batch_costs
+    for examples, chosen in batches.epoch(rng()):
+        # Runs of a file are examples of their own.
+        own = examples is data.examples
+        step = data.step if own and data.step else step_on(run, objective, examples)
+        rate = factor * rate_at(schedule, iteration)
+        scalars = scalars_of(learning_rate=rate, step=iteration + 1)
+        if drops_out:
+            seeds = draw_seeds(run, rng())
+        arrays = step((chosen, theta, *optimizer), scalars, *seeds)
+        if wanted:
+            # Summed where they were computed: a value asked for would wait for the device.
+            total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
+        theta, *rest = arrays
+        optimizer = tuple(rest)
+        iteration += 1
+        if leave is not None and leave(theta):
+            return None
+    return Epoch(theta, optimizer, iteration, float(total) / data.examples.m)
+
+
+def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
     theta, optimizer, iteration = state.theta, state.optimizer, state.iteration
-    epochs, wanted = run.epochs or 0, run.asked.batch_costs
+    epochs = run.epochs or 0
     factor, watched = state.rate_factor, recorder.watched
 
     def report(epoch: int) -> bool:
-        J = objective.cost(theta, data.examples)
-        rate = factor * rate_at(schedule, iteration)
+        J = data.objective.cost(theta, data.examples)
+        rate = factor * rate_at(run.learning_rate, iteration)
         after, last = (theta, optimizer, iteration, epoch), epoch == epochs
         return recorder.note(iteration, theta, J, rate, after, last=last)
 
@@ -137,26 +186,21 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
     if state.reports is not None and state.epoch == epochs and state.report.iteration < iteration:
         report(epochs)  # gone on from a state right before the last report
     for epoch in range(state.epoch + 1, epochs + 1):
-        total = 0.0
-        for examples, chosen in batches.epoch(recorder.rng):
-            # Runs of a file are examples of their own.
-            own = examples is data.examples
-            step = data.step if own and data.step else step_on(run, objective, examples)
-            rate = factor * rate_at(schedule, iteration)
-            scalars = scalars_of(learning_rate=rate, step=iteration + 1)
-            if drops_out:
-                seeds = _seeds(run, recorder)
-            arrays = step((chosen, theta, *optimizer), scalars, *seeds)
-            if wanted:
-                # Summed where they were computed: a value asked for would wait for the device.
-                total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
-            theta, *rest = arrays
-            optimizer = tuple(rest)
-            iteration += 1
-            if watched and recorder.passed(theta):
-                return None
-        if wanted:
-            recorder.batch_costs.append(float(total) / data.examples.m)
+        done = one_epoch(
+            run,
+            data,
+            theta,
+            optimizer,
+            iteration,
+            lambda: recorder.rng,
+            factor=factor,
+            leave=recorder.passed if watched else None,
+        )
+        if done is None:
+            return None
+        theta, optimizer, iteration, cost = done
+        if run.asked.batch_costs:
+            recorder.batch_costs.append(cost)
         due = epoch % run.asked.report_every == 0 or epoch == epochs
         if due:
             if report(epoch) and epoch < epochs:

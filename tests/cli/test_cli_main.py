@@ -35,7 +35,7 @@ def test_version_and_help(shell: Shell) -> None:
     assert shell("--version") == (0, f"dnn_xp {dnn_xp.__version__}\n", "")
     said = shell("--help")
     assert said.code == 0
-    for command in ("train", "predict", "info", "devices", "demo"):
+    for command in ("train", "predict", "export", "info", "devices", "demo"):
         assert f"\n    {command} " in said.out
         helped = shell(command, "--help")
         assert (helped.code, helped.err) == (0, "")

@@ -195,7 +195,7 @@ def test_wrong_input_is_one_line_and_1(shell: Shell, typed: str, wanted: str) ->
 
 USAGE = """
 trian iris
-    COMMAND must be one of 'train', 'predict', 'info', 'devices', 'demo'; got 'trian'. Did you mean 'train'?
+    COMMAND must be one of 'train', 'predict', 'export', 'info', 'devices', 'demo'; got 'trian'. Did you mean 'train'?
 --tarin
     the following arguments are required: COMMAND
 train
@@ -238,7 +238,7 @@ def test_wrong_usage_is_2_and_says_where_to_look(shell: Shell, typed: str, wante
     message, where = said.err.splitlines()
     assert message.startswith(f"dnn-xp: error: {wanted}")
     command = typed.split()[0]
-    known = "" if command not in ("train", "predict", "info") else f" {command}"
+    known = "" if command not in ("train", "predict", "export", "info") else f" {command}"
     assert where == f"Try 'dnn-xp{known} --help'."
 
 

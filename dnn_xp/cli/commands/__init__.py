@@ -1,4 +1,4 @@
-"""The commands: train, predict, demo, info and devices.
+"""The commands: train, predict, export, demo, info and devices.
 
 May import everything but another way in.
 """

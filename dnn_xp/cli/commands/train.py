@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.commands.picture import check_picture, draw
 from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
 from dnn_xp.cli.train_options import TRAIN_OPTIONS
@@ -40,12 +41,13 @@ from dnn_xp.training.train import train
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, its examples, the split and the scores."""
+    """A trained model, its examples, the split, the scores, and the last part that was scored."""
 
     model: Model
     examples: Examples
     split: str
     scores: tuple[tuple[str, Evaluation], ...]
+    shown: tuple[str, Any, Any]
 
     @property
     def interrupted(self) -> bool:
@@ -61,7 +63,10 @@ def run(args: Namespace) -> int:
     if output.exists() and file.exists() and output.samefile(file):
         got = f"{args.output!r}, which is DATA"
         raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
-    check_output("MODEL", output, force=args.force or args.resume is not None)
+    force = args.force or args.resume is not None
+    check_output("MODEL", output, force=force)
+    if args.plot is not None:
+        check_picture(Path(args.plot), output, force=force)
     options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
     if args.resume is not None:
         options["resume"] = True
@@ -79,6 +84,8 @@ def run(args: Namespace) -> int:
                 verbose=not args.quiet,
             )
             outcome.model.save(output)
+            if args.plot is not None:
+                draw(Path(args.plot), outcome.model, *outcome.shown)
     except KeyboardInterrupt:
         kept = "" if args.checkpoint is None else how_to_go_on(args.checkpoint)
         if not kept:
@@ -122,11 +129,13 @@ def learn(
     if model.kind == "multiclass" and Y.ndim > 1 and examples.target_names:
         # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
-    scores = [("training", model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
+    name = "training"
+    scores = [(name, model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
     if for_test.any():
         X, Y = _part(examples, for_test)
-        scores.append(("test", model.evaluate(X, Y, examples="rows", threads=options["threads"])))
-    return Outcome(model, examples, split, tuple(scores))
+        name = "test"
+        scores.append((name, model.evaluate(X, Y, examples="rows", threads=options["threads"])))
+    return Outcome(model, examples, split, tuple(scores), (name, X, Y))
 
 
 def _held_out(

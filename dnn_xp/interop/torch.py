@@ -1,0 +1,210 @@
+"""torch.nn.Sequential as a model, and models as these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dnn_xp.common.checks import check_bool, check_choice
+from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Pass
+from dnn_xp.common.messages import describe, listing, optional_package
+from dnn_xp.formulas.hidden_activations import LEAKY_SLOPE
+from dnn_xp.interop.networks import (
+    Layers,
+    Moments,
+    fields_of_network,
+    layers_of,
+    refuse_columns,
+)
+
+if TYPE_CHECKING:
+    from dnn_xp.model.model import Model
+
+_KINDS = ("binary", "multiclass", "multilabel", "regression")
+_OUTPUT_OF = {"binary": "sigmoid", "multilabel": "sigmoid", "multiclass": "softmax"}
+# Above this, torch's softplus is Z itself; by then exp(-Z) is below float64's rounding.
+_SOFTPLUS_THRESHOLD = 40.0
+
+
+def _torch() -> tuple[Any, Any]:
+    """torch.nn, and the modules that it lacks."""
+    nn: Any = optional_package("torch.nn", purpose="Its networks", extra="torch")
+    from dnn_xp.interop import torch_modules
+
+    return nn, torch_modules
+
+
+def _makers() -> dict[str, Callable[[], Any]]:
+    """A module for each activation."""
+    nn, own = _torch()
+    return {
+        "relu": nn.ReLU,
+        "sigmoid": nn.Sigmoid,
+        "tanh": nn.Tanh,
+        "softmax": lambda: nn.Softmax(dim=1),
+        "identity": nn.Identity,
+        "leaky_relu": lambda: nn.LeakyReLU(LEAKY_SLOPE),
+        "elu": nn.ELU,
+        "gelu": lambda: nn.GELU(approximate="tanh"),
+        "silu": nn.SiLU,
+        "softplus": lambda: nn.Softplus(threshold=_SOFTPLUS_THRESHOLD),
+        "exp": own.Exp,
+    }
+
+
+def module_of(model: Model, *, logits: bool = False) -> Any:
+    """The Sequential; see `Model.to_torch`."""
+    logits = check_bool("logits", logits)
+    torch: Any = optional_package("torch", purpose="Its networks", extra="torch")
+    nn, own = _torch()
+    refuse_columns(model, "PyTorch")
+    makers = _makers()
+    if unknown := [name for name in dict.fromkeys(model.activations) if name not in makers]:
+        raise ArgumentValueError(
+            "model", f"the activation {listing(unknown)}", f"one of {listing(makers)}"
+        )
+    modules: list[Any] = []
+    if model.standardization is not None:
+        moments = [torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization]
+        modules.append(own.Standardize(*moments))
+    for (W, b), name in zip(layers_of(model), model.activations, strict=True):
+        # Initial weights would be drawn from torch's generator, on which the user may count.
+        linear = nn.utils.skip_init(nn.Linear, *W.shape[::-1], dtype=getattr(torch, model.dtype))
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(W))
+            linear.bias.copy_(torch.from_numpy(b.reshape(-1)))
+        modules += [linear, makers[name]()]
+    # An output without activation ends in its Linear layer, as PyTorch's users write it.
+    if logits or model.activations[-1] == "identity":
+        modules.pop()
+    return nn.Sequential(*modules).eval()
+
+
+def fields_of_module(
+    module: Any, *, kind: str | None = None, classes: Any = None
+) -> dict[str, Any]:
+    """The arguments of a Model; see `Model.from_torch`."""
+    nn, own = _torch()
+    if kind is not None:
+        check_choice("kind", kind, _KINDS)
+    if not isinstance(module, nn.Sequential):
+        wanted = "a torch.nn.Sequential of Linear layers and activations"
+        raise ArgumentTypeError("module", describe(module), wanted)
+    layers, given, standardization = _read(module, nn, own)
+    activations, kind = _output(given, layers[-1][0].shape[0], kind)
+    return fields_of_network(
+        layers,
+        activations,
+        kind=kind,
+        classes=classes,
+        flat_targets=kind == "regression" and layers[-1][0].shape[0] == 1,
+        standardization=standardization,
+        made_by="PyTorch's Sequential",
+    )
+
+
+def _flat(module: Any, nn: Any) -> Iterator[Any]:
+    """The modules of a Sequential and of those in it, without what changes no value."""
+    for each in module:
+        if isinstance(each, nn.Sequential):
+            yield from _flat(each, nn)
+        elif not isinstance(each, (nn.Dropout, nn.Identity, nn.Flatten)):
+            yield each
+
+
+def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Moments | None]:
+    """Layers, the activation after each or None, and the moments of a Standardize in front."""
+    layers: Layers = []
+    activations: list[str | None] = []
+    standardization: Moments | None = None
+    for place, each in enumerate(_flat(module, nn)):
+        if isinstance(each, own.Standardize) and place == 0:
+            mean, scale = (_host(part, np.float64)[:, None] for part in (each.mean, each.scale))
+            standardization = mean, scale
+        elif isinstance(each, nn.Linear):
+            layers.append(_linear(each))
+            activations.append(None)
+        elif layers and activations[-1] is None:
+            activations[-1] = _activation(each, nn, own)
+        else:
+            got = f"{each} where a Linear layer begins"
+            raise ArgumentValueError(
+                "module", got, "Linear layers, each with at most one activation"
+            )
+    if not layers:
+        raise ArgumentValueError("module", describe(module), "a Sequential with a Linear layer")
+    _check_widths(layers)
+    dtype = np.result_type(*(W.dtype for W, _ in layers))
+    return [(W.astype(dtype), b.astype(dtype)) for W, b in layers], activations, standardization
+
+
+def _check_widths(layers: Layers) -> None:
+    for layer, ((W, _), (W_next, _)) in enumerate(pairwise(layers), start=1):
+        if W.shape[0] != W_next.shape[1]:
+            got = f"layer {layer} of {W.shape[0]} units before one of {W_next.shape[1]} inputs"
+            raise ArgumentValueError("module", got, "layers that fit together")
+
+
+def _linear(module: Any) -> tuple[Any, Any]:
+    """W (n, n_prev) and b (n, 1); 0 where the layer has no bias."""
+    W = module.weight
+    double = str(W.dtype) == "torch.float64"
+    dtype = np.float64 if double else np.float32
+    b = np.zeros(W.shape[0], dtype) if module.bias is None else _host(module.bias, dtype)
+    return _host(W, dtype), b[:, None]
+
+
+def _host(tensor: Any, dtype: Any) -> Any:
+    """A copy in NumPy; float16 and bfloat16, which NumPy lacks in part, through float32."""
+    tensor = tensor.detach().cpu()
+    return np.array(tensor.double().numpy() if dtype == np.float64 else tensor.float().numpy())
+
+
+def _activation(module: Any, nn: Any, own: Any) -> str:
+    """Our name of a module's activation; an error where its settings are others than ours."""
+    plain = {nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.SiLU: "silu"}
+    name = {**plain, own.Exp: "exp"}.get(type(module))
+    if name is not None:
+        return name
+    set_as_ours = {
+        nn.LeakyReLU: ("leaky_relu", "negative_slope", (LEAKY_SLOPE,)),
+        nn.ELU: ("elu", "alpha", (1.0,)),
+        nn.GELU: ("gelu", "approximate", ("tanh",)),
+        nn.Softplus: ("softplus", "beta", (1.0,)),
+        nn.Softmax: ("softmax", "dim", (1, -1)),
+    }
+    if type(module) not in set_as_ours:
+        known = ", ".join(each.__name__ for each in (*plain, *set_as_ours))
+        raise ArgumentTypeError("module", f"{module}", f"made of Linear, {known}")
+    name, setting, allowed = set_as_ours[type(module)]
+    value = getattr(module, setting)
+    if value not in allowed:
+        wanted = (
+            f"a {type(module).__name__} with {setting}={allowed[0]!r}, as {name!r} is defined here"
+        )
+        raise ArgumentValueError("module", f"{module}", wanted)
+    return name
+
+
+def _output(activations: list[str | None], n: int, kind: str | None) -> tuple[list[str], str]:
+    """All activations, that of the output by the kind, and the kind, by that of the output."""
+    output = activations[-1]
+    hidden = [each or "identity" for each in activations[:-1]]
+    natural = {"sigmoid": "binary" if n == 1 else "multilabel", "softmax": "multiclass"}
+    kind = kind or natural.get(output or "", "regression")
+    output = output or _OUTPUT_OF.get(kind, "identity")
+    if kind == "binary" and n != 1:
+        remedy = (
+            Pass("kind", "multiclass"),
+            " for one class of several, or ",
+            Pass("kind", "multilabel"),
+        )
+        raise ArgumentValueError("module", f"{n} outputs with kind='binary'", "one output", remedy)
+    if output != _OUTPUT_OF.get(kind, output):
+        got = f"a network that ends in {output} with kind={kind!r}"
+        wanted = f"one that ends in {_OUTPUT_OF[kind]} or in a Linear layer"
+        raise ArgumentValueError("module", got, wanted)
+    return [*hidden, output], kind

@@ -1,0 +1,29 @@
+"""Modules that torch.nn lacks. They are classes of a module, so that torch.save finds them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Standardize(nn.Module):  # type: ignore[misc]  # torch counts as Any
+    """``(X - mean) / scale`` for X (N, n), in its dtype; mean and scale (n,) are not trained."""
+
+    def __init__(self, mean: Any, scale: Any) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def forward(self, X: Any) -> Any:
+        """Standardize."""
+        return (X - self.mean.to(X.dtype)) / self.scale.to(X.dtype)
+
+
+class Exp(nn.Module):  # type: ignore[misc]
+    """``exp(Z)``."""
+
+    def forward(self, Z: Any) -> Any:
+        """Exponentiate."""
+        return torch.exp(Z)

@@ -1,0 +1,137 @@
+"""The nodes of a model: standardization, layers, outputs. Examples are rows: X is (N, n_0).
+
+A[l] of the graph is the transpose of A[l] of the formulas: ``A[l] = g[l](A[l-1] W[l]^T + b[l]^T)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.messages import listing
+from dnn_xp.data.targets.classes import plain_label
+from dnn_xp.onnx.activations import ACTIVATIONS
+from dnn_xp.onnx.graph import Graph
+
+if TYPE_CHECKING:
+    from dnn_xp.model.model import Model
+
+
+def check_exportable(model: Model) -> None:
+    """Raise ArgumentValueError for an activation whose nodes are not known."""
+    unknown = [name for name in dict.fromkeys(model.activations) if name not in ACTIVATIONS]
+    if unknown:
+        raise ArgumentValueError(
+            "model",
+            f"the activation {listing(unknown)}",
+            f"one of the activations {listing(ACTIVATIONS)}, whose ONNX operators are known",
+            "add an entry for it to dnn_xp.onnx.ACTIVATIONS",
+        )
+
+
+def linear_output(graph: Graph, X: str, model: Model, dtype: str) -> str:
+    """Z[L] (N, n_L) in the units of Y and the model's dtype, from X (N, n_0) of a dtype."""
+    A = _standardized(graph, X, model, dtype)
+    to_host = model.backend.to_host
+    names = (*model.activations[:-1], "identity")
+    for (W, b), name in zip(model.parameters, names, strict=True):
+        weights = graph.constant(np.ascontiguousarray(to_host(W)))
+        bias = graph.constant(np.ascontiguousarray(to_host(b).reshape(-1)))
+        A = ACTIVATIONS[name](graph, graph.node("Gemm", A, weights, bias, transB=1))
+    return _in_units_of_targets(graph, A, model)
+
+
+def _standardized(graph: Graph, X: str, model: Model, dtype: str) -> str:
+    """(X - mean) / scale; in float64 where X has it, or where float32 has no room for the moments."""
+    if model.standardization is not None:
+        wide = "float32" if _fits_float32(model.standardization) else "float64"
+        if dtype == "float32" and "float64" in (wide, model.dtype):
+            X, dtype = graph.cast(X, "float64"), "float64"
+        mean, scale = _rows(graph, model.standardization, dtype)
+        X = graph.node("Div", graph.node("Sub", X, mean), scale)
+    return X if dtype == model.dtype else graph.cast(X, model.dtype)
+
+
+def _in_units_of_targets(graph: Graph, Z: str, model: Model) -> str:
+    """Z scale + mean where Y was standardized."""
+    if model.target_standardization is None:
+        return Z
+    fits = _fits_float32(model.target_standardization)
+    dtype = model.dtype if fits else "float64"
+    if dtype != model.dtype:
+        Z = graph.cast(Z, dtype)
+    mean, scale = _rows(graph, model.target_standardization, dtype)
+    Z = graph.node("Add", graph.node("Mul", Z, scale), mean)
+    return Z if dtype == model.dtype else graph.cast(Z, model.dtype)
+
+
+def _rows(
+    graph: Graph, moments: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str
+) -> tuple[str, str]:
+    mean, scale = (graph.constant(each.reshape(-1).astype(dtype)) for each in moments)
+    return mean, scale
+
+
+def _fits_float32(moments: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> bool:
+    """Whether float32 holds every mean and scale."""
+    mean, scale = moments
+    limits = np.finfo(np.float32)
+    largest = max(np.abs(mean).max(), scale.max())
+    return bool(largest <= limits.max and scale.min() >= limits.tiny)
+
+
+def outputs(
+    graph: Graph, Z: str, model: Model, *, classes: npt.NDArray[Any] | None = None
+) -> dict[str, str]:
+    """The values that a model answers with, by the names of the outputs.
+
+    A regression has "prediction", (N,) or (N, n_L) as `Model.predict` with examples as rows. The
+    others have "label", (N,), or 0 and 1 (N, n_L) of several labels; and "probabilities", (N, K),
+    one column for each class, of two classes too. `classes` are labels to answer with in place of
+    those of `label_array`.
+    """
+    A = ACTIVATIONS[model.activations[-1]](graph, Z)
+    if model.kind == "regression":
+        return {"prediction": graph.reshaped(A, -1) if model.flat_targets else A}
+    classes = label_array(model) if classes is None else classes
+    if model.kind == "multiclass":
+        codes = graph.node("ArgMax", Z, axis=1, keepdims=0)
+        return {"label": _labels(graph, codes, classes), "probabilities": A}
+    positive = graph.cast(graph.node("Greater", Z, graph.scalar(0.0)), "int64")
+    if model.kind == "multilabel":
+        return {"label": positive, "probabilities": A}
+    both = graph.node("Concat", graph.node("Sub", graph.scalar(1.0), A), A, axis=1)
+    codes = graph.reshaped(positive, -1)
+    return {"label": _labels(graph, codes, classes), "probabilities": both}
+
+
+def _labels(graph: Graph, codes: str, classes: npt.NDArray[Any]) -> str:
+    return graph.node("Gather", graph.constant(classes), codes)
+
+
+def label_array(model: Model) -> npt.NDArray[Any]:
+    """The classes in a dtype that ONNX has: strings as objects, int64, bool, or floats.
+
+    Raises
+    ------
+    ArgumentValueError
+        For bytes that are no UTF-8, and for integers beyond int64.
+    """
+    classes = model.classes
+    if classes is None:
+        return np.arange(max(model.sizes[-1], 2), dtype=np.int64)
+    wanted, remedy = "labels of text, bool, floats or int64", "train on other labels"
+    try:
+        if classes.dtype.kind in "SU":
+            return np.asarray([plain_label(each) for each in classes.tolist()], dtype=object)
+        if classes.dtype.kind in "iu":
+            return np.asarray(classes.tolist(), dtype=np.int64)
+    except UnicodeDecodeError:
+        raise ArgumentValueError("model", "classes of bytes", wanted, remedy) from None
+    except OverflowError:
+        got = f"classes as large as {classes.max()}"
+        raise ArgumentValueError("model", got, wanted, remedy) from None
+    return classes if classes.dtype in (np.bool_, np.float32) else classes.astype(np.float64)
