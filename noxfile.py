@@ -89,6 +89,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Kill workers of a local Dask cluster in 50 trainings, and compare bits with one process."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/dask/kills.py", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Generate 100,000 calls and check how each ends; `nox -s fuzz -- --first 5 --count 1` repeats one."""
     session.install(".", *group("test"))

@@ -109,6 +109,12 @@ def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | Non
     }
     for each in OPTIONS:
         _add(groups[each.metadata["option"].group], each)
+    groups["computing"].add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786; needs "
+        "dnn_xp[dask]",
+    )
     groups["training"].add_argument(
         "--resume",
         metavar="DIR",

@@ -65,6 +65,7 @@ class Cluster:
         self._name = uuid.uuid4().hex[:8]
         self._count = itertools.count()
         self._anchors: dict[Any, Any] = {}
+        self._held: list[Any] = []
         self._workers: dict[str, int] = {}
         self._looked = -np.inf
         self.counts = Counts()
@@ -144,6 +145,7 @@ class Cluster:
             except self._distributed.KilledWorker as error:
                 self.counts.again += len(futures)
                 self._looked = -np.inf
+                self._retry()
                 if attempt == _ROUNDS - 1:
                     raise ClusterError(self._killed(error)) from error
             except (self._distributed.CancelledError, OSError) as error:
@@ -166,6 +168,17 @@ class Cluster:
         with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
             futures: list[Any] = self.client.map(function, *arguments, key=keys, pure=False)
         return futures
+
+    def hold(self, future: Any) -> Any:
+        """A future that tasks of many rounds need: computed again where it is lost."""
+        self._held.append(future)
+        return future
+
+    def _retry(self) -> None:
+        """Compute again what was given up because the workers that it was on died."""
+        failed = [each for each in (*self._held, *self._anchors.values()) if each.status == "error"]
+        if failed:
+            self.client.retry(failed)
 
     def _cancel(self, futures: list[Any]) -> None:
         """Leave no tasks behind; those that are done need none of it."""

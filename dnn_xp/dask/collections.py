@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dnn_xp.common.checks import check_examples
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
-from dnn_xp.common.messages import describe
+from dnn_xp.common.messages import describe, optional_package
 from dnn_xp.dask.sources import files_as_one
 from dnn_xp.data.features import open_path
 from dnn_xp.data.given import examples_of
@@ -141,7 +141,6 @@ def _is_parquet(files: Sequence[str]) -> bool:
 
 
 def _column(path: str, name: str) -> npt.NDArray[Any]:
-    import pyarrow.parquet
-
-    values: npt.NDArray[Any] = pyarrow.parquet.read_table(path, columns=[name]).column(0).to_numpy()
+    parquet = optional_package("pyarrow.parquet", purpose=f"Reading {path!r}")
+    values: npt.NDArray[Any] = parquet.read_table(path, columns=[name]).column(0).to_numpy()
     return values

@@ -94,10 +94,11 @@ def _sent(
     with config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
         if isinstance(found, DaskSource):
             block = found.future(cluster.client, first, first + stop - start)
-            return cluster.client.submit(_of_block, block, found.rows, others, pure=False, **at)
+            made = cluster.client.submit(_of_block, block, found.rows, others, pure=False, **at)
+            return cluster.hold(made)
         own = piece_of(X, start, stop)
         cluster.counts.sent += 0 if own is None else source_bytes(own)
-        return cluster.client.submit(_together, (own, *others), pure=False, **at)
+        return cluster.hold(cluster.client.submit(_together, (own, *others), pure=False, **at))
 
 
 def _together(sources: tuple[Source | None, ...]) -> tuple[Source | None, ...]:
@@ -108,7 +109,7 @@ def _of_block(block: Any, rows: bool, others: tuple[Any, ...]) -> tuple[Any, ...
     return ArraySource(np.ascontiguousarray(block), rows), *others
 
 
-def _base(source: Source, first: int) -> tuple[Source, int]:
+def _base(source: Any, first: int) -> tuple[Any, int]:
     while isinstance(source, RangeSource):
         source, first = source.source, first + source._first
     return source, first

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.common.messages import optional_package
 from dnn_xp.common.watched import Stamp, compare, stamp
 from dnn_xp.data.host import to_host
 from dnn_xp.data.readers.npy import NpyFile
@@ -58,8 +59,7 @@ def _mapped(path: str, dtype: Any, offset: int, shape: tuple[int, ...], order: A
 
 
 def _hdf5(path: str, name: str) -> Any:
-    import h5py
-
+    h5py = optional_package("h5py", purpose=f"Reading {path!r}")
     return h5py.File(path, "r")[name]
 
 

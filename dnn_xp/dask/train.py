@@ -25,7 +25,7 @@ from dnn_xp.training.inputs import standardization_from, standardized_targets
 from dnn_xp.training.placed import Placed, step_on
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
-from dnn_xp.training.train import Begun, first_state, train_where
+from dnn_xp.training.train import Begun, Place, first_state, train_where
 
 
 @in_own_context
@@ -79,21 +79,26 @@ def train(client: Any, X: Any, Y: Any, **options: Any) -> Model:
     X, Y, examples = taken(X, Y, options.get("examples"))
     pair = options.get("validation")
     if isinstance(pair, (tuple, list)) and len(pair) == 2:
-        pair = taken(*pair, examples, "validation X")[:2]
-        options["validation"] = pair
+        options["validation"] = taken(pair[0], pair[1], examples, "validation X")[:2]
     arguments = TrainArguments(X, Y, **options | {"examples": examples})
     cluster = Cluster(client)
     check_workers(cluster)
+    model = train_where(arguments, placed_on(cluster))
+    return replace(model, settings=model.settings | {"cluster": str(cluster.counts)})
+
+
+def placed_on(cluster: Cluster) -> Place:
+    """What puts the data of a training on a cluster, in the place of `training.train.placed`."""
 
     @contextmanager
     def place(begun: Begun) -> Iterator[tuple[Placed, State]]:
-        _check(begun.run)
-        backend = with_precision(begun.run.backend, begun.run.precision)
-        with backend.active(), Engine(begun.run.threads) as engine:
+        run = begun.run
+        _check(run)
+        backend = with_precision(run.backend, run.precision)
+        with backend.active(), Engine(run.threads) as engine:
             yield _placed(cluster, begun, engine), first_state(begun)
 
-    model = train_where(arguments, place)
-    return replace(model, settings=model.settings | {"cluster": str(cluster.counts)})
+    return place
 
 
 def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:

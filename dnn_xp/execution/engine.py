@@ -44,10 +44,10 @@ def add(left: Contribution, right: Contribution) -> Contribution:
 
 
 class Node(NamedTuple):
-    """Sum of the blocks below node (level, index) of the tree."""
+    """Sum of the blocks below node (level, number) of the tree."""
 
     level: int
-    index: int
+    number: int
     value: Contribution
 
 
@@ -106,7 +106,7 @@ def _grown(
 ) -> _Tree:
     tree = _Tree(combine)
     for node in nodes:
-        tree.put(node.index, node.value, node.level)
+        tree.put(node.number, node.value, node.level)
     return tree
 
 

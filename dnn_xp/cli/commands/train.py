@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import listing
+from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
@@ -74,7 +76,7 @@ def run(args: Namespace) -> int:
     if args.checkpoint is not None and args.resume is None:
         keep_command(args)
     try:
-        with terminating() as terminated:
+        with terminating() as terminated, where_to_train(args.scheduler) as trained:
             outcome = learn(
                 read_examples(args),
                 options,
@@ -82,6 +84,7 @@ def run(args: Namespace) -> int:
                 last=args.test_part == "last",
                 seed=args.seed,
                 verbose=not args.quiet,
+                train=trained,
             )
             outcome.model.save(output)
             if args.plot is not None:
@@ -106,6 +109,24 @@ def run(args: Namespace) -> int:
     return 130 if outcome.interrupted else 0
 
 
+@contextmanager
+def where_to_train(scheduler: str | None) -> Iterator[Callable[..., Model]]:
+    """`dnn_xp.train`, or that of the Dask cluster whose scheduler has this address."""
+    if scheduler is None:
+        yield train
+        return
+    distributed = optional_package("distributed", purpose="--scheduler", extra="dask")
+    from dnn_xp.dask import train as train_on_cluster
+
+    try:
+        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        wanted = "the address of a Dask scheduler such as tcp://10.0.0.1:8786"
+        raise ArgumentValueError("--scheduler", f"{scheduler!r} ({error})", wanted) from error
+    with client:
+        yield partial(train_on_cluster, client)
+
+
 def learn(
     examples: Examples,
     options: Mapping[str, Any],
@@ -114,6 +135,7 @@ def learn(
     last: bool = False,
     seed: int,
     verbose: bool,
+    train: Callable[..., Model] = train,
 ) -> Outcome:
     """Hold out test examples, train on the others, evaluate on both."""
     check_int("seed", seed, at_least=0)
