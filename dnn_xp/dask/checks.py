@@ -28,7 +28,8 @@ def check_workers(cluster: Cluster) -> None:
     wrong = {
         address: f"without dnn_xp ({each})" if isinstance(each, Exception) else f"with {each}"
         for address, each in found.items()
-        if each != dnn_xp.__version__
+        # A worker that died meanwhile lacks nothing.
+        if each != dnn_xp.__version__ and not isinstance(each, OSError)
     }
     if wrong:
         what = listing(sorted({*wrong.values()}))
@@ -56,6 +57,8 @@ def check_sources(cluster: Cluster, given: Sequence[Shared], run: Run) -> None:
     stored = [data for each in given for data in each.where.stored if data is not None]
     found = cluster.client.run(_seen, stored, on_error="return")
     for address, said in found.items():
+        if isinstance(said, OSError):  # it died meanwhile
+            continue
         error, limit = (repr(said), 0) if isinstance(said, Exception) else said
         if error:
             raise ArgumentValueError(

@@ -22,6 +22,8 @@ _ROUNDS = 3
 # What is sent with each task, at most, in bytes; more is sent to one worker and passed on by it.
 _SENT_TO_EACH = 8 << 20
 _PREFIX = "dnn_xp"
+# Parts that the client adds by itself; of more, workers add so many at once first.
+FAN_IN = 16
 
 
 class ClusterError(RuntimeError):
@@ -129,9 +131,15 @@ class Cluster:
         return self.client.submit(passed, values, key=key)
 
     def round(
-        self, label: str, function: Callable[..., Any], *arguments: Sequence[Any]
+        self,
+        label: str,
+        function: Callable[..., Any],
+        *arguments: Sequence[Any],
+        add: Callable[[Sequence[Any]], Any] | None = None,
     ) -> list[Any]:
         """[function(*each) for each of the arguments], computed by the workers.
+
+        Where there are many, workers `add` neighbours before the client gets them.
 
         Raises
         ------
@@ -139,9 +147,13 @@ class Cluster:
         """
         futures: list[Any] = []
         for attempt in range(_ROUNDS):
-            futures = self._submit(label, function, arguments)
+            futures = last = self._submit(label, function, arguments)
+            while add is not None and len(last) > FAN_IN:
+                groups = [last[k : k + FAN_IN] for k in range(0, len(last), FAN_IN)]
+                last = self._submit(f"{label}-added", add, (groups,))
+                futures = futures + last
             try:
-                return list(self.client.gather(futures))
+                return list(self.client.gather(last))
             except self._distributed.KilledWorker as error:
                 self.counts.again += len(futures)
                 self._looked = -np.inf

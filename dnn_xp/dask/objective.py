@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from dnn_xp.common.messages import optional_package
 from dnn_xp.dask import pickled  # noqa: F401 - how sources go through pickle
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.examples import ClusterExamples, batch_task
-from dnn_xp.dask.tasks import Job, Part, moments, outputs, plus, sums
+from dnn_xp.dask.tasks import Job, Part, added, moments, outputs, plus, sums
 from dnn_xp.dask.tasks import merged_moments as merged
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.standardize import Moments
@@ -18,9 +19,6 @@ from dnn_xp.execution.engine import total
 from dnn_xp.execution.objective import Objective, Sum
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.batches import Batch
-
-# Parts that the client adds by itself; more are added by workers first, so many at once.
-_FAN_IN = 16
 
 
 class ClusterObjective(Objective):
@@ -57,6 +55,7 @@ class ClusterObjective(Objective):
             [blocks for _, blocks, _ in tasks],
             [pieces for _, _, pieces in tasks],
             anchors,
+            add=added,
         )
         values = total(_nodes(cluster, parts), combine=plus)
         if backend.library == "numpy":
@@ -123,15 +122,11 @@ def _nodes(cluster: Cluster, parts: list[Part]) -> list[Any]:
 
 
 def _counted(cluster: Cluster, parts: list[Part]) -> list[Part]:
-    counts, addresses = cluster.counts, list(cluster.workers())
-    for place, part in enumerate(parts):
-        counts.used.add(part.worker)
-        counts.read += part.read
-        counts.moved += part.worker not in addresses[place : place + 1]
-        counts.received += sum(
-            np.asarray(v).nbytes
-            for node in part.nodes
-            for v in node.value
-            if not isinstance(v, Moments)
-        )
+    counts = cluster.counts
+    ran = [address for part in parts for address in part.workers]
+    counts.used.update(ran)
+    counts.moved += sum(map(operator.ne, ran, cluster.workers()))
+    counts.read += sum(part.read for part in parts)
+    values = [each for part in parts for node in part.nodes for each in node.value]
+    counts.received += sum(int(getattr(each, "nbytes", 0)) for each in values)
     return parts

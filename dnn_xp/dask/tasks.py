@@ -96,10 +96,10 @@ class Range(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a task gives: nodes of the tree, arrays on the host; the worker, and bytes that it read from files."""
+    """What a task gives: nodes of the tree, arrays on the host; workers, and bytes that they read from files."""
 
     nodes: list[Node]
-    worker: str
+    workers: tuple[str, ...]
     read: int
 
 
@@ -158,7 +158,7 @@ def sums(
         arrays = tuple(backend.from_host(each) for each in more)
         wanted_sum = Sum(name, backend.from_host(theta), given, size, arrays, seeds)
         nodes = objective.using(engine).nodes(wanted_sum, (blocks.first, blocks.last))
-    return Part([_on_host(node, backend) for node in nodes], address, CHUNKS.read - before)
+    return Part([_on_host(node, backend) for node in nodes], (address,), CHUNKS.read - before)
 
 
 def outputs(
@@ -207,7 +207,7 @@ def moments(
             combine=merged_moments,
             read_ahead=not X.in_memory,
         )
-    return Part(nodes, address, CHUNKS.read - before)
+    return Part(nodes, (address,), CHUNKS.read - before)
 
 
 def merged_moments(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -219,7 +219,7 @@ def added(parts: Sequence[Part]) -> Part:
     """Several parts as one, what can be added of them added."""
     read = sum(part.read for part in parts)
     nodes = joined([node for part in parts for node in part.nodes], combine=plus)
-    return Part(nodes, parts[0].worker, read)
+    return Part(nodes, tuple(each for part in parts for each in part.workers), read)
 
 
 def plus(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:

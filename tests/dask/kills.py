@@ -34,7 +34,7 @@ def kills(folder: Path, trainings: int, workers: int) -> None:
     X, Y = examples()
     path = folder / "X.npy"
     np.save(path, X)
-    expected, killed, lost = {}, 0, []
+    expected, killed = {}, 0
     with cluster(workers) as client:
         for seed in range(trainings):
             name = list(HOW)[seed % len(HOW)]

@@ -10,6 +10,7 @@ from namespaces import require
 
 import dnn_xp
 import dnn_xp.dask
+from dnn_xp.dask.cluster import ranges_of
 
 X, Y = examples()
 SMALL = {"hidden": [8, 4], "iterations": 6, "block_size": 512}
@@ -62,6 +63,15 @@ def test_batches_of_runs_of_a_file(client, npy, monkeypatch):
     model = dnn_xp.dask.train(client, npy, Y, **how)
     assert "runs of" in model.settings["shuffle"]
     same(model, dnn_xp.train(npy, Y, **how))
+
+
+@pytest.mark.bits
+def test_parts_that_workers_add(client, npy, monkeypatch):
+    monkeypatch.setattr("dnn_xp.dask.cluster.FAN_IN", 2)
+    monkeypatch.setattr(
+        "dnn_xp.dask.cluster.ranges_of", lambda blocks, threads: ranges_of(blocks, [1] * 5)
+    )
+    same(dnn_xp.dask.train(client, npy, Y, **SMALL), dnn_xp.train(npy, Y, **SMALL))
 
 
 @pytest.mark.bits
