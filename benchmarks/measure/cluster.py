@@ -90,6 +90,46 @@ def scaling() -> dict[str, Any]:
     return {"scaling": found, "efficiency": found[1][0] / found[2][0]}
 
 
+def seconds_by_model(
+    workers: Any, m: float, *, speed: float, gradient: float, second_per_byte: float
+) -> Any:
+    """T(W) = m / (W speed) + latency + bytes: a model with figures measured here, no measurement.
+
+    speed: examples a second and worker. Up to 16 parts come to the client; of more, workers add 16
+    at once, level by level.
+    """
+    levels = np.ceil(np.log(np.maximum(workers, 2)) / np.log(16))
+    parts = np.minimum(workers, 16)
+    latency = 0.0115 * levels + 0.0016 * workers
+    return m / (workers * speed) + latency + gradient * second_per_byte * (1 + parts * levels)
+
+
+def draw(to: Path, second_per_byte: float) -> None:
+    """The model, up to 1,000 workers and 1e12 examples."""
+    import matplotlib.pyplot as plt
+
+    workers = np.unique(np.logspace(0, 3, 100).astype(int))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for ax, (title, speed, gradient) in zip(
+        axes,
+        (
+            ("28-32-32-1, 16 cores a worker", 3.2e7, 8e3),
+            ("28-300-300-300-300-1, 16 cores", 8.3e5, 1.1e6),
+        ),
+        strict=True,
+    ):
+        for m in (1e6, 1e8, 1e10, 1e12):
+            how = {"speed": speed, "gradient": gradient, "second_per_byte": second_per_byte}
+            ax.loglog(workers, seconds_by_model(workers, m, **how), label=f"{m:.0e} examples")
+        ax.set(title=title, xlabel="workers")
+    axes[0].set_ylabel("seconds an iteration (model)")
+    axes[0].legend(fontsize=8)
+    figure.savefig(to, dpi=110)
+
+
 if __name__ == "__main__":
     names = {"latency": latency, "bytes": gradient_bytes, "scaling": scaling}
-    print(json.dumps(names[sys.argv[1]](), indent=1, default=str))
+    if sys.argv[1] == "draw":
+        draw(Path(sys.argv[2]), float(sys.argv[3]))
+    else:
+        print(json.dumps(names[sys.argv[1]](), indent=1, default=str))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,14 +78,16 @@ class Cluster:
         """Addresses and threads of the workers, as of a second ago."""
         if time.monotonic() - self._looked < _LOOK:
             return self._workers
-        found = dict(self.client.nthreads())
+        with self._reached():
+            found = dict(self.client.nthreads())
         if not found:
             try:
                 self.client.wait_for_workers(1, timeout=_WAIT)
             except TimeoutError as error:
                 msg = f"{self._where()} has no workers, after {_WAIT:.0f} s; start some"
                 raise ClusterError(msg) from error
-            found = dict(self.client.nthreads())
+            with self._reached():
+                found = dict(self.client.nthreads())
         self._looked = time.monotonic()
         if found != self._workers:
             lost = self._workers.keys() - found.keys()
@@ -147,23 +150,20 @@ class Cluster:
         """
         futures: list[Any] = []
         for attempt in range(_ROUNDS):
-            futures = last = self._submit(label, function, arguments)
-            while add is not None and len(last) > FAN_IN:
-                groups = [last[k : k + FAN_IN] for k in range(0, len(last), FAN_IN)]
-                last = self._submit(f"{label}-added", add, (groups,))
-                futures = futures + last
             try:
-                return list(self.client.gather(last))
+                with self._reached():
+                    futures = last = self._submit(label, function, arguments)
+                    while add is not None and len(last) > FAN_IN:
+                        groups = [last[k : k + FAN_IN] for k in range(0, len(last), FAN_IN)]
+                        last = self._submit(f"{label}-added", add, (groups,))
+                        futures = futures + last
+                    return list(self.client.gather(last))
             except self._distributed.KilledWorker as error:
                 self.counts.again += len(futures)
                 self._looked = -np.inf
                 self._retry()
                 if attempt == _ROUNDS - 1:
                     raise ClusterError(self._killed(error)) from error
-            except (self._distributed.CancelledError, OSError) as error:
-                if self.client.status == "running" and isinstance(error, OSError):
-                    raise  # of a file
-                raise ClusterError(self._gone()) from error
             finally:
                 self._cancel(futures)
         raise AssertionError
@@ -197,6 +197,23 @@ class Cluster:
         left = [each for each in futures if not each.done()]
         if left and self.client.status == "running":
             self.client.cancel(left)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """A ClusterError where the scheduler is not reached; errors of tasks as they are."""
+        distributed = self._distributed
+        try:
+            yield
+        except (
+            distributed.CancelledError,
+            distributed.comm.CommClosedError,
+            TimeoutError,
+        ) as error:
+            raise ClusterError(self._gone()) from error
+        except (OSError, RuntimeError) as error:
+            if self.client.status == "running":
+                raise
+            raise ClusterError(self._gone()) from error
 
     def _where(self) -> str:
         return f"the cluster at {self.client.scheduler.address if self.client.scheduler else '?'}"

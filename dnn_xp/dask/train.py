@@ -172,7 +172,7 @@ def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
 
 
 def _check(run: Run) -> None:
-    if run.backend.library not in ("numpy", "cupy"):
+    if run.backend.library in ("torch", "jax", "array_api_strict"):
         raise ArgumentValueError(
             "X",
             f"an array of {run.backend.library}",

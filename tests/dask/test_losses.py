@@ -93,7 +93,7 @@ def test_an_interrupt_leaves_no_tasks(threads, npy):
 
 @pytest.mark.bits
 def test_a_gpu_of_each_worker(threads, npy, monkeypatch):
-    backend = numpy_backend("numpy")._replace(library="cupy", device_name="cuda:0")
+    backend = numpy_backend("numpy")._replace(library="stand-in", device_name="cuda:0")
     serve_as_cuda(monkeypatch, lambda: backend)
     expected = dnn_xp.train(npy, Y, **SMALL, device="cuda")
     same(dnn_xp.dask.train(threads, npy, Y, **SMALL, device="cuda"), expected)
