@@ -16,6 +16,9 @@ from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.model import Model, load
+from dnn_xp.sweeping.points import log_uniform
+from dnn_xp.sweeping.result import Sweep
+from dnn_xp.sweeping.sweep import sweep
 from dnn_xp.training.checkpoints.folder import CheckpointWarning
 from dnn_xp.training.convergence import ConvergenceWarning
 from dnn_xp.training.divergence import DivergenceError
@@ -45,12 +48,15 @@ __all__ = [
     "Specification",
     "SplitWarning",
     "StopReason",
+    "Sweep",
     "backward",
     "devices",
     "forward",
     "gradient_check",
     "load",
+    "log_uniform",
     "plan",
     "resume",
+    "sweep",
     "train",
 ]

@@ -11,7 +11,8 @@ import traceback
 import warnings
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import TextIO
+from importlib import import_module
+from typing import Any, TextIO
 
 from dnn_xp.backends.choice import DeviceFallbackWarning
 from dnn_xp.cli.parser import parse
@@ -86,22 +87,10 @@ def _run(arguments: list[str]) -> int:
 
 def _dispatch(args: Namespace) -> int:
     # Imported here, so that --help does not wait for modules that only the work needs.
-    if args.command == "train":
-        from dnn_xp.cli.commands import train
-
-        return train.run(args)
-    if args.command == "predict":
-        from dnn_xp.cli.commands import predict
-
-        return predict.run(args)
-    if args.command == "export":
-        from dnn_xp.cli.commands import export
-
-        return export.run(args)
-    if args.command == "demo":
-        from dnn_xp.cli.commands import demo
-
-        return demo.run(args)
+    if args.command not in ("info", "devices"):
+        command: Any = import_module(f"dnn_xp.cli.commands.{args.command}")
+        code: int = command.run(args)
+        return code
     from dnn_xp.cli.commands import about
 
     return about.info(args) if args.command == "info" else about.show_devices(args)

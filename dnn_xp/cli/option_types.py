@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -47,6 +48,59 @@ def names(
         return names if len(names) > 1 else text
 
     return check
+
+
+def check_names(option: str, given: Iterable[str]) -> list[str]:
+    """Names of metrics, "all" among them."""
+    from dnn_xp.cli.metrics import METRICS
+
+    for name in given:
+        if name not in ("all", *METRICS):
+            raise unknown_name(option, name, ("all", *METRICS))
+    return list(given)
+
+
+def metric_names(text: str) -> list[str]:
+    """Names with commas."""
+    try:
+        return check_names("--metrics", [part.strip() for part in text.split(",")])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def class_weights(text: str) -> str | dict[Any, float]:
+    """balanced, or LABEL=WEIGHT with commas."""
+    if text == "balanced":
+        return text
+    found: dict[Any, float] = {}
+    for part in text.split(","):
+        label, mark, weight = part.rpartition("=")
+        try:
+            found[_label(label)] = float(weight if mark else "")
+        except ValueError:
+            wanted = "balanced, or a weight for each label such as no=1,yes=5"
+            raise argparse.ArgumentTypeError(
+                f"--class-weight must be {wanted}; got {text!r}"
+            ) from None
+    return found
+
+
+def _label(text: str) -> Any:
+    """A label as a table holds it: a whole number, another number, or text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def shape(text: str) -> tuple[int, int]:
+    """Features and examples."""
+    try:
+        n_x, m = (int(part) for part in text.split(","))
+    except ValueError:
+        wanted = "the number of features and of examples, such as 28,100000"
+        raise argparse.ArgumentTypeError(f"--shape must be {wanted}; got {text!r}") from None
+    return n_x, m
 
 
 def hidden_sizes(text: str) -> str | tuple[int, ...]:

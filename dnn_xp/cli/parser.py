@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import dnn_xp
+from dnn_xp.cli import help as notes
 from dnn_xp.cli.option_types import (
     DATA,
     csv_options,
@@ -18,9 +19,17 @@ from dnn_xp.cli.option_types import (
     output_path,
 )
 from dnn_xp.cli.resuming import kept_command, resumed_folder
-from dnn_xp.cli.train_options import NOTES, computing_options, train_options
+from dnn_xp.cli.sweep_options import bench_options, plan_options, sweep_options
+from dnn_xp.cli.train_options import (
+    computing_options,
+    data_options,
+    output_options,
+    train_options,
+    training_options,
+)
 from dnn_xp.cli.wording import did_you_mean
 from dnn_xp.cli.writing import WRITERS
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import unknown_name
 
 
@@ -52,7 +61,30 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args, extra = parser.parse_known_args(argv)
     if extra:
         _refuse(extra, commands[args.command])
+    if getattr(args, "config", None) is not None:
+        from dnn_xp.cli.config import merged
+
+        if folder is not None:
+            raise ArgumentValueError(
+                "--config",
+                repr(args.config),
+                "left out where --resume is given",
+                "the training keeps the options that it began with; type those to change",
+            )
+        args = merged(_typed(argv), args)
+    if "data" in args and args.data is None and getattr(args, "shape", None) is None:
+        commands[args.command].error("the following arguments are required: DATA")
     return args
+
+
+def _typed(argv: Sequence[str]) -> dict[str, Any]:
+    """The options that are typed, without those that have their defaults."""
+    parser, commands = _parsers()
+    for each in commands.values():
+        each._defaults.clear()  # argparse has no public way to forget them
+        for action in each._actions:
+            action.default = argparse.SUPPRESS
+    return vars(parser.parse_args(argv))
 
 
 def _refuse(extra: list[str], parser: argparse.ArgumentParser) -> NoReturn:
@@ -78,7 +110,8 @@ def _parsers(
     parser = Parser(
         prog="dnn-xp",
         description="Train and use deep fully connected networks on tables and arrays.",
-        epilog="'dnn-xp COMMAND --help' shows its options. A first try: dnn-xp demo",
+        epilog=notes.GENERAL,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         parents=[shared],
     )
@@ -86,15 +119,13 @@ def _parsers(
     parser.add_argument("--version", action="version", version=version, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(
-        name: str, usage: str, about: str, notes: str | None = None
-    ) -> argparse.ArgumentParser:
+    def command(name: str, usage: str, about: str, below: str) -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
             usage=f"dnn-xp {name} {usage}",
             help=about,
             description=about[0].upper() + about[1:] + ".",
-            epilog=notes,
+            epilog=below,
             allow_abbrev=False,
             parents=[shared],
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -105,30 +136,59 @@ def _parsers(
             "train",
             "DATA [--target COL] [-o MODEL] [options]\n       dnn-xp train --resume DIR [options]",
             "train a network on a table or arrays and save it",
-            NOTES,
+            notes.TRAIN,
         ),
         "predict": command(
             "predict",
             "MODEL DATA [-o OUT] [options]",
             "write what a saved model predicts for a table or arrays",
+            notes.PREDICT,
+        ),
+        "sweep": command(
+            "sweep",
+            "DATA --grid GRID [--target COL] [-o MODEL] [options]",
+            "train a network for each combination of options and save the best",
+            notes.SWEEP,
+        ),
+        "plan": command(
+            "plan",
+            "DATA [--target COL] [options]",
+            "print what memory and time a training will take, without it",
+            notes.PLAN,
         ),
         "export": command(
             "export",
             "MODEL OUT.onnx [options]",
             "write a saved model as an ONNX graph, for runtimes without dnn_xp",
+            notes.EXPORT,
         ),
         "info": command(
-            "info", "MODEL", "print the layers of a saved model and how it was trained"
+            "info", "MODEL", "print the layers of a saved model and how it was trained", notes.INFO
         ),
-        "devices": command("devices", "[-h]", "print what can compute here, and why not the rest"),
-        "demo": command("demo", "[options]", "train on a small bundled data set, in seconds"),
+        "devices": command(
+            "devices", "[-h]", "print what can compute here, and why not the rest", notes.DEVICES
+        ),
+        "demo": command(
+            "demo", "[options]", "train on a small bundled data set, in seconds", notes.DEMO
+        ),
+        "bench": command(
+            "bench", "[options]", "measure a gradient here, beside plain NumPy", notes.BENCH
+        ),
     }
     train_options(made["train"], resumed)
     _predict_options(made["predict"])
+    output_options(made["sweep"])
+    data_options(made["sweep"])
+    training_options(made["sweep"])
+    sweep_options(made["sweep"])
+    data_options(made["plan"])
+    plan_options(made["plan"])
+    training_options(made["plan"])
     _export_options(made["export"])
     made["info"].add_argument("model", metavar="MODEL", help="a file that 'dnn-xp train' wrote")
     computing_options(made["demo"])
     made["demo"].add_argument("--quiet", action="store_true", help="no progress bar")
+    bench_options(made["bench"])
     return parser, made
 
 

@@ -12,13 +12,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from dnn_xp.cli.train_options import OPTIONS
 from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.training.checkpoints.folder import Folder
+from dnn_xp.training.specification import Specification
 
 TERMINATED = 143
 _FILE = "command.json"
+_OF_ONE_COMMAND = ("debug", "resume", "config")
+_TRAINING = tuple(each.name for each in OPTIONS)
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -35,15 +39,21 @@ def resumed_folder(argv: Sequence[str]) -> str | None:
     return None
 
 
-def keep_command(args: Namespace) -> None:
-    """Write the options of a training beside its checkpoints, which are to come."""
+def keep_command(args: Namespace, asked: Specification) -> None:
+    """Write the options of a training beside its checkpoints, which are to come.
+
+    What a file of --config said is among them: that file is not read again.
+    """
     folder = Folder(args.checkpoint)
     if folder.files():
         return  # those of another training, which `train` refuses
-    options = {name: value for name, value in vars(args).items() if name not in ("debug", "resume")}
+    options = {name: value for name, value in vars(args).items() if name not in _OF_ONE_COMMAND}
+    plain = asked.to_dict()
+    options |= {name: plain[name] for name in _TRAINING}
     options["data"] = _in_full(args.data)
     options["target_file"] = args.target_file and _in_full(args.target_file)
-    options["output"] = str(Path(args.output).absolute())
+    for name in ("output", "plot"):
+        options[name] = options[name] and str(Path(options[name]).absolute())
     folder.path.mkdir(parents=True, exist_ok=True)
     with written_whole(folder.path / _FILE) as temporary:
         temporary.write_text(json.dumps(options), encoding="utf-8")
@@ -61,12 +71,14 @@ def kept_command(folder: str) -> dict[str, Any]:
     wanted = "a folder that 'dnn-xp train DATA --checkpoint DIR' has begun"
     try:
         options: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        asked = Specification.from_dict({name: options[name] for name in _TRAINING})
     except FileNotFoundError as error:
         raise ArgumentValueError("--resume", repr(folder), wanted) from error
-    except ValueError as error:
+    except (ValueError, TypeError, KeyError) as error:
         got = f"{folder!r}, whose {_FILE} is damaged ({error})"
         raise ArgumentValueError("--resume", got, wanted) from error
-    return options | {"checkpoint": folder}
+    training = {name: getattr(asked, name) for name in _TRAINING}
+    return options | training | {"checkpoint": folder}
 
 
 def how_to_go_on(checkpoint: str) -> str:

@@ -9,19 +9,28 @@ from typing import Any
 from dnn_xp.cli.option_types import (
     DATA,
     block_size,
+    class_weights,
     csv_options,
     force_option,
     hidden_sizes,
     key_options,
+    metric_names,
     names,
     numbers,
 )
 from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.options import Option
+from dnn_xp.training.specification import Specification
 
 # The options of a training that have a flag, and those that go to train under their own names.
-OPTIONS = tuple(each for each in fields(Keeping) if each.metadata["option"].flag)
+OPTIONS = tuple(each for each in fields(Specification) if each.metadata["option"].flag)
 TRAIN_OPTIONS = tuple(each.name for each in OPTIONS if each.name != "seed")
+# How a training is kept: options of dnn-xp train alone, and no part of a run's file.
+KEEPING = tuple(
+    each
+    for each in fields(Keeping)
+    if each.metadata["option"].flag and each.name not in Specification.__dataclass_fields__
+)
 _PARSERS: dict[str, Any] = {
     "str": str,
     "int": int,
@@ -30,29 +39,26 @@ _PARSERS: dict[str, Any] = {
     "sizes": hidden_sizes,
     "size": block_size,
 }
-
-NOTES = """\
-examples:
-  dnn-xp train breast_cancer
-  dnn-xp train houses.csv --target price --exclude id -o houses.safetensors
-  dnn-xp train table.parquet --target species --validation 0.1 --patience 20
-  dnn-xp train digits.npz --x-key images --y-key labels --batch-size 64
-
-Every feature is standardized: its mean is subtracted and it is divided by its
-standard deviation, both from the training examples and kept in the model. Raw
-tables need that; --no-standardize leaves the features as they are.
-
-A target of text or whole numbers means classes, one of other numbers values.
---cost decides otherwise: squared_error means values, softmax_cross_entropy
-classes. Ctrl-C ends a training early and saves the model so far. After
---checkpoint DIR a training that was stopped or killed goes on by --resume DIR.
-"""
+_OF_THEIR_OWN: dict[str, Any] = {"class_weight": class_weights}
 
 
 def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | None = None) -> None:
     """Everything that dnn-xp train takes, in groups; `resumed` are the options of a training to go on with."""
-    if resumed is None:
-        parser.add_argument("data", metavar="DATA", help=DATA)
+    out = output_options(parser)
+    out.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="a picture of the learning curves and of what the model gets right on the test "
+        "examples (.png, .svg, .pdf); needs matplotlib",
+    )
+    data_options(parser, given=resumed is not None)
+    training_options(parser)
+    keeping_options(parser)
+    parser.set_defaults(**(resumed or {}))
+
+
+def output_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where the model goes, and what is told of it; the group, for more of that."""
     out = parser.add_argument_group("output")
     out.add_argument(
         "-o",
@@ -64,13 +70,26 @@ def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | Non
     force_option(out)
     out.add_argument("--quiet", action="store_true", help="no progress bar and no table")
     out.add_argument(
-        "--plot",
-        metavar="FILE",
-        help="a picture of the learning curves and of what the model gets right on the test "
-        "examples (.png, .svg, .pdf); needs matplotlib",
+        "--metrics",
+        type=metric_names,
+        metavar="NAME,...",
+        help="what the table shows besides cost and accuracy or R2: balanced_accuracy, f1, auc, "
+        "average_precision, brier of classes; mae, rmse of values; or all",
     )
+    return out
 
+
+def data_options(parser: argparse.ArgumentParser, *, given: bool = False) -> None:
+    """DATA unless it is given, what is learned from what in it, and what is held out for the test."""
+    if not given:
+        parser.add_argument("data", metavar="DATA", nargs="?", help=DATA)
     what = parser.add_argument_group("what is learned from what")
+    what.add_argument(
+        "--config",
+        metavar="FILE",
+        help="a TOML file as it is written beside a model: data and options of a run, which "
+        "options that are typed override",
+    )
     for name, about in (
         ("--target", "columns to be learned, by name or number from 0"),
         ("--features", "columns to learn from (default: all others)"),
@@ -104,25 +123,35 @@ def train_options(parser: argparse.ArgumentParser, resumed: dict[str, Any] | Non
         "keep whole; no feature",
     )
 
+
+def training_options(parser: argparse.ArgumentParser) -> None:
+    """The options of a training, in their groups."""
     groups = {
         name: parser.add_argument_group(name) for name in ("network", "training", "computing")
     }
     for each in OPTIONS:
         _add(groups[each.metadata["option"].group], each)
-    groups["computing"].add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786; needs "
-        "dnn_xp[dask]",
-    )
-    groups["training"].add_argument(
+    parser.set_defaults(device="auto")
+
+
+def keeping_options(parser: argparse.ArgumentParser) -> None:
+    """How a training is kept while it runs, and gone on with."""
+    group = parser.add_argument_group("checkpoints")
+    for each in KEEPING:
+        _add(group, each)
+    group.add_argument(
         "--resume",
         metavar="DIR",
         help="go on with the training that is kept in DIR; the options are those it began with, "
         "apart from the ones given",
     )
-    parser.set_defaults(device="auto")
-    parser.set_defaults(**(resumed or {}))
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786; needs "
+        "dnn_xp[dask]",
+    )
 
 
 def computing_options(parser: argparse.ArgumentParser) -> None:
@@ -143,16 +172,22 @@ def _add(group: Any, each: Field[Any]) -> None:
             flag, action=argparse.BooleanOptionalAction, default=each.default, help=option.help
         )
         return
-    about = f"{option.help}: {', '.join(option.choices)}" if option.choices else option.help
+    about = option.help
+    if option.choices and each.name not in _OF_THEIR_OWN:
+        about += f": {', '.join(option.choices)}"
     if each.default is not None:
         about += f" (default: {each.default})"
     several = "sequence" in option.kind
-    check = names(flag, option.choices, several=several) if option.choices else None
+    check = _OF_THEIR_OWN.get(each.name)
+    if check is None and option.choices:
+        check = names(flag, option.choices, several=several)
     metavar = {"int": "N", "float": "X", "numbers": "P", "sizes": "N,...", "size": "N"}
     group.add_argument(
         flag,
         type=check or _PARSERS[option.text],
         default=each.default,
-        metavar=metavar.get(option.text, "NAME"),
+        metavar="NAME or LABEL=W,..."
+        if each.name in _OF_THEIR_OWN
+        else metavar.get(option.text, "NAME"),
         help=about,
     )

@@ -29,6 +29,8 @@ SHARED_OPTIONS = (
 _SWITCHES = ("fallback", "standardize")
 # Options that are on when left out: the way to turn them on is to leave out --no-...
 _ON = (*_SWITCHES, "standardize_targets")
+# Arguments of sweep that are options of its command alone.
+_SWEEPING = ("grid", "points", "eta", "shortest", "by", "file")
 _PLACES = {"X": "X (the features)", "Y": "Y (the target)", "path": "MODEL", "opset": "--opset"}
 
 
@@ -37,6 +39,8 @@ def _argument(each: Argument) -> str:
     if each.name in _SWITCHES:
         return f"--no-{each.name}"
     name, mark, rest = each.name.partition("[")
+    if name in _SWEEPING:
+        return f"--{name}{mark}{rest}"
     if isinstance(each.value, bool) and name in SHARED_OPTIONS:
         return f"--{'' if each.value else 'no-'}{name.replace('_', '-')}"
     if name in SHARED_OPTIONS:

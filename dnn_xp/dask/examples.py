@@ -13,7 +13,7 @@ from dnn_xp.common.messages import describe, optional_package
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import DaskSource
 from dnn_xp.dask.sources import piece_of
-from dnn_xp.dask.tasks import Range, Where
+from dnn_xp.dask.tasks import Held, Range, Where
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.placement import source_bytes
@@ -98,15 +98,11 @@ def _sent(
             return cluster.hold(made)
         own = piece_of(X, start, stop)
         cluster.counts.sent += 0 if own is None else source_bytes(own)
-        return cluster.hold(cluster.client.submit(_together, (own, *others), pure=False, **at))
+        return cluster.hold(cluster.client.submit(Held, own, *others, pure=False, **at))
 
 
-def _together(sources: tuple[Source | None, ...]) -> tuple[Source | None, ...]:
-    return sources
-
-
-def _of_block(block: Any, rows: bool, others: tuple[Any, ...]) -> tuple[Any, ...]:
-    return ArraySource(np.ascontiguousarray(block), rows), *others
+def _of_block(block: Any, rows: bool, others: tuple[Any, ...]) -> Held:
+    return Held(ArraySource(np.ascontiguousarray(block), rows), *others)
 
 
 def _base(source: Any, first: int) -> tuple[Any, int]:
@@ -208,7 +204,7 @@ def batch_task(batch: Batch, first: int, last: int, size: int) -> tuple[Where, R
             None if each is None else ArraySource(np.asarray(each))
             for each in examples.gather(chosen)
         )
-        return Where((None,) * 3, batch.m, 1), Range(first, last), [(start, own)]
+        return Where((None,) * 3, batch.m, 1), Range(first, last), [(start, Held(*own))]
     low, high = examples.run
     shared = examples.shared
     where = shared.where._replace(m=high - low, run=examples.run)

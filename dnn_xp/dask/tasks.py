@@ -22,14 +22,25 @@ from dnn_xp.data.standardize import block_moments, merge_moments
 from dnn_xp.execution.engine import Engine, Node, joined
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective, Sum
-from dnn_xp.execution.placement import StreamedSource
+from dnn_xp.execution.placement import StreamedSource, stored_bytes
 from dnn_xp.execution.scaling import MeanAndScale
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.batches import Batch
 
-# X, Y and weights in memory, of the examples from the first number on.
-Piece = tuple[int, tuple[Source | None, ...]]
+
+class Held:
+    """X, Y and weights of a piece in memory, None for what is read from files; Dask counts their bytes."""
+
+    def __init__(self, *sources: Source | None) -> None:
+        self.sources = sources
+
+    def __sizeof__(self) -> int:
+        return sum(stored_bytes(each) for each in self.sources if each is not None)
+
+
+# What is in memory of the examples from a number on.
+Piece = tuple[int, Held]
 
 
 class Job(NamedTuple):
@@ -256,7 +267,7 @@ def examples_on(backend: Backend, where: Where, pieces: Sequence[Piece]) -> Exam
 def _sources(where: Where, pieces: Sequence[Piece]) -> list[Any]:
     found: list[Any] = []
     for place, stored in enumerate(where.stored):
-        own = [(start, each[place]) for start, each in pieces]
+        own = [(start, each.sources[place]) for start, each in pieces]
         here = [(start, source) for start, source in own if source is not None]
         if stored is not None:
             source = cached(stored, where.chunk)

@@ -1,11 +1,11 @@
-"""How one column of a table is encoded: numbers as one feature, text as one-hot features."""
+"""How one column of a table is encoded: numbers as one feature, text as one-hot features or a code."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.columns import Column, label_text
 from dnn_xp.data.readers.text_values import read_dates, read_numbers, spread
+from dnn_xp.formulas.embeddings import Embedding
 
 OTHER, MISSING = "(other)", "(missing)"
 
@@ -136,6 +137,61 @@ class CategoryCode:
         out[np.flatnonzero(seen), values[seen]] = 1
         if not seen.all():
             out[~seen] = self.shares
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCode:
+    """How a column of many categories is encoded: one row of codes, which the network embeds.
+
+    Attributes
+    ----------
+    name : str
+    categories : tuple of str
+        Those with a code of their own, 0, 1, ..., the most frequent first. Two codes follow: all
+        other categories, those that the training had none of included, and missing entries.
+    dimension : int
+        Of the vector that the network learns for each code.
+    rare, missing : int
+        How many entries of the training were of other categories, and missing.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    dimension: int
+    rare: int = 0
+    missing: int = 0
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The name of the row of codes."""
+        return (self.name,)
+
+    @property
+    def one_hot(self) -> tuple[bool, ...]:
+        """Whether the row needs no scale: it has none."""
+        return (True,)
+
+    @property
+    def embedding(self) -> Embedding:
+        """The shape of what is learned."""
+        return Embedding(len(self.categories) + 2, self.dimension)
+
+    def read(self, column: Column, argument: str) -> npt.NDArray[Any]:
+        """The code of each entry of a column of m lines: (m,)."""
+        labels, codes = as_labels(column)
+        places = {label: j for j, label in enumerate(self.categories)}
+        other = len(self.categories)
+        # Where the training had no missing entry, its code was never learned.
+        missing = other + bool(self.missing)
+        features = np.asarray([*(places.get(each, other) for each in labels), missing])
+        return np.asarray(features[codes])
+
+    def fill(self, values: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+        """Write values of `read` into out (m, 1)."""
+        out[:, 0] = values
+
+
+Code: TypeAlias = NumberCode | CategoryCode | EmbeddingCode
 
 
 def as_labels(column: Column) -> tuple[Sequence[str], npt.NDArray[Any]]:

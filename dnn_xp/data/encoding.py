@@ -3,7 +3,8 @@
 A column of numbers, bool or dates is one feature. A column of text is one-hot: one feature for each
 frequent category, one for all rare ones together, one for missing entries. In front of a dense
 layer that is an embedding of n_1 dimensions, learned by the network: W[1] times a one-hot column is
-a column of W[1].
+a column of W[1]. A column of more categories is one row of codes, behind all other rows, for which
+the network learns an embedding of fewer dimensions.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.common.messages import listing
-from dnn_xp.data.column_codes import CategoryCode, NumberCode
+from dnn_xp.data.column_codes import CategoryCode, Code, EmbeddingCode, NumberCode
 from dnn_xp.data.columns import ColumnTable
+from dnn_xp.formulas.embeddings import Embedding
 
 # Rows are filled while they are in the cache.
 _ROWS_AT_ONCE = 1024
@@ -32,7 +34,7 @@ class TableEncoder:
 
     Attributes
     ----------
-    codes : tuple of NumberCode and CategoryCode
+    codes : tuple of NumberCode, CategoryCode and EmbeddingCode
         One for each column, in the order of the training.
     missing : {"error", "indicator"}
         What missing numbers are: an error, or the mean and an indicator.
@@ -46,7 +48,7 @@ class TableEncoder:
         Columns of the training from which nothing could be learned.
     """
 
-    codes: tuple[NumberCode | CategoryCode, ...]
+    codes: tuple[Code, ...]
     missing: str = "error"
     working: str = "float32"
     named: bool = True
@@ -61,12 +63,27 @@ class TableEncoder:
     @property
     def names_out(self) -> tuple[str, ...]:
         """The features, as the network sees them: (n_x,)."""
-        return tuple(name for code in self.codes for name in code.features)
+        return tuple(name for code in self._in_order for name in code.features)
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The columns that are embedded: the last features."""
+        return tuple(code.name for code in self.codes if isinstance(code, EmbeddingCode))
+
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The shapes of what the network learns for these columns."""
+        return tuple(code.embedding for code in self.codes if isinstance(code, EmbeddingCode))
+
+    @property
+    def _in_order(self) -> list[Code]:
+        """The codes in the order of their features: those that are embedded come last."""
+        return sorted(self.codes, key=lambda code: isinstance(code, EmbeddingCode))
 
     @property
     def one_hot(self) -> npt.NDArray[np.bool_]:
         """Which features are 0 or 1 by construction, and need no scale: (n_x,)."""
-        return np.asarray([each for code in self.codes for each in code.one_hot], dtype=bool)
+        return np.asarray([each for code in self._in_order for each in code.one_hot], dtype=bool)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -94,15 +111,16 @@ class TableEncoder:
             Where a number is missing and `missing` is "error"; where a column holds text and held
             numbers in the training.
         """
-        edges = [0, *accumulate(len(code.features) for code in self.codes)]
+        codes = self._in_order
+        edges = [0, *accumulate(len(code.features) for code in codes)]
         out = np.zeros((table.m, edges[-1]), dtype=self.dtype)
         if self.missing == "error":
             numbers = [each.name for each in self.codes if isinstance(each, NumberCode)]
             refuse_missing(table.select(numbers), argument, first)
-        values = [code.read(table.columns[code.name], argument) for code in self.codes]
+        values = [code.read(table.columns[code.name], argument) for code in codes]
         for start in range(0, table.m, _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            for j, code in enumerate(self.codes):
+            for j, code in enumerate(codes):
                 code.fill(values[j][rows], out[rows, edges[j] : edges[j + 1]])
         return out
 
@@ -142,13 +160,19 @@ class TableEncoder:
         )
 
 
-def _code(given: dict[str, Any]) -> NumberCode | CategoryCode:
+def _code(given: dict[str, Any]) -> Code:
     if "kind" in given:
         code = NumberCode(**given)
         if code.kind not in ("number", "bool", "date") or not math.isfinite(code.mean):
             raise ValueError(f"column {code.name!r} has an unknown kind or mean")
         return code
-    given["categories"], given["shares"] = tuple(given["categories"]), tuple(given["shares"])
+    given["categories"] = tuple(given["categories"])
+    if "dimension" in given:
+        embedding = EmbeddingCode(**given)
+        if type(embedding.dimension) is not int or embedding.dimension < 1:
+            raise ValueError(f"column {embedding.name!r} has the dimension {embedding.dimension!r}")
+        return embedding
+    given["shares"] = tuple(given["shares"])
     category = CategoryCode(**given)
     if len(category.shares) != len(category.features):
         raise ValueError(f"column {category.name!r} has {len(category.shares)} shares")
@@ -203,7 +227,8 @@ def describe_encoder(encoder: TableEncoder) -> str:
         code.name for code in encoder.codes if isinstance(code, NumberCode) and code.kind == "date"
     ]
     gaps = [code.name for code in encoder.codes if isinstance(code, NumberCode) and code.missing]
-    numbers = len(encoder.codes) - len(text) - len(dates)
+    embedded = [code for code in encoder.codes if isinstance(code, EmbeddingCode)]
+    numbers = len(encoder.codes) - len(text) - len(dates) - len(embedded)
     parts = [f"{numbers} of numbers"]
     if dates:
         parts.append(f"{len(dates)} of dates")
@@ -211,6 +236,13 @@ def describe_encoder(encoder: TableEncoder) -> str:
         shown = ", ".join(f"{code.name}: {len(code.features)}" for code in text[:8])
         more = f" and {len(text) - 8} more" if len(text) > 8 else ""
         parts.append(f"{len(text)} of text ({shown}{more})")
+    if embedded:
+        of_each = ", ".join(
+            f"{code.name}: {len(code.categories):,} categories, {code.dimension} dimensions"
+            for code in embedded[:8]
+        )
+        more = f" and {len(embedded) - 8} more" if len(embedded) > 8 else ""
+        parts.append(f"{len(embedded)} of text that is embedded ({of_each}{more})")
     if gaps:
         parts.append(f"missing values in {listing(gaps, limit=5)} are the mean and an indicator")
     return (

@@ -14,7 +14,15 @@ from dnn_xp.data.features import as_source
 from dnn_xp.data.readers.files import SUFFIXES, split_path
 from dnn_xp.data.readers.tables import is_frame, table_matrix
 from dnn_xp.data.sources.base import Source
-from dnn_xp.data.tables import Table, found_name, is_table, open_table, table_source, without_target
+from dnn_xp.data.tables import (
+    Table,
+    found_name,
+    is_table,
+    open_table,
+    table_source,
+    with_known_target,
+    without_target,
+)
 
 
 class Given(NamedTuple):
@@ -63,6 +71,7 @@ def take_given(
     encoder: TableEncoder | None = None,
     learn: bool = False,
     missing: str = "error",
+    embedding: int | None = None,
     target: str = "",
     argument: str = "X",
 ) -> Given:
@@ -80,6 +89,8 @@ def take_given(
         Whether an encoding is learned where there is no encoder.
     missing : {"error", "indicator"}
         What missing numbers are, where an encoding is learned.
+    embedding : int, optional
+        Dimension of embeddings, where an encoding is learned; see `learn_encoding`.
     target : str
         The column that the model predicts: no feature, and none that is too many.
     argument : str
@@ -103,10 +114,15 @@ def take_given(
     name = ""
     if names_column(Y, table):
         name = found_name(Y, table, "Y")
+        if (missing if encoder is None else encoder.missing) == "indicator":
+            known = with_known_target(table, name)
+            X, table = (X, table) if known is table else (known, known)
         table, Y = without_target(table, name)
     elif target in table.names and encoder is not None and target not in encoder.names_in:
         table = table.select([each for each in table.names if each != target])
-    made = table_source(X, table, encoder=encoder, missing=missing, argument=argument)
+    made = table_source(
+        X, table, encoder=encoder, missing=missing, embedding=embedding, argument=argument
+    )
     return Given(made.source, Y, where, made.encoder, name, made.notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.data.column_codes import CategoryCode, NumberCode
+from dnn_xp.data.column_codes import CategoryCode, Code, EmbeddingCode, NumberCode
 from dnn_xp.data.columns import Column, ColumnTable
 from dnn_xp.data.encoding import (
     TableEncoder,
@@ -21,11 +22,27 @@ from dnn_xp.data.readers.text_values import decimal_evidence, resolved
 # A feature costs m values and n_1 products an example, so 128 of them cost what a hidden layer
 # does; what is rarer than the 128th category of a column hardly moves its own weights.
 MOST_CATEGORIES = 128
+# Columns with more categories than that are embedded. A category with fewer examples than this shares
+# the vector of all others: it would be learned from noise, and the others stand for unknown ones.
+LEAST_EMBEDDED_COUNT = 10
+# Most categories of a column with a vector of their own.
+MOST_EMBEDDED = 1 << 16
 # A category seen once has nothing to average over.
 LEAST_COUNT = 2
 # Distinct texts counted in a column; more are pruned to the most frequent half.
 _COUNTED = 1 << 20
 _WHOLE_IN_FLOAT32 = 1 << 24
+
+
+def embedding_dimension(categories: int) -> int:
+    """Dimension of an embedding of so many categories: ``min(50, round(1.6 k^0.56))``.
+
+    The rule of fastai (`emb_sz_rule`), with the bound of 50 of its first version in place of 600.
+
+    >>> embedding_dimension(129), embedding_dimension(4000)
+    (24, 50)
+    """
+    return min(50, round(1.6 * math.pow(categories, 0.56)))
 
 
 class _Facts:
@@ -75,7 +92,7 @@ class _Facts:
                 or int(values.min()) < -_WHOLE_IN_FLOAT32
             )
 
-    def code(self, argument: str) -> tuple[NumberCode | CategoryCode | None, str]:
+    def code(self, argument: str, embedding: int | None) -> tuple[Code | None, str]:
         """The code of the column, None where there is nothing to learn from; and a note on it."""
         if not self.present:
             return None, f"column {self.name!r} has no values and is left out"
@@ -93,7 +110,7 @@ class _Facts:
             found = self._numbers_in_text(argument)
             if found is not None:
                 return found
-        return self._categories()
+        return self._categories(embedding)
 
     def _numbers_in_text(self, argument: str) -> tuple[NumberCode, str] | None:
         labels = tuple(self.counts)
@@ -119,10 +136,13 @@ class _Facts:
         mean = float(np.nanmean(read.values, dtype=np.float64))
         return NumberCode(self.name, read.kind, mean, self.missing, decimal), note
 
-    def _categories(self) -> tuple[CategoryCode | None, str]:
+    def _categories(self, embedding: int | None) -> tuple[Code | None, str]:
         m = self.present + self.missing
         # The most frequent first; those equally frequent by their text, in whatever order they came.
         ranked = sorted(self.counts.items(), key=lambda each: (-each[1], each[0]))
+        often = [label for label, count in ranked if count >= LEAST_EMBEDDED_COUNT]
+        if len(often) > MOST_CATEGORIES and embedding != 0:
+            return self._embedded(often[:MOST_EMBEDDED], len(ranked), embedding), ""
         kept = [(label, count) for label, count in ranked[:MOST_CATEGORIES] if count >= LEAST_COUNT]
         rare = self.present - sum(count for _, count in kept)
         if not kept:
@@ -143,9 +163,18 @@ class _Facts:
             self.name, tuple(label for label, _ in kept), shares, rare, self.missing
         ), note
 
+    def _embedded(self, often: list[str], categories: int, embedding: int | None) -> EmbeddingCode:
+        rare = self.present - sum(self.counts[label] for label in often)
+        dimension = embedding or embedding_dimension(len(often))
+        return EmbeddingCode(self.name, tuple(often), dimension, rare, self.missing)
+
 
 def learn_encoding(
-    blocks: Iterable[ColumnTable], *, missing: str = "error", argument: str = "X"
+    blocks: Iterable[ColumnTable],
+    *,
+    missing: str = "error",
+    embedding: int | None = None,
+    argument: str = "X",
 ) -> tuple[TableEncoder, tuple[str, ...]]:
     """The encoding of a table from one pass over its blocks, and notes on what was decided.
 
@@ -159,6 +188,9 @@ def learn_encoding(
     missing : {"error", "indicator"}
         What missing numbers are: an error, or the mean of those present and a second feature that
         is 1 where the number is missing.
+    embedding : int, optional
+        Dimension of the embeddings of columns with more than `MOST_CATEGORIES` categories; 0 for
+        none, `embedding_dimension` when left out.
     argument : str
         What errors call the table.
 
@@ -192,7 +224,7 @@ def learn_encoding(
         for name, column in block.columns.items():
             facts.setdefault(name, _Facts(name)).add(column)
         named = block.named
-    made = [(each, *each.code(argument)) for each in facts.values()]
+    made = [(each, *each.code(argument, embedding)) for each in facts.values()]
     kept = [(each, code) for each, code, _ in made if code is not None]
     notes = tuple(note for _, _, note in made if note)
     if not kept:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.common.messages import listing, nearest
 from dnn_xp.common.warnings import warn_of
 from dnn_xp.data.columns import Column, ColumnTable
@@ -24,7 +24,7 @@ from dnn_xp.data.readers.parquet_table import ParquetTable
 from dnn_xp.data.readers.tables import frame_matrix, is_frame
 from dnn_xp.data.readers.text_values import resolved
 from dnn_xp.data.sources.base import ArraySource, Source
-from dnn_xp.data.sources.encoded import encoded_table
+from dnn_xp.data.sources.encoded import ALWAYS_HELD, encoded_table
 from dnn_xp.data.sources.subset import RangeSource
 
 Table: TypeAlias = ColumnTable | ParquetTable
@@ -83,6 +83,28 @@ def found_name(name: str, table: Table, argument: str) -> str:
     )
 
 
+def with_known_target(table: Table, target: str) -> Table:
+    """The lines of a table whose target is not missing, with a DataWarning for the others.
+
+    A larger Parquet file stays as it is.
+    """
+    if isinstance(table, ParquetTable):
+        held = table.m * len(table.names) * 8 <= ALWAYS_HELD
+        if not held or not table.column(target).missing.any():
+            return table
+        table = table.read()
+    gaps = table.columns[target].missing
+    count = int(gaps.sum())
+    if not 0 < count < table.m:
+        return table
+    said = (
+        f"{count:,} of {table.m:,} examples are left out: their column {target!r} of {table.where} "
+        "has no value"
+    )
+    warn_of(said)
+    return table.take(~gaps)._replace(notes=(*table.notes, said))
+
+
 def without_target(
     table: Table, target: str, argument: str = "X"
 ) -> tuple[Table, npt.NDArray[Any]]:
@@ -112,7 +134,7 @@ def target_values(column: Column, where: str, argument: str = "Y") -> npt.NDArra
             f"{where} with {int(gaps.sum())} missing values, the first in row {int(np.argmax(gaps))} "
             "(counted from 0)",
             "a label or value for each example",
-            "drop these examples, or give them a label of their own",
+            ("drop these examples, or ", Pass("missing", "indicator"), " to leave them out"),
         )
     if read.kind == "date":
         raise ArgumentValueError(
@@ -181,6 +203,7 @@ def table_source(
     *,
     encoder: TableEncoder | None = None,
     missing: str = "error",
+    embedding: int | None = None,
     argument: str = "X",
 ) -> Encoded:
     """The examples of a table, encoded as the encoder says, or as is learned from the table itself.
@@ -192,7 +215,9 @@ def table_source(
         blocks = [table] if isinstance(table, ColumnTable) else table.blocks()
         # Infinity is refused by name when the features are looked at.
         with np.errstate(over="ignore", invalid="ignore"):
-            encoder, learned = learn_encoding(blocks, missing=missing, argument=argument)
+            encoder, learned = learn_encoding(
+                blocks, missing=missing, embedding=embedding, argument=argument
+            )
         notes += learned
         if encoder.names_in != table.names:
             table = table.select(encoder.names_in)

@@ -17,11 +17,13 @@ from dnn_xp.execution.examples import Block
 from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.embeddings import embed, embedding_gradient_sums
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
     Network,
     gradient_sums,
+    gradient_sums_of_embedded,
     linear_output,
     output_cost_sum,
     output_loss,
@@ -54,6 +56,8 @@ class BlockFunctions:
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
     orientation : {"columns", "rows"}, optional
         Layout of blocks of X; the layout they have when left out.
+    places : array, optional
+        The int32 codes 0, 1, ... of the largest embedding.
     """
 
     network: Network
@@ -66,6 +70,7 @@ class BlockFunctions:
     layers: Layers = REFERENCE_LAYERS
     canonical: Callable[..., Array] = as_given
     orientation: str | None = None
+    places: Array = None
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
@@ -132,30 +137,50 @@ class BlockFunctions:
 
     def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X, in the compute dtype."""
-        X = self.canonical(self._scaled(X, self.inputs), orientation=self.orientation)
+        X = self._scaled(X, self.inputs)
+        if self.network.embeddings:
+            parameters, X = self._embedded(parameters, X)
+        else:
+            X = self.canonical(X, orientation=self.orientation)
         if self.compute_dtype is None:
             return parameters, X
         narrow, xp = self.compute_dtype, self.xp
         pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
         return pairs, xp.astype(X, narrow)
 
+    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
+        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
+        depth = len(self.network.activations)
+        tables = [arrays[0] for arrays in parameters[depth:]]
+        A = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
+        return parameters[:depth], A
+
     def _gradients(
         self, parameters: Parameters, Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
-        """M dW[1], m db[1], ..., m db[L]; and Z[L]."""
-        masks = () if block.indices is None else self._masks(block)
+        """M dW[1], m db[1], ..., m db[L], m dE[1], ...; and Z[L]."""
+        network, xp = self.network, self.xp
         parameters, X = self._layer_inputs(parameters, block.X)
-        layers, Z = gradient_sums(
-            X,
-            Y,
-            parameters,
-            self.network,
-            weights=block.weights,
-            masks=masks,
-            layers=self.layers,
-            xp=self.xp,
-        )
-        flat = tuple([array for layer in layers for array in layer])
+        how: dict[str, Any] = {
+            "weights": block.weights,
+            "masks": () if block.indices is None else self._masks(block),
+            "layers": self.layers,
+            "xp": xp,
+        }
+        if network.embeddings:
+            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
+            tables = embedding_gradient_sums(
+                self._working(dA),
+                self._scaled(block.X, self.inputs),
+                network.embeddings,
+                self.places,
+                sums_by_code=self.layers.segment_sums,
+                xp=xp,
+            )
+        else:
+            layers, Z = gradient_sums(X, Y, parameters, network, **how)
+            tables = []
+        flat = (*[array for layer in layers for array in layer], *tables)
         return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
 
     def _masks(self, block: Block) -> list[Array | None]:

@@ -13,10 +13,12 @@ from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
 from dnn_xp.formulas.parameters import parameter_count
 
-# A block of less arithmetic (about a millisecond) gains little from a thread of its own: between its
-# short calls both threads wait for the interpreter lock. Two blocks of 2064 examples of 28-64-64-1 take
-# 2.4 ms, one of 4096 on one thread 2.5; four of 4096 take 5.9, eight of 2064 7.8 (Intel Xeon, 2 cores).
+# Blocks of less arithmetic (about a millisecond) gain little from threads of their own: between its
+# short calls a thread waits for the interpreter lock. Milliseconds of a step in one, two and four blocks
+# on an Intel Xeon (2 cores), for 28-64-64-1 with 4096 examples 2.5, 2.2 and 2.9, with 8192 5.6, 3.1 and 3.9;
+# for 28-32-32-1 with 8192 2.1, 2.2 and 3.0.
 _SMALLEST_BLOCK_FLOPS = 1.2e8
+_WORTH_TWO_FLOPS = 1.25e8
 # Below this many columns matrix products are slow.
 _SMALLEST_BLOCK = 96
 # If X has this many times as many features as examples or units, threads share the first layer's
@@ -46,8 +48,9 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        worthwhile = min(gradient_flops(sizes, m) / _SMALLEST_BLOCK_FLOPS, m / _SMALLEST_BLOCK)
-        blocks = max(blocks, min(8, int(worthwhile)))
+        flops = gradient_flops(sizes, m)
+        worthwhile = max(flops // _SMALLEST_BLOCK_FLOPS, 2.0 * (flops > _WORTH_TWO_FLOPS))
+        blocks = max(blocks, min(8, int(min(worthwhile, m / _SMALLEST_BLOCK))))
     if blocks > 1:
         blocks += blocks % 2
     size = math.ceil(m / max(1, blocks))

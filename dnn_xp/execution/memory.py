@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
+from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
 from dnn_xp.formulas.parameters import parameter_count
 
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
@@ -186,6 +187,7 @@ def make_plan(
     dropout: bool = False,
     optimizer_vectors: int = 2,
     step_stays: bool = False,
+    embeddings: Sequence[Embedding] = (),
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -210,6 +212,8 @@ def make_plan(
         Vectors of the optimizer's state.
     step_stays : bool
         Whether the arrays of a step are kept for the next one, as by a CUDA graph.
+    embeddings : sequence of Embedding
+        Of the last rows of X.
     on_device : bool
         Whether the backend computes on a GPU.
     data_bytes : int
@@ -219,18 +223,21 @@ def make_plan(
     check_bytes : int
         Peak on the host of checking X and Y.
     """
-    theta = X.itemsize * parameter_count(sizes)
+    theta = X.itemsize * (parameter_count(sizes) + embedding_parameters(embeddings))
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
 
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
     Y = Y if Y and Y.standardized else None
-    in_step = _example_bytes(sizes, X, Y, in_all, step, dropout=dropout)
+    # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
+    embedding = X.itemsize * (2 * sizes[0] + 2 * embedded_rows(embeddings)) if embeddings else 0
+    embedding += 24 * len(embeddings)
+    in_step = embedding + _example_bytes(sizes, X, Y, in_all, step, dropout=dropout)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = _example_bytes(sizes, X, Y, forward, each, dropout=False)
+        in_cost = embedding + _example_bytes(sizes, X, Y, forward, each, dropout=False)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

@@ -29,6 +29,7 @@ from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
@@ -115,7 +116,6 @@ class Objective:
         self.block_size = block_size
         self.engine = Engine()
         self._limit = _BlockLimit()
-        self._penalties = penalties or Penalties()
         self._xp = backend.xp
         self.target_standardization = target_standardization
         self.unit, self._shares = 1.0, None
@@ -124,7 +124,12 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        self._weight_mask = backend.from_host(weight_mask(network.sizes, dtype=dtype, xp=np))
+        embedded = embedding_parameters(network.embeddings)
+        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        self._penalties = [
+            (each, backend.from_host(of_each))
+            for each, of_each in (penalties or Penalties()).masked(mask, embedded)
+        ]
         lowered, layers = backend.lower(network)
         of_block = BlockFunctions(
             lowered,
@@ -137,6 +142,7 @@ class Objective:
             layers=layers,
             canonical=backend.canonical,
             orientation=orientation,
+            places=_places(network, backend),
         )
         self._functions: dict[str, Callable[..., Any]] = {
             name: backend.compile(function)
@@ -236,8 +242,11 @@ class Objective:
         )
         return parts[0] if len(parts) == 1 else self._xp.concat(parts, axis=1)
 
-    def _parameters(self, theta: Array) -> list[tuple[Array, Array]]:
-        return unflatten(theta, self.network.sizes, xp=self._xp)
+    def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
+        """(W, b) of each layer, then (E,) of each embedding."""
+        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
+        layers = unflatten(theta, self.network.sizes, xp=self._xp)
+        return [*layers, *((E,) for E in tables)]
 
     def _means(self, name: str, theta: Array, examples: ExampleBlocks, *more: Any) -> list[Any]:
         m = float(examples.m)
@@ -316,10 +325,22 @@ class Objective:
         return self._xp.sum(J if minimized else J * self._shares)
 
     def _penalised(self, J: Array, theta: Array) -> Array:
-        return self._penalties.added_to_cost(J, theta, self._weight_mask, xp=self._xp)
+        for penalties, mask in self._penalties:
+            J = penalties.added_to_cost(J, theta, mask, xp=self._xp)
+        return J
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
         gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
-        return self._penalties.added_to_gradient(gradient, theta, self._weight_mask, xp=self._xp)
+        for penalties, mask in self._penalties:
+            gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
+        return gradient
+
+
+def _places(network: Network, backend: Backend) -> Array | None:
+    """The codes of the largest embedding, where the backend computes."""
+    if not network.embeddings:
+        return None
+    largest = max(each.categories for each in network.embeddings)
+    return backend.from_host(np.arange(largest, dtype=np.int32))

@@ -35,6 +35,10 @@ Random: TypeAlias = np.random.Generator | np.random.RandomState
 Rule: TypeAlias = Callable[[Random, int, int, float], NDArray[np.float64]]
 
 
+# Small, so that a rare category starts near all others, and not with a random effect of its own.
+_EMBEDDING_SCALE = 0.05
+
+
 def _normal(variance: Callable[[int, int, float], float]) -> Rule:
     def draw(rng: Random, n_out: int, n_in: int, scale: float) -> NDArray[np.float64]:
         return rng.standard_normal((n_out, n_in)) * math.sqrt(variance(n_out, n_in, scale))
@@ -69,6 +73,17 @@ INITIALIZATIONS: dict[str, Rule] = {
     "normal": _normal(lambda n_out, n_in, scale: scale * scale),
     "zeros": lambda rng, n_out, n_in, scale: np.zeros((n_out, n_in)),
 }
+
+
+def initialize_embedding(categories: int, dimension: int, *, rng: Random) -> NDArray[np.float64]:
+    """Draw E (dimension, categories): normal, standard deviation 0.05; zeros in the last two columns.
+
+    These are the columns of unknown and of missing categories. One that the training has no example
+    of stays 0, the mean of the draws.
+    """
+    E = rng.standard_normal((dimension, categories)) * _EMBEDDING_SCALE
+    E[:, -2:] = 0.0
+    return E
 
 
 def initialize(

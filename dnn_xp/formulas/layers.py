@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from dnn_xp.formulas.activations import Activation
+from dnn_xp.formulas.embeddings import segment_sums
 from dnn_xp.formulas.types import Array, Namespace
 
 LinearCache: TypeAlias = tuple[Array, Array, Array]
@@ -164,7 +165,7 @@ def linear_activation_derivative(
 
 
 class Layers(NamedTuple):
-    """The four steps of a network's layers, as a backend runs them.
+    """The steps of a network's layers and embeddings, as a backend runs them.
 
     Each takes the arguments of the formula of its name and returns the same value. In place of Z a
     cache may hold anything that `linear_activation_derivative` of the same record accepts.
@@ -173,12 +174,15 @@ class Layers(NamedTuple):
     ----------
     linear_forward, linear_activation_forward, linear_gradient_sums, linear_activation_derivative : callable
         See the formulas of these names.
+    segment_sums : callable
+        See :mod:`dnn_xp.formulas.embeddings`.
     """
 
     linear_forward: Callable[..., tuple[Array, LinearCache]] = linear_forward
     linear_activation_forward: Callable[..., tuple[Array, LayerCache]] = linear_activation_forward
     linear_gradient_sums: Callable[..., tuple[Array, Array]] = linear_gradient_sums
     linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
+    segment_sums: Callable[..., Array] = segment_sums
 
 
 REFERENCE_LAYERS = Layers()

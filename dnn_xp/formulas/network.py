@@ -21,6 +21,7 @@ from typing import NamedTuple
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
+from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
 from dnn_xp.formulas.layers import (
     REFERENCE_LAYERS,
     LayerCache,
@@ -47,17 +48,25 @@ class Network(NamedTuple):
         The loss of one example, as a function of Z[L].
     keep_probs : tuple of float
         Probability that dropout keeps a unit, one for each hidden layer; 1 means no dropout there.
+    embeddings : tuple of Embedding
+        Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
     """
 
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     cost: Cost
     keep_probs: tuple[float, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l] and b[l]."""
-        return parameter_count(self.sizes)
+        """Entries of all W[l], b[l] and E[j]."""
+        return parameter_count(self.sizes) + embedding_parameters(self.embeddings)
+
+    @property
+    def n_x(self) -> int:
+        """Rows of X: n_0 without embeddings, of which each makes several rows of one row of codes."""
+        return self.sizes[0] - embedded_rows(self.embeddings) + len(self.embeddings)
 
 
 def linear_output(
@@ -151,6 +160,22 @@ def backward_sums(
     with the steps of `layers`. `masks` are the dropout masks of the forward, one for each hidden
     layer, or None.
     """
+    return _backward_sums(
+        dZ, caches, activations, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
+    )[0]
+
+
+def _backward_sums(
+    dZ: Array,
+    caches: Sequence[LayerCache],
+    activations: Sequence[Activation],
+    *,
+    xp: Namespace,
+    masks: Sequence[Array | None],
+    keep_probs: Sequence[float],
+    layers: Layers,
+) -> tuple[Gradients, Array]:
+    """The value of `backward_sums`, and dZ[1]."""
     sums: Gradients = []
     for layer in range(len(caches) - 1, 0, -1):
         (A_prev, W, _), _ = caches[layer]
@@ -166,7 +191,7 @@ def backward_sums(
     # Skip dX: it is unused, and for wide inputs it would be the most expensive product.
     (X, _, _), _ = caches[0]
     sums.append(layers.linear_gradient_sums(dZ, X, xp=xp))
-    return sums[::-1]
+    return sums[::-1], dZ
 
 
 def output_loss(Z: Array, Y: Array, network: Network, *, xp: Namespace) -> Array:
@@ -222,6 +247,42 @@ def gradient_sums(
     layers : Layers
         The steps of a layer, as a backend runs them.
     """
+    sums, Z, _ = _sums(X, Y, parameters, network, weights, masks, layers, xp=xp)
+    return sums, Z
+
+
+def gradient_sums_of_embedded(
+    A: Array,
+    Y: Array,
+    parameters: Parameters,
+    network: Network,
+    *,
+    xp: Namespace,
+    weights: Array | None = None,
+    masks: Sequence[Array | None] = (),
+    layers: Layers = REFERENCE_LAYERS,
+) -> tuple[Gradients, Array, Array]:
+    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its embedded rows.
+
+    ``dA[0] = W[1]^T dZ[1]``, of the last rows, which embeddings made.
+    """
+    sums, Z, dZ = _sums(A, Y, parameters, network, weights, masks, layers, xp=xp)
+    first = network.sizes[0] - embedded_rows(network.embeddings)
+    return sums, Z, linear_derivative(dZ, parameters[0][0][:, first:], xp=xp)
+
+
+def _sums(
+    X: Array,
+    Y: Array,
+    parameters: Parameters,
+    network: Network,
+    weights: Array | None,
+    masks: Sequence[Array | None],
+    layers: Layers,
+    *,
+    xp: Namespace,
+) -> tuple[Gradients, Array, Array]:
+    """The values of `gradient_sums`, and dZ[1]."""
     g, keep_probs = network.activations, network.keep_probs
     Z, caches = linear_output(
         X, parameters, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
@@ -232,5 +293,7 @@ def gradient_sums(
     if weights is not None:
         dZ = dZ * weights
     dZ = xp.astype(dZ, X.dtype, copy=False)
-    sums = backward_sums(dZ, caches, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers)
-    return sums, Z
+    sums, dZ = _backward_sums(
+        dZ, caches, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
+    )
+    return sums, Z, dZ

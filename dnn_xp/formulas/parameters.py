@@ -59,8 +59,10 @@ def flatten(arrays: Sequence[Array], *, xp: Namespace) -> Array:
     return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
 
 
-def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace) -> Array:
+def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace, embedded: int = 0) -> Array:
     """1 at the entries of W and 0 at those of b, flat as theta: the entries that penalties count.
+
+    `embedded` entries of embeddings follow, which penalties count, too.
 
     Examples
     --------
@@ -73,4 +75,4 @@ def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace) -> Array:
         for n_prev, n in pairwise(sizes)
         for part in (xp.ones((n * n_prev,), dtype=dtype), xp.zeros((n,), dtype=dtype))
     ]
-    return xp.concat(parts)
+    return xp.concat([*parts, xp.ones((embedded,), dtype=dtype)] if embedded else parts)

@@ -32,6 +32,7 @@ from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
 from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
+from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
@@ -125,6 +126,19 @@ class Model(Exports):
         return unflatten(self.theta, self.sizes, xp=self.backend.xp)
 
     @property
+    def embeddings(self) -> dict[str, Array]:
+        """E (dimension, categories) of each column that is embedded, by its name.
+
+        The columns of E are those of the categories in ``encoder.codes``, of all others together, and
+        of missing entries.
+        """
+        network, encoder = self.network, self.encoder
+        if encoder is None or not network.embeddings:
+            return {}
+        tables = unflatten_embeddings(self.theta, network.embeddings, xp=self.backend.xp)
+        return dict(zip(encoder.embedded, tables, strict=True))
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """The columns that the model was trained on; () for arrays and tables without names."""
         named = self.encoder is not None and self.encoder.named
@@ -138,7 +152,7 @@ class Model(Exports):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """n_0, ..., n_L."""
+        """n_0, ..., n_L; with embeddings n_0 counts what they make of a category."""
         return self.network.sizes
 
     @property
@@ -287,7 +301,7 @@ class Model(Exports):
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
         given = take_given(X, Y, examples=examples, encoder=self.encoder, target=self.target_name)
-        check_features(given.X, self.sizes[0], examples=given.examples)
+        check_features(given.X, self.network.n_x, examples=given.examples)
         check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
         return given
 

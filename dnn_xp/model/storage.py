@@ -22,7 +22,12 @@ from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.digest import DIGEST, UNSIGNED, is_whole, sign
 from dnn_xp.model.history import History, StopReason
-from dnn_xp.model.stored import Description, check_description, check_tensors
+from dnn_xp.model.stored import (
+    Description,
+    check_description,
+    check_tensors,
+    stored_embeddings,
+)
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -46,6 +51,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
+    for number, E in enumerate(model.embeddings.values(), start=1):
+        tensors[f"E{number}"] = to_host(E)
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
     if model.target_standardization is not None:
@@ -159,16 +166,17 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     history, record = dict(description["history"]), description["record"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes, stopped = description["classes"], description["stopped"]
-    encoding = description["encoder"]
+    encoding, embeddings = description["encoder"], stored_embeddings(description)
+    in_order = [f"{name}{layer}" for layer in layers for name in ("W", "b")]
+    in_order += [f"E{number}" for number in range(1, len(embeddings) + 1)]
     return {
-        "theta": np.concatenate(
-            [tensors[f"{name}{layer}"].reshape(-1) for layer in layers for name in ("W", "b")]
-        ),
+        "theta": np.concatenate([tensors[name].reshape(-1) for name in in_order]),
         "network": Network(
             tuple(description["sizes"]),
             tuple(ACTIVATIONS[name] for name in description["activations"]),
             COSTS[description["cost"]],
             tuple(description["keep_probs"]),
+            embeddings,
         ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],

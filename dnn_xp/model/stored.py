@@ -17,6 +17,7 @@ from dnn_xp.backends.choice import DeviceRecord
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.embeddings import Embedding, embedded_rows
 from dnn_xp.model.history import History, StopReason
 
 Description = dict[str, Any]
@@ -136,10 +137,12 @@ def _is_encoding(value: Any, description: Description) -> bool:
     if value is None:
         return True
     try:
-        count = len(TableEncoder.from_dict(value).names_out)
+        encoder = TableEncoder.from_dict(value)
+        count, embeddings = len(encoder.names_out), encoder.embeddings
     except (TypeError, ValueError, KeyError, AttributeError):
         return False
-    return bool(count == description["sizes"][0])
+    n_0 = count - len(embeddings) + embedded_rows(embeddings)
+    return bool(n_0 == description["sizes"][0])
 
 
 ENTRIES: dict[str, Entry] = {
@@ -219,12 +222,22 @@ class Tensor(NamedTuple):
     group: str = ""
 
 
+def stored_embeddings(description: Description) -> tuple[Embedding, ...]:
+    """The embeddings of a model of that description."""
+    encoder = description["encoder"]
+    return () if encoder is None else TableEncoder.from_dict(encoder).embeddings
+
+
 def wanted_tensors(description: Description) -> dict[str, Tensor]:
     """The tensors of a model of that description; those of a group are all there or none."""
     wanted: dict[str, Tensor] = {}
     for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
         wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
-    features = (description["sizes"][0], 1)
+    embeddings = stored_embeddings(description)
+    for number, (k, d) in enumerate(embeddings, start=1):
+        wanted[f"E{number}"] = Tensor((d, k))
+    n_x = description["sizes"][0] - embedded_rows(embeddings) + len(embeddings)
+    features = (n_x, 1)
     wanted["mean"] = Tensor(features, group="standardization")
     wanted["scale"] = Tensor(features, group="standardization", positive=True)
     outputs = (description["sizes"][-1], 1)
@@ -262,7 +275,7 @@ def check_tensors(description: Description, tensors: Mapping[str, npt.NDArray[An
             raise ValueError(f"{name} must be > 0; got {given.min():g}")
     dtypes = {tensors[name].dtype for name, each in wanted.items() if not each.group}
     if len(dtypes) > 1:
-        raise ValueError(f"W and b must be of one dtype; got {sorted(map(str, dtypes))}")
+        raise ValueError(f"W, b and E must be of one dtype; got {sorted(map(str, dtypes))}")
 
 
 def _check_depth(description: Description, tensors: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -39,9 +39,16 @@ def facts(model: Model) -> list[tuple[str, str]]:
     lines = [
         (
             "inputs",
-            f"{model.sizes[0]}" + (", standardized by the model" if model.standardization else ""),
+            f"{model.network.n_x}"
+            + (", standardized by the model" if model.standardization else ""),
         )
     ]
+    if model.network.embeddings:
+        shapes = [
+            f"{name} ({d}, {k})"
+            for name, (k, d) in zip(model.embeddings, model.network.embeddings, strict=True)
+        ]
+        lines.append(("embeddings", ", ".join(shapes)))
     if model.target_standardization is not None:
         lines.append(("outputs", f"{model.sizes[-1]}, standardized by the model"))
     if model.classes is not None:

@@ -6,10 +6,11 @@ A column of categories is (N, 1) strings; "" and the other marks of `MISSING_MAR
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.data.column_codes import CategoryCode, NumberCode
+from dnn_xp.data.column_codes import CategoryCode, EmbeddingCode, NumberCode
 from dnn_xp.data.columns import MISSING_MARKS
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.onnx.graph import ML_DOMAIN, Graph
@@ -23,23 +24,34 @@ def column_inputs(encoder: TableEncoder, dtype: str) -> dict[str, str]:
     }
 
 
-def encoded(graph: Graph, encoder: TableEncoder, dtype: str) -> str:
-    """The features (N, n_0) of the columns, in a dtype."""
+class Encoded(NamedTuple):
+    """Values of an encoded table.
+
+    features: (N, n) the features that are numbers, in order; None where all columns are embedded.
+    codes: the codes (N, 1) of each embedded column, int64.
+    """
+
+    features: str | None
+    codes: list[str]
+
+
+def encoded(graph: Graph, encoder: TableEncoder, dtype: str) -> Encoded:
+    """The features of the columns in a dtype, and the codes of those that are embedded."""
     parts: list[str] = []
+    codes: list[str] = []
     for name, code in zip(column_inputs(encoder, dtype), encoder.codes, strict=True):
-        if not isinstance(code, (NumberCode, CategoryCode)):
-            raise ArgumentValueError(
-                "model",
-                f"the column {name!r}, encoded by a {type(code).__name__}",
-                "a model of columns of numbers, dates, bool and one-hot text",
-            )
-        if isinstance(code, CategoryCode):
+        if isinstance(code, EmbeddingCode):
+            other = len(code.categories)
+            codes.append(_codes(graph, name, code, other, other + bool(code.missing)))
+        elif isinstance(code, CategoryCode):
             parts.append(_category(graph, name, code, encoder, dtype))
         elif encoder.missing == "indicator":
             parts += _number(graph, name, code, encoder, dtype)
         else:
             parts.append(name)
-    return parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
+    if len(parts) > 1:
+        parts = [graph.node("Concat", *parts, axis=1)]
+    return Encoded(parts[0] if parts else None, codes)
 
 
 def _number(
@@ -64,11 +76,18 @@ def _category(
     rows[n] = code.shares
     # Rounded as the encoder rounds them.
     table = graph.constant(rows.astype(encoder.dtype).astype(dtype))
-    places = {each: j for j, each in enumerate(code.categories)}
-    missing = n - 1 if code.missing else n
-    places |= dict.fromkeys(sorted(MISSING_MARKS - set(places)), missing)
     other = len(code.categories) if code.rare else n
-    codes = graph.node(
+    codes = _codes(graph, column, code, other, n - 1 if code.missing else n)
+    return graph.reshaped(graph.node("Gather", table, codes), -1, n)
+
+
+def _codes(
+    graph: Graph, column: str, code: CategoryCode | EmbeddingCode, other: int, missing: int
+) -> str:
+    """The place of each text among the categories (N, 1), or that of other or missing ones."""
+    places = {each: j for j, each in enumerate(code.categories)}
+    places |= dict.fromkeys(sorted(MISSING_MARKS - set(places)), missing)
+    return graph.node(
         "LabelEncoder",
         column,
         domain=ML_DOMAIN,
@@ -76,4 +95,3 @@ def _category(
         values_int64s=list(places.values()),
         default_int64=other,
     )
-    return graph.reshaped(graph.node("Gather", table, codes), -1, n)

@@ -13,7 +13,7 @@ from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.checks import check_choice, check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.storage import target_path
-from dnn_xp.onnx.columns import column_inputs, encoded
+from dnn_xp.onnx.columns import Encoded, column_inputs, encoded
 from dnn_xp.onnx.graph import ML_DOMAIN, ML_OPSET, Graph, onnx_package, tensor_type
 from dnn_xp.onnx.network import check_exportable, label_array, linear_output, outputs
 
@@ -69,11 +69,11 @@ def _proto(model: Model, opset: int, dtype: str) -> Any:
     graph = Graph(model.dtype)
     if model.encoder is not None and not model.encoder.plain:
         inputs = column_inputs(model.encoder, dtype)
-        X, width = encoded(graph, model.encoder, dtype), 1
+        (X, codes), width = encoded(graph, model.encoder, dtype), 1
     else:
         inputs = {"X": dtype}
-        X, width = "X", model.sizes[0]
-    results = outputs(graph, linear_output(graph, X, model, dtype), model)
+        (X, codes), width = Encoded("X", []), model.sizes[0]
+    results = outputs(graph, linear_output(graph, X, model, dtype, codes), model)
     named = {_free_name(name, inputs): value for name, value in results.items()}
     for name, value in named.items():
         graph.node("Identity", value, output=name)

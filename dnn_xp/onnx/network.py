@@ -5,6 +5,7 @@ A[l] of the graph is the transpose of A[l] of the formulas: ``A[l] = g[l](A[l-1]
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,9 +33,20 @@ def check_exportable(model: Model) -> None:
         )
 
 
-def linear_output(graph: Graph, X: str, model: Model, dtype: str) -> str:
-    """Z[L] (N, n_L) in the units of Y and the model's dtype, from X (N, n_0) of a dtype."""
-    A = _standardized(graph, X, model, dtype)
+def linear_output(
+    graph: Graph, X: str | None, model: Model, dtype: str, codes: Sequence[str] = ()
+) -> str:
+    """Z[L] (N, n_L) in the units of Y and the model's dtype.
+
+    From X (N, n) of a dtype, None where there is none, and the codes (N, 1) of embedded columns:
+    ``A[0] = [standardized X, E[1]^T[codes[1]], ...]``.
+    """
+    parts = [] if X is None else [_standardized(graph, X, model, dtype, len(codes))]
+    for E, each in zip(model.embeddings.values(), codes, strict=True):
+        table = np.ascontiguousarray(model.backend.to_host(E).T)
+        taken = graph.node("Gather", graph.constant(table), each)
+        parts.append(graph.reshaped(taken, -1, table.shape[1]))
+    A = parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
     to_host = model.backend.to_host
     names = (*model.activations[:-1], "identity")
     for (W, b), name in zip(model.parameters, names, strict=True):
@@ -44,13 +56,18 @@ def linear_output(graph: Graph, X: str, model: Model, dtype: str) -> str:
     return _in_units_of_targets(graph, A, model)
 
 
-def _standardized(graph: Graph, X: str, model: Model, dtype: str) -> str:
-    """(X - mean) / scale; in float64 where X has it, or where float32 has no room for the moments."""
+def _standardized(graph: Graph, X: str, model: Model, dtype: str, embedded: int) -> str:
+    """(X - mean) / scale, without the last rows, which hold codes.
+
+    In float64 where X has it, or where float32 has no room for the moments.
+    """
     if model.standardization is not None:
         wide = "float32" if _fits_float32(model.standardization) else "float64"
         if dtype == "float32" and "float64" in (wide, model.dtype):
             X, dtype = graph.cast(X, "float64"), "float64"
-        mean, scale = _rows(graph, model.standardization, dtype)
+        n = len(model.standardization[0]) - embedded
+        moments = model.standardization[0][:n], model.standardization[1][:n]
+        mean, scale = _rows(graph, moments, dtype)
         X = graph.node("Div", graph.node("Sub", X, mean), scale)
     return X if dtype == model.dtype else graph.cast(X, model.dtype)
 

@@ -103,6 +103,13 @@ def features_of(model: Model) -> tuple[str, ...]:
     """Names of the features as the first layer gets them; x0, x1, ... where there are none."""
     names = () if model.encoder is None else model.encoder.names_out
     names = names or tuple(model.settings.get("feature_names") or ())
+    if model.network.embeddings and model.encoder is not None:
+        # The first layer gets several features of an embedded column, which come last.
+        embedded = zip(model.encoder.embedded, model.network.embeddings, strict=True)
+        names = (
+            *names[: -len(model.network.embeddings)],
+            *(f"{name}[{row}]" for name, (_, d) in embedded for row in range(d)),
+        )
     return tuple(names) if len(names) == model.sizes[0] else _numbered("x", model.sizes[0])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.data.host import to_host
+from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.network import forward
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.model.model import Model
@@ -115,6 +116,8 @@ def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Value
         A0 = (A0 - mean) / scale
     theta = np.asarray(model.backend.to_host(model.theta), dtype=np.float64)
     parameters = unflatten(theta, model.sizes, xp=np)
+    if tables := unflatten_embeddings(theta, model.network.embeddings, xp=np):
+        A0 = embed(A0, tables, xp=np)
     output, caches = forward(A0, parameters, model.network.activations, xp=np)
     return [*(cache[0][0] for cache in caches[1:]), output]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
 from dnn_xp.data.standardize import standardize
+from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
@@ -177,9 +178,12 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     sizes, to_host = run.network.sizes, run.backend.to_host
     _, gradient = data.objective.cost_and_gradient(theta, data.examples)
     norms = {}
-    parameters = unflatten(to_host(gradient).astype(np.float64), sizes, xp=np)
+    flat = to_host(gradient).astype(np.float64)
+    parameters = unflatten(flat, sizes, xp=np)
     for layer, (dW, db) in enumerate(parameters, start=1):
         norms[f"W[{layer}]"], norms[f"b[{layer}]"] = map(np.linalg.norm, (dW, db))
+    tables = unflatten_embeddings(flat, run.network.embeddings, xp=np)
+    norms |= {f"E[{j}]": np.linalg.norm(dE) for j, dE in enumerate(tables, start=1)}
     largest = _largest_outputs(run, data, to_host(theta).astype(np.float64))
     layer = max(range(len(largest)), key=lambda each: largest[each])
     return Origin(
@@ -196,6 +200,7 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, xp = data.examples.X, np
     layers = unflatten(theta, run.network.sizes, xp=xp)
+    tables = unflatten_embeddings(theta, run.network.embeddings, xp=xp)
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(layers)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
@@ -203,6 +208,8 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         A = np.asarray(run.backend.to_host(block), dtype=np.float64)
         if data.standardization is not None:
             A = standardize(A, *data.standardization, xp=xp)
+        if tables:
+            A = embed(A, tables, xp=xp)
         for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
             Z = W @ A + b
             largest[place] = max(largest[place], float(np.abs(Z).max()))

@@ -23,6 +23,7 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Objective
+from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import weight_mask
 from dnn_xp.model.model import Model
@@ -260,7 +261,9 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
-        biases = weight_mask(network.sizes, dtype="float64", xp=np) == 0.0
+        embedded = embedding_parameters(network.embeddings)
+        mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
+        biases = mask == 0.0
         theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
@@ -323,12 +326,13 @@ def _check(
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
-    """Name and shape of W[1], b[1], W[2], ..., as theta holds them."""
-    return [
+    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., as theta holds them."""
+    layers = [
         part
         for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
         for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
     ]
+    return layers + [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
 
 
 def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from dnn_xp.common.checks import check_sequence
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
-from dnn_xp.formulas.initialization import initialize
+from dnn_xp.formulas.initialization import initialize, initialize_embedding
 from dnn_xp.formulas.network import Network
 
 
@@ -24,7 +24,10 @@ def initial_parameters(
     scale: float = 0.01,
     argument: str = "initialization",
 ) -> np.ndarray:
-    """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b)."""
+    """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
+
+    Embeddings are drawn after all else.
+    """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
         layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
@@ -38,7 +41,9 @@ def initial_parameters(
                 f"(W, b) of shapes {came}",
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
-    return np.concatenate([array.reshape(-1) for layer in layers for array in layer])
+    tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
+    arrays = [*(array for layer in layers for array in layer), *tables]
+    return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:

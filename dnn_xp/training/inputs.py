@@ -139,11 +139,12 @@ def prepare(
         encoder=None if model is None else model.encoder,
         learn=model is None,
         missing=asked.missing,
+        embedding=asked.embedding,
         target="" if model is None else model.target_name,
     )
     source, Y, examples = given.X, given.Y, given.examples
     if model is not None:
-        check_features(source, model.sizes[0], examples=examples)
+        check_features(source, model.network.n_x, examples=examples)
     check_same_library(X, Y)
     dtype = dtype or dtype_of(given)
     common: dict[str, Any] = {
@@ -316,7 +317,7 @@ def finite_or_standardized(
     """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each.
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
-    category would be far from all others.
+    category would be far from all others. Codes of embedded categories stay as they are.
     """
     if not standardize:
         check_finite(X, "X")
@@ -338,7 +339,12 @@ def standardization_from(
             "scale it down first",
         )
     mean, scale = finalize_moments(moments)
-    return mean, scale if encoder is None else np.where(encoder.one_hot[:, None], 1.0, scale)
+    if encoder is None:
+        return mean, scale
+    codes = len(encoder.embedded)
+    if codes:
+        mean[-codes:] = 0.0
+    return mean, np.where(encoder.one_hot[:, None], 1.0, scale)
 
 
 def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> Standardization:

@@ -178,6 +178,28 @@ def _about_table(given: Given | None) -> dict[str, Any]:
     return table | ({"target_names": [given.target]} if given.target else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What runs of the same examples share: the moments of X and Y, and the examples where they compute."""
+
+    standardization: Standardization | None
+    target_standardization: Standardization | None
+    examples: Examples
+    held_out: Examples | None
+
+
+def take_moments(
+    run: Run, data: Prepared, engine: Engine
+) -> tuple[Standardization | None, Standardization | None]:
+    """Look for NaN in X, and mean and scale of X and of Y where the run takes them."""
+    found = finite_or_standardized(
+        data.X, engine, standardize=run.moments_taken, encoder=data.encoder
+    )
+    if not run.target_moments_taken:
+        return found, None
+    return found, standardized_targets(data.targets.source, data.weights, engine)
+
+
 def place_data(
     run: Run,
     data: Prepared,
@@ -186,17 +208,22 @@ def place_data(
     start: str = "",
     standardization: Standardization | None = None,
     target_standardization: Standardization | None = None,
+    shared: Shared | None = None,
 ) -> Placed:
     """Look for NaN, take moments, and put the examples where the run computes.
 
-    `start` says how the parameters were initialized; the standardizations are those of a model.
+    `start` says how the parameters were initialized; the standardizations are those of a model;
+    `shared` holds both where a run of the same examples has done that.
     """
-    found = finite_or_standardized(
-        data.X, engine, standardize=run.moments_taken, encoder=data.encoder
-    )
-    standardization = standardization or found
-    if run.target_moments_taken:
-        target_standardization = standardized_targets(data.targets.source, data.weights, engine)
+    if shared is None:
+        of_X, of_Y = take_moments(run, data, engine)
+        standardization, target_standardization = (
+            standardization or of_X,
+            target_standardization or of_Y,
+        )
+    else:
+        standardization = shared.standardization
+        target_standardization = shared.target_standardization
     objective = Objective(
         run.network,
         run.backend,
@@ -208,7 +235,10 @@ def place_data(
         penalties=run.penalties,
         orientation=run.orientation,
     ).using(engine)
-    examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
+    if shared is None:
+        examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
+    else:
+        examples, held_out = shared.examples, shared.held_out
     return Placed(
         objective,
         examples,

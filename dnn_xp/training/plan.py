@@ -86,6 +86,7 @@ def outline(arguments: PlanArguments) -> Prepared:
         None if held_out is None else (held_out, _labels(arguments.outputs, held_out.m, dtype)),
         dtype,
         copied,
+        given=given,
     )
 
 
@@ -97,6 +98,7 @@ def _outlined(X: Any, asked: Problem, model: Model | None) -> Given:
             encoder=None if model is None else model.encoder,
             learn=model is None,
             missing=asked.missing,
+            embedding=asked.embedding,
             target="" if model is None else model.target_name,
         )
     examples = asked.examples or "columns"

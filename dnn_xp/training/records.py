@@ -78,7 +78,7 @@ def read_json(text: str) -> dict[str, Any]:
 def to_toml(options: Any) -> str:
     """The options as TOML, one a line; TOML has no None, so those are left out."""
     return "".join(
-        f"{name} = {_toml(value)}\n"
+        f"{name} = {toml_value(value)}\n"
         for name, value in to_dict(options).items()
         if value is not None
     )
@@ -118,8 +118,10 @@ def _made(name: str, value: dict[str, Any], makers: dict[str, Any]) -> Any:
     return makers[chosen](**given)
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A plain value as TOML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + "}"
-    # TOML writes strings, numbers, booleans and lists as JSON does.
-    return json.dumps(value)
+        return "{" + ", ".join(f"{name} = {toml_value(each)}" for name, each in value.items()) + "}"
+    # TOML writes strings, numbers, booleans and lists as JSON does, but refuses surrogate pairs
+    # ("\\ud83d\\ude00") and an unescaped DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

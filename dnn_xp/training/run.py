@@ -18,6 +18,7 @@ from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant
@@ -154,6 +155,8 @@ class Run:
             chosen.append(
                 f"l2={self.penalties.l2:g} against overfitting, as no length was given (l2=0: none)"
             )
+        if self.penalties.l2_embedded is not None:
+            chosen.append(f"l2={self.penalties.l2_embedded:g} on the embeddings (l2=0: none)")
         return f"for {m:,} examples: {'; '.join(chosen)}" if chosen else None
 
 
@@ -209,7 +212,13 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     return Run(
         asked=asked,
         network=network,
-        penalties=Penalties(_l2(asked, m, values=targets_scaled), asked.l1, m),
+        penalties=Penalties(
+            _l2(asked, m, values=targets_scaled),
+            asked.l1,
+            m,
+            # A category has few examples however large m is.
+            _L2 if network.embeddings and asked.l2 is None else None,
+        ),
         optimizer=optimizer,
         learning_rate=_learning_rate(asked, name),
         iterations=_iterations(asked),
@@ -252,11 +261,14 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     check_fitting_cost(targets.output_activation, targets.cost)
     hidden = (asked.activation,) * len(asked.sizes)
     names = hidden if isinstance(asked.activation, str) else asked.activation
+    embeddings = () if data.encoder is None else data.encoder.embeddings
+    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
     return Network(
-        (data.X.n, *asked.sizes, targets.n_y),
+        (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
         COSTS[targets.cost],
         asked.keep_probs,
+        embeddings,
     )
 
 

@@ -72,6 +72,15 @@ class Problem:
         "where a number is missing. Missing entries of text columns are a category.",
         choices=("error", "indicator"),
     )
+    embedding: int | None = option(
+        None,
+        optional(partial(check_int, at_least=0)),
+        "int, optional",
+        "dimension of what is learned for each category of a column with more than 128; 0: none",
+        "When left out, min(50, round(1.6 k^0.56)) for k categories. Columns of fewer categories are "
+        "one-hot, and so are the 128 most frequent with 0.",
+        text="int",
+    )
     hidden: str | Sequence[int] = option(
         "auto",
         check_hidden,
@@ -118,7 +127,7 @@ class Problem:
         "l2/(2m) sum W^2, with m the number of training examples. When left out: 5, less "
         "with fewer than 500 examples, where the number of updates is left out, too, and nothing else "
         "regularizes: that keeps small noisy data from being overfitted, and fades as 1/m (none from "
-        "100,000 examples on). Otherwise 0.",
+        "100,000 examples on). Otherwise 0; always 5 on embeddings, whose categories have few examples.",
         text="float",
         shown=True,
     )

@@ -16,6 +16,7 @@ from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.host_memory import check_host_memory
+from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments, takes
@@ -27,7 +28,7 @@ from dnn_xp.training.descent import advance
 from dnn_xp.training.divergence import DivergenceError, halved
 from dnn_xp.training.initial import initial_parameters
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
-from dnn_xp.training.placed import Placed, place_data
+from dnn_xp.training.placed import Placed, Shared, place_data
 from dnn_xp.training.progress import Progress
 from dnn_xp.training.run import Run, decide
 from dnn_xp.training.state import State, as_json
@@ -193,28 +194,44 @@ def begin(arguments: TrainArguments) -> Begun:
         theta = model.backend.to_host(model.theta)
         moments = model.standardization, model.target_standardization
         return Begun(run, prepared, theta, "warm start", rng, *moments)
-    given = arguments.layers
+    return start_of(run, prepared, rng, arguments.layers)
+
+
+def start_of(
+    run: Run,
+    prepared: Prepared,
+    rng: np.random.Generator,
+    given: list[tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Begun:
+    """A training of what was read and decided, from `given` (W, b), or from parameters drawn here."""
+    asked = run.asked
     check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
     theta = initial_parameters(run.network, rule, rng=rng, scale=asked.initial_scale)
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
-        theta, start = _at_the_mean(theta, prepared, start)
+        theta, start = _at_the_mean(theta, run.network.sizes, prepared, start)
     return Begun(run, prepared, theta, start, rng)
 
 
-def _at_the_mean(theta: np.ndarray, prepared: Prepared, start: str) -> tuple[np.ndarray, str]:
+def _at_the_mean(
+    theta: np.ndarray, sizes: tuple[int, ...], prepared: Prepared, start: str
+) -> tuple[np.ndarray, str]:
     """b[L] = log(mean of Y), from which a network of counts starts at their mean."""
     with Engine() as engine:
         mean = source_moments(prepared.targets.source, prepared.weights, engine).mean[:, 0]
     theta = theta.copy()
-    theta[-len(mean) :] = np.log(np.where(mean > 0.0, mean, 1.0))
+    of_layers = theta[: parameter_count(sizes)]
+    of_layers[-len(mean) :] = np.log(np.where(mean > 0.0, mean, 1.0))
     return theta, f"{start}, b[L] = log(mean of Y)"
 
 
 @contextmanager
-def placed(begun: Begun) -> Iterator[tuple[Placed, State]]:
-    """The data and the first state where the run computes, while its engine is there."""
+def placed(begun: Begun, shared: Shared | None = None) -> Iterator[tuple[Placed, State]]:
+    """The data and the first state where the run computes, while its engine is there.
+
+    `shared` holds the examples where a run of the same ones has placed them.
+    """
     run = begun.run
     backend = with_precision(run.backend, run.precision)
     with backend.active(), Engine(run.threads) as engine:
@@ -225,6 +242,7 @@ def placed(begun: Begun) -> Iterator[tuple[Placed, State]]:
             start=begun.start,
             standardization=begun.standardization,
             target_standardization=begun.target_standardization,
+            shared=shared,
         )
         yield data, first_state(begun)
 

@@ -82,6 +82,56 @@ def test_a_folder_of_another_training(data, capsys):
     assert main(["train", "--resume", "kept", data]) == 2
 
 
+def test_it_goes_on_with_the_config_it_began_with(data, tmp_path, monkeypatch, capsys):
+    run = Path("run.toml")
+    run.write_text(
+        f'data = "{data}"\nmetrics = "auc"\n[training]\niterations = 30\nhidden = [6, 5]\n'
+        'optimizer = { name = "momentum", beta = 0.5 }\n'
+        'learning_rate = { name = "step_decay", learning_rate = 0.1, factor = 0.5, every = 9 }\n'
+    )
+    given = ("train", "--config", "run.toml", "--quiet")
+    kept = ("--checkpoint", "kept", "--checkpoint-every", "1", "--keep", "99")
+    assert main([*given, "-o", "all.safetensors"]) == 0
+    assert main([*given, *kept]) == 0
+    whole = Path("model.toml").read_text(encoding="utf-8")
+    assert whole == Path("all.toml").read_text(encoding="utf-8").replace("all.toml", "model.toml")
+    for _, path in Folder("kept").files()[3:]:
+        path.unlink()
+    # Neither the file nor the folder that it was read in is needed again.
+    run.unlink()
+    Path("model.toml").unlink()
+    monkeypatch.chdir("/")
+    assert main(["train", "--resume", str(tmp_path / "kept")]) == 0
+    assert theta(tmp_path / "model.safetensors") == theta(tmp_path / "all.safetensors")
+    assert (tmp_path / "model.toml").read_text(encoding="utf-8") == whole
+    assert capsys.readouterr().err == ""
+
+
+def test_a_config_is_not_given_again(data, capsys):
+    kept = ("--checkpoint", "kept", "--iterations", "3")
+    assert main(["train", data, *QUICK, *kept]) == 0
+    assert main(["train", "--resume", "kept", "--config", "model.toml"]) == 1
+    said = capsys.readouterr().err
+    assert "--config must be left out where --resume is given; got 'model.toml'" in said
+
+
+def test_a_damaged_command_is_said(data, capsys):
+    assert main(["train", data, *QUICK, "--checkpoint", "kept", "--iterations", "3"]) == 0
+    command = Path("kept", "command.json")
+    whole = command.read_text(encoding="utf-8")
+    for damaged in (whole[:-9], whole.replace('"hidden"', '"hiden"'), "[]"):
+        command.write_text(damaged, encoding="utf-8")
+        assert main(["train", "--resume", "kept"]) == 1
+        assert "--resume must be a folder that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["sweep", "plan"])
+def test_options_of_train_alone(command, data, capsys):
+    for option in ("--checkpoint", "--resume", "--keep", "--plot"):
+        assert main([command, data, option, "2"]) == 2
+        assert f"unknown option {option}" in capsys.readouterr().err
+
+
 def typed(*argv, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "dnn_xp", *argv],

@@ -16,6 +16,8 @@ import dnn_xp.cli
 import dnn_xp.cli.inputs.bundled
 from dnn_xp.cli.commands.demo import spirals
 
+COMMANDS = ("train", "predict", "sweep", "plan", "export", "info", "devices", "demo", "bench")
+
 ROOT = Path(dnn_xp.__file__).parents[1]
 
 
@@ -35,7 +37,7 @@ def test_version_and_help(shell: Shell) -> None:
     assert shell("--version") == (0, f"dnn_xp {dnn_xp.__version__}\n", "")
     said = shell("--help")
     assert said.code == 0
-    for command in ("train", "predict", "export", "info", "devices", "demo"):
+    for command in COMMANDS:
         assert f"\n    {command} " in said.out
         helped = shell(command, "--help")
         assert (helped.code, helped.err) == (0, "")

@@ -195,7 +195,7 @@ def test_wrong_input_is_one_line_and_1(shell: Shell, typed: str, wanted: str) ->
 
 USAGE = """
 trian iris
-    COMMAND must be one of 'train', 'predict', 'export', 'info', 'devices', 'demo'; got 'trian'. Did you mean 'train'?
+    COMMAND must be one of 'train', 'predict', 'sweep', 'plan', 'export', 'info', 'devices', 'demo', 'bench'; got 'trian'. Did you mean 'train'?
 --tarin
     the following arguments are required: COMMAND
 train

@@ -89,7 +89,7 @@ def test_every_option_arrives(
         "--optimizer adamw --learning-rate 0.02 --batch-size 16 --epochs 2 --l2 0.5 --l1 0.25 "
         "--keep-prob 0.9,0.8 --dropout 0.1,0.2 --clip-norm 2 --class-weight balanced --validation 0.2 "
         "--validation-part last --patience 3 --report-every 2 "
-        "--no-standardize --no-standardize-targets --missing indicator --device cpu --no-fallback "
+        "--no-standardize --no-standardize-targets --missing indicator --embedding 3 --device cpu --no-fallback "
         "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5"
     )
@@ -122,6 +122,7 @@ def test_every_option_arrives(
         "checkpoint_every": "30s",
         "keep": 3,
         "missing": "indicator",
+        "embedding": 3,
         "standardize": False,
         "standardize_targets": False,
         "device": "cpu",
@@ -405,7 +406,8 @@ def test_text_and_missing_numbers_need_no_encoding_by_the_user(
     assert shell("predict", "model.safetensors", "b.csv").out == first.out
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.0, 1e-4), (3e5, 5e4), (-1e6, 1e-4)])
+@pytest.mark.parametrize("b", [1e-4, 1.0, 5e4])
+@pytest.mark.parametrize("a", [0.0, 40.0, 3e5, -1e6])
 def test_targets_of_any_size_are_learned_without_an_option(
     shell: Shell, a: float, b: float
 ) -> None:

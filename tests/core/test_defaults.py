@@ -51,6 +51,26 @@ def test_targets_of_any_size_are_learned_without_an_option(X, a, b, dtype):
     assert model.evaluate(X.astype(dtype), Y).r2 >= 0.95
 
 
+@pytest.mark.parametrize("b", [1e-4, 1.0, 5e4])
+@pytest.mark.parametrize("a", [0.0, 40.0, 3e5, -1e6])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_targets_of_any_size_are_learned_from_a_parquet_file_larger_than_a_block(
+    X, a, b, dtype, tmp_path
+):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    Y = (a + b * X.sum(axis=0)).astype(dtype)
+    if len(np.unique(Y)) < 10:
+        pytest.skip(f"{dtype} cannot hold {a} + {b} x: {len(np.unique(Y))} different values")
+    columns = {f"x{j}": each for j, each in enumerate(X.astype(dtype))}
+    parquet.write_table(pa.table(columns | {"y": Y}), tmp_path / "t.parquet", row_group_size=600)
+    model = dnn_xp.train(tmp_path / "t.parquet", "y", block_size=600)
+    assert model.record.blocks == 2
+    assert model.dtype == dtype
+    found = np.asarray(model.predict(tmp_path / "t.parquet"), dtype="float64")
+    assert r2_score(Y.astype("float64"), found) >= 0.95
+
+
 @pytest.mark.parametrize("cost", ["squared_error", "huber"])
 @pytest.mark.parametrize(
     "how", [{}, {"optimizer": "lbfgs"}, {"batch_size": 50}, {"validation": 0.2}]

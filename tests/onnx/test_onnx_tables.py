@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from onnx_oracles import TOLERANCE, columns_of, package, probabilities, run, run_reference
+from refusals import refused
 
 import dnn_xp
 
@@ -104,6 +105,27 @@ def test_the_reference_implementation_computes_the_same(frame, other):
 def test_text_alone(frame, other):
     model = dnn_xp.train(frame[["town"]], frame["rooms"] > 4, hidden=[4], iterations=30)
     agrees(model, other[["town"]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_embedded_columns(alone, dtype, rng):
+    m = 3000
+    names = np.asarray([f"s{j}" for j in range(140)])[np.arange(m) % 140].astype(object)
+    names[: m // 10 : 2], names[1 : m // 10 : 20] = None, "rare"
+    frame = pd.DataFrame({"shop": names, "size": rng.standard_normal(m), "kind": ["a", "b"] * 1500})
+    frame = frame[["shop"]] if alone else frame
+    y = np.arange(m) % 140 < 70
+    how = {"hidden": [6], "iterations": 5, "embedding": 3, "dtype": dtype, "standardize": True}
+    model = dnn_xp.train(frame, y, **how)
+    assert model.encoder.embedded == ("shop",)
+    other = frame.iloc[:200].copy()
+    other.iloc[100:104, 0] = ["unseen", "?", None, "s3"]
+    assert {*other["shop"].fillna("")} >= {"", "rare", "s3", "unseen"}
+    agrees(model, other)
+    said = "model | one of a table with the columns 'shop'... | a model of numbers, ... | use to_onnx, ..."
+    with refused(ValueError, said):
+        model.to_sklearn()
 
 
 def test_missing_numbers_stay_missing_where_the_training_had_none(frame):

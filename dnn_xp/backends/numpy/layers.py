@@ -4,6 +4,7 @@
     relu                A = max(Z, 0), in the memory of Z; the cache holds A, since A > 0 where Z > 0
     relu, backward      dZ_prev = W^T dZ,  dZ_prev *= (Z_prev > 0)
     gradients           m dW = dZ A_prev^T, in C or Fortran order
+    segment sums        one pass over the examples for each row, added in their order in float64
 
 The values are those of the formulas to the last bit. This saves an array per operation, and half of
 the cache: on a (300, 864) float32 array bias and relu take 43 us instead of 106.
@@ -12,6 +13,8 @@ the cache: on a (300, 864) float32 array bias and relu take 43 us instead of 106
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import numpy as np
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.hidden_activations import relu
@@ -62,6 +65,15 @@ def derivative_in_place(
     return dZ_prev
 
 
+def segment_sums(dA: Array, codes: Array, places: Array, *, xp: Namespace) -> Array:
+    """``dA O^T``: sums of the columns of dA (d, B) by their codes (B,), in the dtype of dA."""
+    sums = np.empty((len(dA), len(places)), dtype=dA.dtype)
+    codes = codes.astype(np.intp)
+    for row, values in zip(sums, dA, strict=True):
+        row[:] = np.bincount(codes, weights=values, minlength=len(places))
+    return sums
+
+
 def lowering(matmul: Callable[..., Array]) -> Callable[[Network], tuple[Network, Layers]]:
     """The backend's `lower`: the same network, and in-place layers with this product for dW."""
 
@@ -74,5 +86,6 @@ def lowering(matmul: Callable[..., Array]) -> Callable[[Network], tuple[Network,
         linear_activation_forward=linear_activation_forward,
         linear_gradient_sums=gradient_sums,
         linear_activation_derivative=derivative_in_place,
+        segment_sums=segment_sums,
     )
     return lambda network: (network, in_place)

@@ -1,4 +1,4 @@
-"""The commands: train, predict, export, demo, info and devices.
+"""The commands: train, predict, sweep, plan, export, info, devices, demo and bench.
 
 May import everything but another way in.
 """

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from dnn_xp.cli.commands.predict import load_model
+from dnn_xp.cli.wording import tell
 from dnn_xp.cli.writing import check_output
 
 
@@ -14,10 +15,10 @@ def run(args: Namespace) -> int:
     model = load_model(args.model, device="cpu")
     check_output("OUT", Path(args.output), force=args.force, remedy="choose another")
     graph = model.to_onnx(args.output, opset=args.opset).graph
-    print(f"model written to {args.output}")
+    tell(f"model written to {args.output}")
     for kind, values in (("input", graph.input), ("output", graph.output)):
         for each in values:
-            print(f"{kind:<7} {each.name}  ({_shape(each)})")
+            tell(f"{kind:<7} {each.name}  ({_shape(each)})")
     return 0
 
 

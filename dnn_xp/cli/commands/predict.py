@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
         if args.features:
             raise unfit_option("--features", args.data, is_table=False)
         X = arrays.features(args.data, args.x_key, args.examples)
-        check_features(X, model.sizes[0], argument=f"DATA={args.data!r}", examples=args.examples)
+        check_features(X, model.network.n_x, argument=f"DATA={args.data!r}", examples=args.examples)
         m, blocks = X.m, _blocks_of(X, model, repr(args.data))
     else:
         if args.x_key:

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.cluster import where_to_train
 from dnn_xp.cli.commands.picture import check_picture, draw
+from dnn_xp.cli.config import config_beside, specification_of, write_config
+from dnn_xp.cli.inputs.parts import Part, held_out, part_of
 from dnn_xp.cli.inputs.reading import Examples, read_examples
+from dnn_xp.cli.metrics import METRICS, fitting, measured
 from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
-from dnn_xp.cli.train_options import TRAIN_OPTIONS
+from dnn_xp.cli.train_options import KEEPING, TRAIN_OPTIONS
 from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.files import split_path
 from dnn_xp.data.readers.parquet_table import ParquetTable
-from dnn_xp.data.sources.base import Source
-from dnn_xp.data.sources.subset import RangeSource, subset
-from dnn_xp.data.splits import choose_split, classes_missing, group_codes, said_of_missing
-from dnn_xp.data.tables import Table
-from dnn_xp.data.targets.classes import class_codes, count_classes, has_classes
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.scoring import Evaluation
 from dnn_xp.model.history import StopReason
@@ -40,16 +36,24 @@ from dnn_xp.model.summary import model_table
 from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.train import train
 
+_KEEPING = tuple(each.name for each in KEEPING)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A trained model, its examples, the split, the scores, and the last part that was scored."""
+    """A trained model, its examples, the split, its scores on parts, and what belongs to these.
+
+    `metrics` names further figures, of which `figures` has a row for each score; `shown` is the last
+    part that was scored, with its name.
+    """
 
     model: Model
     examples: Examples
     split: str
     scores: tuple[tuple[str, Evaluation], ...]
     shown: tuple[str, Any, Any]
+    metrics: tuple[str, ...] = ()
+    figures: tuple[tuple[float, ...], ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -60,21 +64,18 @@ class Outcome:
 def run(args: Namespace) -> int:
     """Train by the options and save the model; 130 where Ctrl-C, 143 where SIGTERM ended it early."""
     start = time.perf_counter()
-    output = Path(args.output)
-    file = split_path(args.data)[0]
-    if output.exists() and file.exists() and output.samefile(file):
-        got = f"{args.output!r}, which is DATA"
-        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
-    force = args.force or args.resume is not None
-    check_output("MODEL", output, force=force)
+    resumed = args.resume is not None
+    force = args.force or resumed
+    output, config = checked_outputs(args, force=force)
     if args.plot is not None:
         check_picture(Path(args.plot), output, force=force)
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
-    if args.resume is not None:
+    asked = specification_of(args)  # before anything is read
+    options = {name: getattr(args, name) for name in (*TRAIN_OPTIONS, *_KEEPING)}
+    if resumed:
         options["resume"] = True
-    Keeping(**options, seed=args.seed)  # before anything is read
-    if args.checkpoint is not None and args.resume is None:
-        keep_command(args)
+    Keeping(**options, seed=args.seed)
+    if args.checkpoint is not None and not resumed:
+        keep_command(args, asked)
     try:
         with terminating() as terminated, where_to_train(args.scheduler) as trained:
             outcome = learn(
@@ -85,8 +86,10 @@ def run(args: Namespace) -> int:
                 seed=args.seed,
                 verbose=not args.quiet,
                 train=trained,
+                metrics=args.metrics or (),
             )
             outcome.model.save(output)
+            write_config(config, args, asked)
             if args.plot is not None:
                 draw(Path(args.plot), outcome.model, *outcome.shown)
     except KeyboardInterrupt:
@@ -109,22 +112,17 @@ def run(args: Namespace) -> int:
     return 130 if outcome.interrupted else 0
 
 
-@contextmanager
-def where_to_train(scheduler: str | None) -> Iterator[Callable[..., Model]]:
-    """`dnn_xp.train`, or that of the Dask cluster whose scheduler has this address."""
-    if scheduler is None:
-        yield train
-        return
-    distributed = optional_package("distributed", purpose="--scheduler", extra="dask")
-    from dnn_xp.dask import train as train_on_cluster
-
-    try:
-        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        wanted = "the address of a Dask scheduler such as tcp://10.0.0.1:8786"
-        raise ArgumentValueError("--scheduler", f"{scheduler!r} ({error})", wanted) from error
-    with client:
-        yield partial(train_on_cluster, client)
+def checked_outputs(args: Namespace, *, force: bool) -> tuple[Path, Path]:
+    """Where the model and its run go; an error where they cannot, before any work is done."""
+    output = Path(args.output)
+    file = split_path(args.data)[0]
+    if output.exists() and file.exists() and output.samefile(file):
+        got = f"{args.output!r}, which is DATA"
+        raise ArgumentValueError("MODEL", got, "another file than DATA", "choose one with -o")
+    check_output("MODEL", output, force=force)
+    config = config_beside(output)
+    check_output("The run beside MODEL", config, force=force)
+    return output, config
 
 
 def learn(
@@ -136,101 +134,57 @@ def learn(
     seed: int,
     verbose: bool,
     train: Callable[..., Model] = train,
+    metrics: Sequence[str] = (),
 ) -> Outcome:
     """Hold out test examples, train on the others, evaluate on both."""
     check_int("seed", seed, at_least=0)
-    for_test, split = _held_out(examples, test_fraction, seed, options, last=last)
-    X, Y = _part(examples, ~for_test)
+    metrics = metrics_of(examples, metrics, options)
+    for_test, split = held_out(examples, test_fraction, seed, options, last=last)
+    X, Y = part_of(examples, ~for_test)
     groups = examples.groups
     if groups is not None and options.get("validation") is not None:
         options = {**options, "validation_groups": groups[~for_test]}
     model = train(X, Y, examples="rows", seed=seed, verbose=verbose, **options)
+    return outcome_of(model, examples, (X, Y), for_test, split, metrics, options["threads"])
+
+
+def outcome_of(
+    model: Model,
+    examples: Examples,
+    trained_on: Part,
+    for_test: npt.NDArray[np.bool_],
+    split: str,
+    metrics: Sequence[str],
+    threads: int | None,
+) -> Outcome:
+    """The model with the names of the data, and its scores on both parts of the examples."""
     names = {"feature_names": examples.feature_names, "target_names": examples.target_names}
     kept = {name: list(each) for name, each in names.items() if each}
     model = replace(model, settings=model.settings | kept)
-    if model.kind == "multiclass" and Y.ndim > 1 and examples.target_names:
+    if model.kind == "multiclass" and examples.Y.ndim > 1 and examples.target_names:
         # One-hot columns: the classes have the names of the columns.
         model = replace(model, classes=np.asarray(examples.target_names))
-    name = "training"
-    scores = [(name, model.evaluate(X, Y, examples="rows", threads=options["threads"]))]
+    parts: list[tuple[str, Part]] = [("training", trained_on)]
     if for_test.any():
-        X, Y = _part(examples, for_test)
-        name = "test"
-        scores.append((name, model.evaluate(X, Y, examples="rows", threads=options["threads"])))
-    return Outcome(model, examples, split, tuple(scores), (name, X, Y))
+        parts.append(("test", part_of(examples, for_test)))
+    scores, figures = [], []
+    for name, (X, Y) in parts:
+        scores.append((name, model.evaluate(X, Y, examples="rows", threads=threads)))
+        figures.append(tuple(measured(model, X, Y, metrics, threads)))
+    name, (X, Y) = parts[-1]
+    return Outcome(
+        model, examples, split, tuple(scores), (name, X, Y), tuple(metrics), tuple(figures)
+    )
 
 
-def _held_out(
-    examples: Examples, fraction: float, seed: int, options: Mapping[str, Any], *, last: bool
-) -> tuple[npt.NDArray[np.bool_], str]:
-    """Which examples are held out for the test, and a sentence that says how."""
-    m = examples.X.m
-    if fraction == 0:
-        return np.zeros(m, dtype=bool), f"all {m:,} to train on, none to test on"
-    count = round(m * fraction) if 0 < fraction < 1 else 0
-    if not 0 < count < m:
-        raise ArgumentValueError(
-            "--test-fraction",
-            f"{fraction:g}, which leaves {count} of {m} examples to test on",
-            "a fraction of the examples such as 0.2, or 0 for no test",
-        )
+def metrics_of(
+    examples: Examples, asked: Sequence[str], options: Mapping[str, Any]
+) -> Sequence[str]:
+    """The metrics that fit the target; refused before anything is trained where they do not."""
+    if not asked:
+        return ()
     named: dict[str, Any] = {name: options.get(name) for name in ("cost", "output_activation")}
-    targets = encode_targets(examples.Y, m=m, examples="rows", **named)
-    classes = targets.classes if has_classes(targets) else None
-    codes = None if classes is None else class_codes(targets.source, len(classes))
-    groups = examples.groups
-    split = choose_split(
-        m,
-        count,
-        # The entry 1 separates these draws from those of the training, which has the same seed.
-        np.random.default_rng((seed, 1)),
-        last=last or not examples.in_memory,
-        codes=codes,
-        groups=None if groups is None else group_codes(groups, m=m, argument="--groups"),
-        argument="--groups",
-    )
-    chosen = split.chosen
-    tests = split.held_out
-    if tests == 0:
-        raise ArgumentValueError(
-            "--test-fraction",
-            f"{fraction:g} of classes that have one example each",
-            "0 where no class has two examples",
-        )
-    if split.testing is None:
-        said = f"{m - tests:,} to train on, the last {tests:,} to test on"
-        said += "" if last else " (too large for the memory, hence not shuffled)"
-    else:
-        said = f"{m - tests:,} to train on, {tests:,} to test on ({split.how}, seed {seed})"
-    if classes is None or codes is None:
-        return chosen, said
-    testing = count_classes(codes[chosen], len(classes))
-    untrained, untested = classes_missing(
-        classes, count_classes(codes, len(classes)) - testing, testing
-    )
-    if untrained:
-        raise ArgumentValueError(
-            "--test-fraction",
-            f"{fraction:g}: {split.said}, which are all the examples of class {listing(untrained)}",
-            "a fraction that leaves examples of each class to train on, or 0 for no test",
-        )
-    return chosen, said + said_of_missing((), untested)
-
-
-def _part(
-    examples: Examples, chosen: npt.NDArray[np.bool_]
-) -> tuple[Source | Table, npt.NDArray[Any]]:
-    places = np.flatnonzero(chosen)
-    X = examples.X
-    if isinstance(X, ColumnTable):
-        return X.take(places), examples.Y[places]
-    if isinstance(X, ParquetTable):
-        return X.part(int(places[0]), int(places[-1]) + 1), examples.Y[places]
-    if X.in_memory:
-        return subset(X, places), examples.Y[places]
-    # What is read block by block is split at one place only.
-    first, last = int(places[0]), int(places[-1]) + 1
-    return RangeSource(X, first, last), examples.Y[first:last]
+    return fitting(asked, encode_targets(examples.Y, m=examples.X.m, examples="rows", **named).kind)
 
 
 def _width(examples: Examples) -> str:
@@ -251,11 +205,26 @@ def report(outcome: Outcome) -> str:
     if not examples.target_names:
         del lines[1]
     metric = {"accuracy": "accuracy", "r2": "R2"}[outcome.scores[0][1].metric]
+    heads = [METRICS[name].head for name in outcome.metrics]
     rows = [
-        (name, f"{each.examples:,}", f"{each.cost:.4g}", f"{each.score:.4f}")
-        for name, each in outcome.scores
+        (
+            name,
+            f"{each.examples:,}",
+            f"{each.cost:.4g}",
+            f"{each.score:.4f}",
+            *("-" if np.isnan(value) else f"{value:.4g}" for value in further),
+        )
+        for (name, each), further in zip(outcome.scores, outcome.figures, strict=True)
     ]
-    scores = [text_table([("", "examples", "cost", metric), *rows], right=(1, 2, 3))]
+    if model.history.validation_costs:
+        # At the parameters that were kept; these examples are among those of the first row.
+        kept = model.settings.get("kept_iteration")
+        place = -1 if kept is None else model.history.iterations.index(kept)
+        (score,) = (each[place] for each in model.history.metrics.values())
+        cost = model.history.validation_costs[place]
+        rows.insert(1, ("  validation", "", f"{cost:.4g}", f"{score:.4f}", *("" for _ in heads)))
+    table = text_table([("", "examples", "cost", metric, *heads), *rows], right=range(1, 99))
+    scores = [table]
     if model.settings.get("l1") or model.settings.get("l2"):
         scores.append("(these costs are without the penalty on the weights)")
     return "\n".join([*lines, "", model_table(model), "", *scores])

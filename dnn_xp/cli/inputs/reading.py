@@ -23,7 +23,7 @@ from dnn_xp.data.encoding import refuse_missing as refuse_missing_numbers
 from dnn_xp.data.finite import check_finite
 from dnn_xp.data.readers.files import SUFFIXES, split_path
 from dnn_xp.data.sources.base import ArraySource, Source
-from dnn_xp.data.tables import Table
+from dnn_xp.data.tables import Table, with_known_target
 from dnn_xp.data.targets.source import target_source
 from dnn_xp.execution.placement import source_bytes
 
@@ -138,6 +138,9 @@ def _from_table(table: Columns, args: Namespace) -> Examples:
             present = listing(table.names, limit=40)
             wanted = f"one or more columns of {table.where}: {present}"
             raise ArgumentValueError("--target", "no target", wanted)
+    if args.missing == "indicator":
+        for name in targets:
+            table = table._replace(table=with_known_target(table.table, name))
     names, notes = _feature_names(table, targets, args)
     X = held_table(table.table.select(names))
     if isinstance(X, ColumnTable) and args.missing == "error":

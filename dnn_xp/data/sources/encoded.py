@@ -13,7 +13,7 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.sources.base import ArraySource, Source
 
 # Encoded tables up to this size are held whatever memory is free.
-_ALWAYS_HELD = 1 << 28
+ALWAYS_HELD = 1 << 28
 
 
 class EncodedSource:
@@ -48,6 +48,6 @@ class EncodedSource:
 def encoded_table(table: ColumnTable, encoder: TableEncoder, *, argument: str = "X") -> Source:
     """The source of a table: an array where it takes up to a quarter of the free memory."""
     size = table.m * len(encoder.names_out) * encoder.dtype.itemsize
-    if size > max(_ALWAYS_HELD, (memory_available() or 0) // 4):
+    if size > max(ALWAYS_HELD, (memory_available() or 0) // 4):
         return EncodedSource(table, encoder)
     return ArraySource(encoder.encode(table, argument=argument), rows=True)
