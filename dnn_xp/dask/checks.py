@@ -10,7 +10,7 @@ import numpy as np
 
 import dnn_xp
 from dnn_xp.common.errors import ArgumentValueError
-from dnn_xp.common.messages import counted, listing
+from dnn_xp.common.messages import counted
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.examples import Shared
 from dnn_xp.execution.memory import format_bytes
@@ -32,7 +32,7 @@ def check_workers(cluster: Cluster) -> None:
         if each != dnn_xp.__version__ and not isinstance(each, OSError)
     }
     if wrong:
-        what = listing(sorted({*wrong.values()}))
+        what = "; ".join(sorted({*wrong.values()}))
         raise ArgumentValueError(
             "client",
             f"{counted(len(wrong), 'worker')} {what}, the first at {next(iter(wrong))}",

@@ -206,6 +206,7 @@ class Cluster:
             yield
         except (
             distributed.CancelledError,
+            distributed.client.ClosedClientError,
             distributed.comm.CommClosedError,
             TimeoutError,
         ) as error:

@@ -11,13 +11,12 @@ from dnn_xp.common.messages import optional_package
 from dnn_xp.dask import pickled  # noqa: F401 - how sources go through pickle
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.examples import ClusterExamples, batch_task
-from dnn_xp.dask.tasks import Job, Part, added, moments, outputs, plus, sums
+from dnn_xp.dask.tasks import Job, Part, added, moments, plus, sums
 from dnn_xp.dask.tasks import merged_moments as merged
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.standardize import Moments
-from dnn_xp.execution.engine import total
 from dnn_xp.execution.objective import Objective, Sum
-from dnn_xp.formulas.types import Array
+from dnn_xp.execution.tree import total
 from dnn_xp.training.batches import Batch
 
 
@@ -61,23 +60,6 @@ class ClusterObjective(Objective):
         if backend.library == "numpy":
             return values
         return tuple(backend.from_host(np.asarray(each)) for each in values)
-
-    def outputs(self, theta: Array, examples: ClusterExamples) -> list[Any]:
-        """Z[L] (n_L, k) of consecutive ranges of the examples, on the host."""
-        cluster, size = self._cluster, self.block_size_used(examples.m)
-        ranges = cluster.ranges(-(-examples.m // size))
-        tasks, anchors = _tasks(cluster, examples, ranges, size)
-        values = self.backend.to_host(theta)
-        return cluster.round(
-            "outputs",
-            outputs,
-            *_repeated(len(ranges), size, cluster.shared(values, values.nbytes), self._job),
-            [where for where, _, _ in tasks],
-            [examples.m] * len(ranges),
-            [blocks for _, blocks, _ in tasks],
-            [pieces for _, _, pieces in tasks],
-            anchors,
-        )
 
 
 def cluster_moments(cluster: Cluster, examples: ClusterExamples) -> Moments:

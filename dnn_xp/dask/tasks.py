@@ -19,11 +19,12 @@ from dnn_xp.dask.sources import joined_pieces
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.data.standardize import block_moments, merge_moments
-from dnn_xp.execution.engine import Engine, Node, joined
+from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective, Sum
 from dnn_xp.execution.placement import StreamedSource, stored_bytes
 from dnn_xp.execution.scaling import MeanAndScale
+from dnn_xp.execution.tree import Node, joined
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.batches import Batch
@@ -170,29 +171,6 @@ def sums(
         wanted_sum = Sum(name, backend.from_host(theta), given, size, arrays, seeds)
         nodes = objective.using(engine).nodes(wanted_sum, (blocks.first, blocks.last))
     return Part([_on_host(node, backend) for node in nodes], (address,), CHUNKS.read - before)
-
-
-def outputs(
-    size: int,
-    theta: np.ndarray,
-    job: bytes,
-    where: Where,
-    m: int,
-    blocks: Range,
-    pieces: Sequence[Piece],
-    anchor: Anchor | None = None,
-) -> np.ndarray:
-    """Z[L] (n_L, k) of the examples of a range, in the blocks of all m examples."""
-    objective, _, threads = _objective(job), *worker()
-    _begin()
-    backend = objective.backend
-    with backend.active(), Engine(threads) as engine, np.errstate(over="ignore", invalid="ignore"):
-        X = examples_on(backend, where, pieces).X
-        at_work = objective.using(engine)
-        Z = at_work.decision_function(
-            backend.from_host(theta), X, blocks=(blocks.first, blocks.last), block_size=size
-        )
-        return backend.to_host(Z)
 
 
 def moments(

@@ -9,20 +9,18 @@ it. The rounding error of a pairwise sum over n blocks is O(log n) instead of O(
 
 from __future__ import annotations
 
-import operator
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.blas_threads import OneBlasThread
 from dnn_xp.execution.block_queue import BlockQueue, Range, Read, ReadAheadQueue
+from dnn_xp.execution.tree import Contribution, Node, Tree, add
 from dnn_xp.execution.workers import Work, Workers
 
 Result = TypeVar("Result")
-Contribution = tuple[Any, ...]
 
 
 def block_ranges(
@@ -36,78 +34,6 @@ def block_ranges(
 def blocks_in_flight(threads: int) -> int:
     """Blocks in memory where they are read ahead: those being computed, as many read, and one more."""
     return 2 * threads + 1
-
-
-def add(left: Contribution, right: Contribution) -> Contribution:
-    """Entrywise sum of two contributions, in place into the left one where its library can."""
-    return tuple(map(operator.iadd, left, right))
-
-
-class Node(NamedTuple):
-    """Sum of the blocks below node (level, number) of the tree."""
-
-    level: int
-    number: int
-    value: Contribution
-
-
-def total(
-    nodes: Iterable[Node], *, combine: Callable[[Contribution, Contribution], Contribution] = add
-) -> Contribution:
-    """Sum of all blocks, from nodes that cover them: with the bits of `Engine.fold`."""
-    return _grown(nodes, combine).total()
-
-
-def joined(
-    nodes: Iterable[Node], *, combine: Callable[[Contribution, Contribution], Contribution] = add
-) -> list[Node]:
-    """Nodes of several parts, added where both siblings are there."""
-    return _grown(nodes, combine).nodes()
-
-
-class _Tree:
-    """Adds contributions along a binary tree over block numbers, in whatever order they come.
-
-    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node is kept
-    until its sibling comes; at most about log2(blocks) + threads nodes are kept at any time.
-    """
-
-    def __init__(self, combine: Callable[[Contribution, Contribution], Contribution]) -> None:
-        self._combine = combine
-        self._kept: dict[tuple[int, int], Contribution] = {}
-        self._lock = threading.Lock()
-
-    def put(self, index: int, value: Contribution, level: int = 0) -> None:
-        while True:
-            with self._lock:
-                sibling = self._kept.pop((level, index ^ 1), None)
-                if sibling is None:
-                    self._kept[level, index] = value
-                    return
-            value = self._combine(sibling, value) if index & 1 else self._combine(value, sibling)
-            level, index = level + 1, index >> 1
-
-    def nodes(self) -> list[Node]:
-        """What was not added yet: where some blocks are missing, the siblings of their nodes."""
-        return [Node(*place, self._kept[place]) for place in sorted(self._kept)]
-
-    def total(self) -> Contribution:
-        # Where the number of blocks is no power of two, several subtrees are left: at most one for
-        # each level, the lowest level rightmost.
-        first, *others = self.nodes()
-        value = first.value
-        for node in others:
-            value = self._combine(node.value, value)
-        return value
-
-
-def _grown(
-    nodes: Iterable[Node], combine: Callable[[Contribution, Contribution], Contribution]
-) -> _Tree:
-    tree = _Tree(combine)
-    for node in nodes:
-        tree.put(node.number, node.value, node.level)
-    return tree
 
 
 class Engine:
@@ -210,9 +136,9 @@ class Engine:
         first: int,
         combine: Callable[[Contribution, Contribution], Contribution],
         read_ahead: bool,
-    ) -> _Tree:
+    ) -> Tree:
         """The contributions of blocks `first`, `first` + 1, ... of these ranges, added where both are there."""
-        tree = _Tree(combine)
+        tree = Tree(combine)
 
         def add_to_tree(index: int, arguments: tuple[Any, ...]) -> None:
             tree.put(first + index, function(*arguments))
@@ -227,13 +153,9 @@ class Engine:
         m: int,
         block_size: int,
         *,
-        blocks: tuple[int, int] | None = None,
         read_ahead: bool = False,
     ) -> list[Any]:
-        """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks.
-
-        With `blocks` for those of the numbers first to last - 1.
-        """
+        """[function(*read(start, stop)) for every block of [0, m)], in the order of the blocks."""
         if block_size >= m:
             function = partial(self._alone, function)
         results: dict[int, Any] = {}
@@ -241,7 +163,7 @@ class Engine:
         def keep(index: int, arguments: tuple[Any, ...]) -> None:
             results[index] = function(*arguments)
 
-        self._run(keep, read, block_ranges(m, block_size, blocks), read_ahead)
+        self._run(keep, read, block_ranges(m, block_size), read_ahead)
         return [results[index] for index in range(len(results))]
 
     def _alone(self, function: Callable[..., Result], *arguments: Any) -> Result:

@@ -24,11 +24,12 @@ from dnn_xp.backends.staging import receiving
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.block_queue import Read
-from dnn_xp.execution.engine import Engine, Node
+from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.execution.tree import Node
 from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
@@ -218,29 +219,21 @@ class Objective:
         J, residual, spread = self._means("squares", theta, examples, center)
         return self._over_outputs(J, minimized=False), center, residual, spread
 
-    def decision_function(
-        self,
-        theta: Array,
-        X: Source,
-        *,
-        block_size: int | None = None,
-        blocks: tuple[int, int] | None = None,
-    ) -> Array:
-        """Z[L] (n_L, m) of all examples, or of those in blocks first to last - 1, in the units of Y."""
+    def decision_function(self, theta: Array, X: Source) -> Array:
+        """Z[L] (n_L, m) of all examples, in the units of Y."""
         parameters = self._parameters(theta)
 
         def output(block: Array) -> Array:
             return self._functions["output"](parameters, block)
 
-        parts = self.engine.map(
+        blocks = self.engine.map(
             receiving(output),
             lambda start, stop: (block_ahead(X, start, stop),),
             X.m,
-            block_size or self.block_size(X.m),
-            blocks=blocks,
+            self.block_size(X.m),
             read_ahead=not X.in_memory,
         )
-        return parts[0] if len(parts) == 1 else self._xp.concat(parts, axis=1)
+        return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
         """(W, b) of each layer, then (E,) of each embedding."""

@@ -21,7 +21,8 @@ from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.dask.cache import ChunkCache
 from dnn_xp.dask.cluster import ClusterError, ranges_of
 from dnn_xp.data.sources.base import ArraySource
-from dnn_xp.execution.engine import Engine, total
+from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.tree import total
 
 X, Y = examples()
 SMALL = {"hidden": [8, 4], "iterations": 60, "block_size": 512}
