@@ -22,7 +22,7 @@ AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
 # What the tests must not skip.
 REQUIRED = {
     "MPLBACKEND": "Agg",
-    "DNN_XP_REQUIRE": "array_api_strict,jax,ndonnx,onnx,onnxruntime,skl2onnx,sklearn",
+    "DNN_XP_REQUIRE": "array_api_strict,jax,ndonnx,onnx,onnxruntime,skl2onnx,sklearn,dask",
 }
 
 PROJECT = nox.project.load_toml("pyproject.toml")
