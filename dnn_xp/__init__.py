@@ -22,7 +22,8 @@ from dnn_xp.sweeping.sweep import sweep
 from dnn_xp.training.checkpoints.folder import CheckpointWarning
 from dnn_xp.training.convergence import ConvergenceWarning
 from dnn_xp.training.divergence import DivergenceError
-from dnn_xp.training.gradient_check import GradientCheck, gradient_check
+from dnn_xp.training.gradient_check import gradient_check
+from dnn_xp.training.gradient_result import GradientCheck
 from dnn_xp.training.plan import plan
 from dnn_xp.training.resume import resume
 from dnn_xp.training.specification import Specification

@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# Errors of a device, which come without the path of what was written to it.
+# Errors of a device: they carry no path.
 _OF_DEVICES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 # A temporary file younger than that may not be locked yet.
 _SECONDS_TO_LOCK = 5.0
@@ -31,7 +31,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     The new file is synced to disk before the replacement and its folder after it, so that `path`
     is the old file or the whole new one at every moment. A file that is replaced keeps its mode,
     and of a symbolic link the target is replaced. A new file has the mode that the umask gives.
-    Temporary files of `path` that processes left which were killed are removed.
+    Temporary files of `path` that killed processes left are removed.
 
     Raises
     ------
@@ -57,9 +57,10 @@ def written_whole(path: Path) -> Iterator[Path]:
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield temporary
         temporary.chmod(_mode(path))
-        _sync(temporary)
+        _sync(temporary, os.O_RDWR)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        with contextlib.suppress(OSError):  # Windows opens no folders
+            _sync(path.parent, os.O_RDONLY)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and _is_of(error, temporary):
@@ -71,7 +72,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def _is_of(error: OSError, temporary: Path) -> bool:
-    """Whether an error came with writing: a block may read other files meanwhile."""
+    """Whether writing caused the error: the caller's block may read other files, too."""
     if error.filename is None:
         return error.errno in _OF_DEVICES
     return str(error.filename) == str(temporary)
@@ -84,7 +85,7 @@ def _naming(path: Path, error: OSError) -> OSError:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove the temporary files of `path` whose processes are gone: a lock ends with its process."""
+    """Remove the temporary files of `path` without a lock: a lock ends with its process."""
     if fcntl is None:
         return
     pattern = re.compile(re.escape(path.name) + r"\.[a-z0-9_]{8}\.part")
@@ -112,26 +113,16 @@ def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o777
     except FileNotFoundError:
-        # The mask can only be read by setting it.
+        # Setting the mask is the only way to read it.
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
 
 
-def _sync(path: Path) -> None:
-    """Write a file to disk."""
-    handle = os.open(path, os.O_RDWR)
+def _sync(path: Path, flags: int) -> None:
+    """Write a file, or a folder's entries, to disk."""
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sync_folder(path: Path) -> None:
-    """Write a folder's entries to disk, where the system can: Windows opens no folders."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

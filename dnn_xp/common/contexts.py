@@ -1,4 +1,4 @@
-"""Settings of a context that end with it, however it ends."""
+"""Functions that run in a copy of the caller's context, which restores every setting."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Result = TypeVar("Result")
 def in_own_context(function: Callable[P, Result]) -> Callable[P, Result]:
     """The same function, run in a copy of the caller's context.
 
-    NumPy keeps np.errstate and the size of its buffer in the context. A `with` statement that Ctrl-C
-    interrupts while it restores them leaves them changed; the copy is given up as a whole.
+    NumPy keeps np.errstate and the size of its buffer in the context. If Ctrl-C interrupts a `with`
+    statement while it restores them, they stay changed in the copy only.
     """
 
     @wraps(function)

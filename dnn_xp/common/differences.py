@@ -38,7 +38,7 @@ def central_differences(
         step = np.zeros_like(theta)
         step[entry] = epsilon
         above, below = theta + step, theta - step
-        # Divide by the distance that rounding left, not by 2 epsilon.
+        # Divide by the rounded distance, not by 2 epsilon.
         numeric[entry] = (f(above) - f(below)) / (above[entry] - below[entry])
     return numeric
 

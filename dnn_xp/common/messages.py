@@ -79,7 +79,7 @@ _SHOWN = 80
 
 
 def _shortened(value: object) -> str:
-    """repr, cut in the middle; integers beyond Python's limit of digits have none."""
+    """repr, cut in the middle; a size for integers beyond Python's limit of digits."""
     try:
         said = repr(value)
     except ValueError:

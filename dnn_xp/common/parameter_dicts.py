@@ -9,7 +9,7 @@ from typing import Any
 from dnn_xp.common.messages import describe, listing
 
 _NAME = re.compile(r"([Wb])([1-9][0-9]*)")
-# The course keeps these beside dW and db; they are no gradients of parameters.
+# dA and dZ, which the course keeps beside dW and db.
 _INTERMEDIATE = re.compile(r"d[AZ][0-9]+")
 
 

@@ -1,8 +1,8 @@
 """Ctrl-C while the command dnn-xp starts: one line, as later, and no traceback.
 
-The imports of the package take a quarter of a second, in which no code of the command runs yet. So
-this module is the package's first import, and where the process is the command, it says what an
-uncaught KeyboardInterrupt prints. The process still ends by the signal, as the shell expects.
+The imports of the package take a quarter of a second, before any code of the command runs. So this
+module is the package's first import; if the process is the command, it sets what an uncaught
+KeyboardInterrupt prints. The process still ends by the signal, as the shell expects.
 """
 
 from __future__ import annotations

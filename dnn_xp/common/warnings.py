@@ -1,4 +1,4 @@
-"""Warnings of the library that belong to no room."""
+"""The warning about data that can be understood in two ways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 
 class DataWarning(Worded, UserWarning):
-    """The data were taken in a way that may not be what was meant; the message says how to have the other.
+    """The data can be understood in two ways; the message says which was chosen and how to get the other.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class DataWarning(Worded, UserWarning):
 
 
 def warn_of(text: Text) -> None:
-    """A DataWarning, at the line outside of dnn_xp that called."""
+    """Warn with a DataWarning, at the line outside dnn_xp that called."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Files that must stay as they were when they were opened, for as long as they are read."""
+"""Checks that a file does not change while it is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class ChangedFileError(OSError):
-    """A file changed, or is gone, while it was being read: what was read of it is of no use.
+    """A file changed or vanished while it was being read: what was read of it must not be used.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ChangedFileError(OSError):
 
 
 class Stamp(NamedTuple):
-    """What tells a file from a changed one: its size in bytes and when it was last written to."""
+    """Size in bytes and time of the last write; a file whose stamp differs has changed."""
 
     size: int
     modified: int
@@ -62,30 +62,30 @@ def compare(where: str, then: Stamp, file: int | str | os.PathLike[str]) -> None
 
 
 class Watch:
-    """Looks whether a file is still what it was when this object was made.
+    """Checks whether a file has changed since this object was made.
 
     Parameters
     ----------
     file : path, or the number of an open file
-        By its path a file that is replaced or removed has changed; by its number it has not, since
-        its contents are still there to be read.
+        A path counts a file that is replaced or removed as changed; a number does not, since the open
+        file can still be read.
     where : str
         What messages call it.
     """
 
     def __init__(self, file: int | str | os.PathLike[str], where: str) -> None:
-        # A later change of the working directory is no change of the file.
+        # Absolute, since the working directory may change.
         self._file = file if isinstance(file, int) else os.path.abspath(file)  # noqa: PTH100
         self._where = where
         self._then = stamp(self._file)
 
     def check(self) -> None:
-        """Raise ChangedFileError if it is not."""
+        """Raise ChangedFileError if it has."""
         compare(self._where, self._then, self._file)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Look after each reading; an error while reading a file that changed is that it changed."""
+        """Check after reading; an error while reading a changed file becomes ChangedFileError."""
         try:
             yield
         except Exception as error:

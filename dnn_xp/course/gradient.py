@@ -14,7 +14,7 @@ from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.common.parameter_dicts import layers_from_dict, layers_to_dict
 from dnn_xp.course.arguments import check_layers, layers_of
 from dnn_xp.data.host import is_array, to_host
-from dnn_xp.training.gradient_check import GradientCheck, ParameterCheck
+from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
 
 Vector: TypeAlias = NDArray[np.float64]
 

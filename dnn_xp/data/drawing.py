@@ -17,9 +17,9 @@ def stratified_counts(counts: npt.ArrayLike, held_out: int) -> Positions:
 
     With m examples, of which ``counts[k]`` are of class k, the share ``q_k = held_out counts[k] / m``
     is rounded down; the examples that are still wanted go one each to the largest remainders
-    ``q_k - floor(q_k)``, the larger class first and then the lower k among equal ones. A class never
-    gives its last example. One with two or more gives at least one, where `held_out` is enough for
-    all of these.
+    ``q_k - floor(q_k)``, the larger class first and then the lower k among equal ones. The last
+    example of a class is never set aside. At least one of each class with two or more is, where
+    `held_out` is enough for all of these.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Searches for NaN and infinity, once, block by block, in bounded memory."""
+"""Checks for NaN, infinity and overflow, block by block in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def examples_of_a_block(n: int, *, values: int = VALUES_OF_A_BLOCK) -> int:
     return max(1, values // n)
 
 
-def block_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable[tuple[int, int]]:
-    """(start, stop) of blocks of about `values` values."""
+def reading_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable[tuple[int, int]]:
+    """(start, stop) of the blocks, of about `values` values each, in which a check reads a source."""
     step = examples_of_a_block(source.n, values=values)
     return ((start, min(start + step, source.m)) for start in range(0, source.m, step))
 
@@ -30,8 +30,8 @@ def block_ranges(source: Source, *, values: int = VALUES_OF_A_BLOCK) -> Iterable
 def block_is_finite(block: Array) -> bool:
     """Whether the sum of a block of floats is finite, and with it every value of the block.
 
-    A sum over NaN or infinity is never finite. The sum of finite values may overflow, so False
-    does not prove a bad value: the caller looks at each value then.
+    A sum over NaN or infinity is never finite. The sum of finite values may overflow, so the caller
+    checks each value where this is False.
     """
     with np.errstate(all="ignore"):
         return math.isfinite(float(namespace(block).sum(block)))
@@ -67,7 +67,7 @@ def check_finite(
     first: tuple[int, int] | None = None
     narrowed = within == "float32" and source.dtype == np.float64
     too_far: tuple[Text, Text, Text] | None = None
-    for start, stop in block_ranges(source) if blocks is None else blocks:
+    for start, stop in reading_ranges(source) if blocks is None else blocks:
         block = source.block(start, stop)
         if narrowed and too_far is None:
             too_far = _beyond_float32(block, start)
@@ -130,7 +130,7 @@ def _way_out(dtype: str) -> Text:
 def _beyond_float32(block: Array, start: int) -> tuple[Text, Text, Text] | None:
     """(got, wanted, remedy) for the first finite value that overflows float32; None without one."""
     largest, xp = float(np.finfo(np.float32).max), namespace(block)
-    # A maximum of NaN compares as False, and each value is looked at.
+    # A maximum of NaN compares as False, so that each value is checked.
     if float(xp.max(xp.abs(block))) <= largest:
         return None
     values = to_host(block)

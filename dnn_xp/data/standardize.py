@@ -9,7 +9,7 @@ import array_api_compat as compat
 import numpy as np
 import numpy.typing as npt
 
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import device, namespace, to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array, Namespace
@@ -127,7 +127,7 @@ def moments(source: Source, blocks: Iterable[tuple[int, int]] | None = None) -> 
         m, mean and M2, the latter two (n, 1) in float64.
     """
     total = Moments(0, np.zeros((source.n, 1)), np.zeros((source.n, 1)))
-    for start, stop in block_ranges(source) if blocks is None else blocks:
+    for start, stop in reading_ranges(source) if blocks is None else blocks:
         total = merge_moments(total, block_moments(source.block(start, stop)))
     return total
 

@@ -19,7 +19,7 @@ class OneBlasThread:
         _limit.acquire(id(self))
 
     def release(self) -> None:
-        """Restore what was before, if nobody else needs the limit; may be called again."""
+        """Restore what was before, once no other engine needs the limit; may be called again."""
         _limit.release(id(self))
 
     def __del__(self) -> None:

@@ -70,7 +70,7 @@ class ReadAheadQueue:
             return
         index, (start, stop) = self._ranges.popleft()
         slot: _Slot = SimpleQueue()
-        # The reader fills every slot that it is given, so that nobody waits for one in vain.
+        # The reader fills every slot that it is given, so that no thread waits for it forever.
         self._reader.submit(lambda: self._fill(slot, start, stop))
         self._pending.append((index, slot))
 

@@ -132,7 +132,7 @@ def _start(
 
 
 def _serve(tasks: _Tasks) -> None:
-    """The life of a worker."""
+    """Run tasks until the queue gives None."""
     while True:
         task = tasks.get()
         if task is None:

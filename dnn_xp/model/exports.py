@@ -1,6 +1,6 @@
 """Methods of Model that turn it into objects of other libraries, and such objects into models.
 
-They import what they need when they are called: it lies above this room and uses optional packages.
+They import what they need when they are called: rooms above this one, and optional packages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a training went through, as plain tuples, and why it ended."""
+"""The figures of a training as plain tuples, and why it ended."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class History:
 
 
 class PendingHistory(History):
-    """A History that is made when it is looked at: a callback that does not look costs nothing.
+    """A History that is made when it is first read, so that callbacks that ignore it cost nothing.
 
     Parameters
     ----------

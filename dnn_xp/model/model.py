@@ -1,4 +1,4 @@
-"""A trained network: its parameters, how they were made, and what can be asked of it."""
+"""A trained network: its parameters, the record of its training, predictions and scores."""
 
 from __future__ import annotations
 
@@ -107,14 +107,14 @@ class Model(Exports):
     encoder: TableEncoder | None = None
 
     def __post_init__(self) -> None:
-        # Read-only where the library can do that, so that nobody changes a model by accident.
+        # Read-only where the library can do that, against changes by accident.
         moments = (*(self.standardization or ()), *(self.target_standardization or ()))
         for array in (self.theta, self.classes, *moments):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A backend is made of functions and modules, which pickle refuses: its name travels.
+        # The backend goes by name: pickle refuses its functions and modules.
         given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
         given["theta"] = self.backend.to_host(self.theta)
         given["backend"] = (self.backend.library, self.backend.device_name)
@@ -296,7 +296,7 @@ class Model(Exports):
         return model_html(self)
 
     def _classes(self) -> np.ndarray:
-        # A network with one or several label outputs always has them; stated for the type checker.
+        # Binary and multiclass models always have classes, which the type checker cannot know.
         return np.asarray([0, 1]) if self.classes is None else self.classes
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
@@ -319,7 +319,7 @@ class Model(Exports):
         with (
             precise.active(),
             Engine(threads_used(threads, self.backend)) as engine,
-            # What overflows is no warning: it is refused when all is computed.
+            # Overflows give no warning here: check_outputs refuses them afterwards.
             np.errstate(over="ignore", invalid="ignore"),
         ):
             yield _objective(self).using(engine)
@@ -394,7 +394,7 @@ def load(path: str | PathLike[str], *, device: str | None = None, fallback: bool
     device : str, optional
         Where the model shall live, as in :func:`dnn_xp.train`; the CPU when left out.
     fallback : bool
-        Whether the CPU serves, with a warning, when CUDA cannot be used.
+        Whether to fall back to the CPU, with a warning, when CUDA cannot be used.
 
     Returns
     -------

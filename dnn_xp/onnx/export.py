@@ -54,11 +54,6 @@ def onnx_model(
     return proto
 
 
-def takes_columns(model: Model) -> bool:
-    """Whether the graph has one input for each column: those of tables that are not all numbers."""
-    return model.encoder is not None and not model.encoder.plain
-
-
 def _dtype_of_inputs(model: Model) -> str:
     """The model's dtype, or float64 where float32 would round a column of the training."""
     return "float64" if model.encoder is not None and model.encoder.wide else model.dtype

@@ -11,7 +11,7 @@ Axes: TypeAlias = Any
 
 # Okabe and Ito, Color Universal Design (2008), the darkest first.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, BLACK, YELLOW = "#E69F00", "#56B4E9", "#000000", "#F0E442"
+ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
 COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 # Of another shape for each colour, so that a picture printed in grey is read, too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -15,7 +15,12 @@ from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.sklearn import door
-from dnn_xp.sklearn.callbacks import CallbackSupportMixin, Told, has_callbacks, with_callbacks
+from dnn_xp.sklearn.callbacks import (
+    CallbackSupportMixin,
+    FitCallbacks,
+    has_callbacks,
+    with_callbacks,
+)
 from dnn_xp.sklearn.keeping import packed, unpacked
 from dnn_xp.sklearn.parameters import Settings, checked
 from dnn_xp.sklearn.solvers import initial_layers
@@ -84,18 +89,18 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         self._forget_unless(settings.warm_start)
         held_out = None if X_val is None else (X_val, y_val)
         if has_callbacks(self):
-            self._fit_and_tell(settings, X, y, sample_weight, held_out)
+            self._fit_with_callbacks(settings, X, y, sample_weight, held_out)
         else:
             self._train(settings, X, y, sample_weight, held_out)
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def _fit_and_tell(
+    def _fit_with_callbacks(
         self, settings: Settings, X: Any, y: Any, sample_weight: Any, held_out: Any
     ) -> None:
-        told = Told(self, settings.max_iter, X, y)
-        self._train(settings, X, y, sample_weight, held_out, told=told)
-        told.ended()
+        callbacks = FitCallbacks(self, settings.max_iter, X, y)
+        self._train(settings, X, y, sample_weight, held_out, callbacks=callbacks)
+        callbacks.ended()
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -129,15 +134,14 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         held_out: Any,
         *,
         once: bool = False,
-        told: Told | None = None,
+        callbacks: FitCallbacks | None = None,
     ) -> None:
         if once and settings.early_stopping:
             msg = "partial_fit does not support early_stopping=True"
             raise ValueError(msg)
         first = not hasattr(self, "coefs_")
         reset = first or not hasattr(self, "n_features_in_")
-        numeric = self.__sklearn_tags__().estimator_type == "regressor"
-        opened, y = door.open_training(self, X, y, reset=reset, numeric=numeric)
+        opened, y = door.open_training(self, X, y, reset=reset)
         given = opened.given
         y = read_y(y, given.X.m)
         model: Model | None = None if first else getattr(self, "model_", None)
@@ -176,7 +180,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             rate=getattr(self, "_optimizer", None) if once else None,
             once=once,
             seed=self.random_state if type(self.random_state) is int else 0,
-            epoch_ended=None if told is None else told.epoch_ended,
+            epoch_ended=None if callbacks is None else callbacks.epoch_ended,
         )
         self._where = door.where(opened.like)
         self._like = opened.like if opened.like is None else opened.like[:0, ...]
@@ -221,9 +225,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def _validation(self, held_out: tuple[Any, Any], dtype: str) -> HeldOut:
         X, y = held_out
-        opened, y = door.open_training(
-            self, X, y, reset=False, numeric=self.__sklearn_tags__().estimator_type == "regressor"
-        )
+        opened, y = door.open_training(self, X, y, reset=False)
         targets, _ = self._targets(read_y(y, opened.given.X.m), dtype, known=True)
         return HeldOut(opened.given.X, targets, None)
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HAVE_CALLBACKS", "CallbackSupportMixin", "Told", "has_callbacks", "with_callbacks"]
+__all__ = [
+    "HAVE_CALLBACKS",
+    "CallbackSupportMixin",
+    "FitCallbacks",
+    "has_callbacks",
+    "with_callbacks",
+]
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -23,12 +29,12 @@ except ImportError:  # scikit-learn below 1.9
 
 
 def has_callbacks(estimator: Any) -> bool:
-    """Whether a fit of the estimator has somebody to tell."""
+    """Whether the estimator has callbacks."""
     return HAVE_CALLBACKS and bool(getattr(estimator, "_skl_callbacks", None))
 
 
-class Told:
-    """Tells the callbacks of an estimator, which has some, of a fit and of its epochs.
+class FitCallbacks:
+    """Calls the callbacks of an estimator for a fit and its epochs.
 
     Parameters
     ----------

@@ -64,13 +64,10 @@ def _holds_numbers(frame: Any) -> bool:
     return all(getattr(each, "kind", "O") in "iufb" for each in frame.dtypes)
 
 
-def open_training(
-    estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
-) -> tuple[Opened, Any]:
+def open_training(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Opened, Any]:
     """X and y of a fit; sets `n_features_in_` and `feature_names_in_` with `reset`, else compares them.
 
-    `numeric` says that y holds values. y comes back as a NumPy array or as something that
-    `dnn_xp.data.targets` reads.
+    y comes back as a NumPy array or as something that `dnn_xp.data.targets` reads.
     """
     if is_read_here(X):
         encoder = None if reset else estimator.model_.encoder
@@ -86,7 +83,7 @@ def open_training(
         y,
         accept_sparse="csr",
         multi_output=True,
-        y_numeric=numeric,
+        y_numeric=estimator.__sklearn_tags__().estimator_type == "regressor",
         dtype=_floats(X),
         reset=reset,
     )

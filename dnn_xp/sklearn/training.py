@@ -123,12 +123,9 @@ def _weights(
 
 
 def _begun(task: Task, run: Run, prepared: Prepared) -> Begun:
-    model, theta, start = task.model, task.theta, task.start
-    unused = np.random.default_rng(task.seed)
-    if model is None:
-        return Begun(run, prepared, theta, start, unused)
-    moments = model.standardization, model.target_standardization
-    return Begun(run, prepared, theta, start, unused, *moments)
+    model, unused = task.model, np.random.default_rng(task.seed)
+    moments = () if model is None else (model.standardization, model.target_standardization)
+    return Begun(run, prepared, task.theta, task.start, unused, *moments)
 
 
 def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitted:
@@ -166,7 +163,7 @@ def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitte
                 epochs, t = epochs + 1, t + data.examples.m
                 if settings.verbose:
                     print(f"Iteration {epochs}, loss = {loss:.8f}")
-                worse = watch.add(at.theta, loss, _validation(task, data, at.theta))
+                worse = watch.add(at.theta, loss, _validation(data, at.theta))
                 if settings.verbose and watch.by_score:
                     print(f"Validation score: {watch.scores[-1]:f}")
                 rate.epoch_ends(t)
@@ -184,7 +181,7 @@ def _loop(task: Task, run: Run, data: Placed, state: State, rate: Rate) -> Fitte
         stopped = StopReason.INTERRUPTED
     at_limit = settings.is_lbfgs and at.evaluations >= settings.max_fun
     if stopped is None and not task.once and (epochs == limit or at_limit):
-        warnings.warn(_unfinished(settings, epochs, at), ConvergenceWarning, level_of_user())
+        warnings.warn(_unfinished(settings, epochs), ConvergenceWarning, level_of_user())
     theta = at.theta if not watch.by_score or watch.best is None else watch.best
     finite = math.isfinite(loss) or watch.by_score or not epochs
     if not (finite and np.isfinite(run.backend.to_host(theta)).all()):
@@ -220,7 +217,7 @@ def _goes_on(rate: Rate, watch: Watch, settings: Settings) -> bool:
     return goes_on
 
 
-def _validation(task: Task, data: Placed, theta: Array) -> tuple[float, float] | None:
+def _validation(data: Placed, theta: Array) -> tuple[float, float] | None:
     """Loss and score on the examples that were held out; NaN where a prediction is not finite."""
     if data.held_out is None:
         return None
@@ -236,7 +233,7 @@ def _offset(task: Task) -> float:
     return float(np.average(constant.sum(axis=0), weights=task.weights))
 
 
-def _unfinished(settings: Settings, epochs: int, at: Step) -> str:
+def _unfinished(settings: Settings, epochs: int) -> str:
     if not settings.is_lbfgs:
         return (
             f"Stochastic Optimizer: Maximum iterations ({settings.max_iter}) reached and the "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends.precision import with_precision
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.engine import Engine
@@ -118,7 +118,7 @@ def _key(asked: Specification) -> str:
 def _digest(source: Source) -> str:
     """SHA-256 of all values, block by block, whatever their layout in memory."""
     digest = hashlib.sha256()
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         block = np.asarray(to_host(source.block(start, stop)))
         if block.dtype.kind == "U":
             digest.update("\x1f".join(block.ravel().tolist()).encode())

@@ -90,8 +90,8 @@ def check_model(name: str, model: Any) -> Model | None:
 class Arguments(Keeping):
     """The options of a training, and what it is given besides them.
 
-    Examples to validate on, parameters to start from and a model to start from leave their options,
-    which need no data, for `validation_pair` and `layers`.
+    Data given as an option are moved out of it: validation examples to `validation_pair`, initial
+    parameters to `layers`.
     """
 
     sample_weight: Any = option(
@@ -129,7 +129,7 @@ class Arguments(Keeping):
     validation_pair: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Take the data out of the options, and check these."""
+        """Move the data out of the options, and check the options."""
         if not isinstance(self.initialization, str):
             layers = given_layers(self.initialization, "initialization")
             self._set(layers=layers, initialization="auto")
@@ -163,7 +163,7 @@ class Arguments(Keeping):
             object.__setattr__(self, name, value)
 
     def _take_from_model(self, model: Any) -> None:
-        """Fill in what the warm_start model brings; refuse options that say something else."""
+        """Fill in the architecture of the warm_start model; refuse options that contradict it."""
         if self.layers is not None or self.initialization != "auto":
             came = "a list of (W, b)" if self.layers is not None else repr(self.initialization)
             raise ArgumentValueError(

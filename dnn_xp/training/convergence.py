@@ -1,4 +1,4 @@
-"""Whether a training ended where one would want it to: below a constant prediction, and no longer falling fast."""
+"""Warnings after a training whose cost is above that of a constant prediction, or still falling fast."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-3
 # the cost of a constant.
 _FAST = 0.05
 _FEWEST_REPORTS = 10
-# Whoever asks for fewer updates than that wants no result yet.
+# Shorter trainings are not judged where the user chose the length.
 _FEW_UPDATES = 20
 
 
@@ -50,8 +50,8 @@ def warn_of_convergence(
 ) -> None:
     """Warn where a training that ran to its end is worse than a constant, or was cut short by a default.
 
-    How many updates are enough is the user's affair where they said it: then only those of some
-    length are compared with a constant. Trainings that were stopped by hand are not judged.
+    Where the user chose the length, only trainings of `_FEW_UPDATES` or more are compared with a
+    constant, and none counts as cut short. Trainings that were stopped by hand are not judged.
     """
     asked = run.asked
     if run.optimizer is None and state.iteration == 0 and run.iterations:
@@ -62,7 +62,7 @@ def warn_of_convergence(
     if by_hand or (state.iteration < _FEW_UPDATES and not left_out):
         return
     constant = constant_cost(run, data, prepared, engine)
-    # 0 is that of targets that are all the same, of which nothing can be learned.
+    # 0: all targets are the same.
     if not np.isfinite(constant) or constant == 0.0:
         return
     costs = [report.cost for report in state.listed()]
@@ -89,7 +89,7 @@ def warn_of_convergence(
     before = watched[-1 - max(1, len(watched) // 10)]
     if before - watched[-1] > _FAST * abs(constant):
         updates = run.iterations if run.epochs is None else run.epochs
-        # Whoever passes a length gets no penalty that was not asked for.
+        # Passing a length turns the default penalty off: the advice repeats it.
         l2 = (", ", Argument("l2", run.penalties.l2)) if run.penalties.l2 else ()
         reason = (
             (
@@ -142,7 +142,7 @@ def constant_cost(run: Run, data: Placed, prepared: Prepared, engine: Engine) ->
         moments = source_moments(targets.source, prepared.weights, engine)
         return float(np.sum(moments.M2) / (moments.m or 1) / 2.0)
     if targets.counts is not None and prepared.weights is None:
-        # Those that were set aside to validate on are counted, too.
+        # The counts include the validation examples.
         held_out = prepared.validation[0].m if _splits(run) and prepared.validation else 0
         counts = targets.counts.astype(np.float64)
         p = counts[1:] if targets.kind == "binary" else counts

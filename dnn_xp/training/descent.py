@@ -1,4 +1,4 @@
-"""advance: from a state to a later one, by full batches, mini-batches or L-BFGS. None knows a formula."""
+"""advance: from a state to a later one, by full batches, mini-batches or L-BFGS."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def advance(
     """
     recorder = Recorder(run, data, state, reports, watch)
     try:
-        # An overflow is no news: the next report finds it in the cost and says what to do.
+        # An overflow needs no warning: the next report finds it in the cost.
         with np.errstate(over="ignore", invalid="ignore"):
             return recorder.state(loop_of(run)(run, data, state, recorder))
     except DivergenceError as error:
@@ -65,7 +65,7 @@ def advance(
         raise DivergenceError(error.reason, error.model, error.state, origin) from None
     except KeyboardInterrupt:
         if watch is not None and watch.requested:
-            raise  # the second one
+            raise  # the second Ctrl-C
         interrupted = recorder.state(StopReason.INTERRUPTED)
         if interrupted.last is None:
             raise
@@ -73,7 +73,7 @@ def advance(
 
 
 def loop_of(run: Run) -> Callable[[Run, Placed, State, Noting], StopReason | None]:
-    """The loop of a run; it returns None where it stopped for the recorder's sake."""
+    """The loop of a run; it returns None where the recorder ended it."""
     if run.optimizer is None:
         return _lbfgs
     return _full_batch if run.batch_size is None else _mini_batches
@@ -101,8 +101,7 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         after = tuple(rest)
         if iteration % every == 0:
-            # With dropout J is that of the thinned network; the exact cost takes a forward of its
-            # own.
+            # With dropout J is that of the thinned network: the exact cost takes another forward.
             exact = objective.cost(theta, examples) if drops_out else J
             if recorder.note(
                 iteration, theta, exact, rate, (moved, after, iteration + 1, 0), last=False
@@ -151,7 +150,7 @@ def one_epoch(
     seeds: tuple[tuple[int, ...], ...] = ()
     total, wanted = 0.0, run.asked.batch_costs
     for examples, chosen in batches.epoch(rng()):
-        # Runs of a file are examples of their own.
+        # A run of a file has examples of its own, and so a step of its own.
         own = examples is data.examples
         step = data.step if own and data.step else step_on(run, objective, examples)
         rate = factor * rate_at(schedule, iteration)
@@ -160,7 +159,7 @@ def one_epoch(
             seeds = draw_seeds(run, rng())
         arrays = step((chosen, theta, *optimizer), scalars, *seeds)
         if wanted:
-            # Summed where they were computed: a value asked for would wait for the device.
+            # Summed on the device: reading each value would wait for it.
             total, arrays = arrays[0] * float(len(chosen)) + total, arrays[1:]
         theta, *rest = arrays
         optimizer = tuple(rest)
@@ -184,7 +183,7 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None
     if state.reports is not None and state.epoch == epochs and state.report.iteration < iteration:
-        report(epochs)  # gone on from a state right before the last report
+        report(epochs)  # resumed from the state right before the last report
     for epoch in range(state.epoch + 1, epochs + 1):
         done = one_epoch(
             run,
@@ -230,7 +229,7 @@ def _lbfgs(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason
         at = _unpacked(state)
     reported = state.report.iteration if state.reports else at.iteration
     if reported < at.iteration == iterations:
-        report(at, last=True)  # gone on from a state right before the last report
+        report(at, last=True)  # resumed from the state right before the last report
     while at.iteration < iterations:
         at, stop = lbfgs_step(evaluate, at, decrease_tolerance=_DECREASE, xp=xp)
         last = at.iteration == iterations

@@ -96,7 +96,7 @@ class DivergenceError(Worded, RuntimeError):
 
 
 def halved(run: Run, error: DivergenceError) -> State:
-    """The state that a training goes on from after a divergence; the error where that was not asked for."""
+    """The state to go back to, at half the learning rate; raises the error unless that was asked for."""
     state = error.state
     if run.asked.on_divergence != "halve" or len(state.halvings) >= MOST_HALVINGS:
         raise error
@@ -112,7 +112,7 @@ class _Search:
 
     Parameters
     ----------
-    run, data, state
+    run, state
         Where the loop starts.
     before : array (p,)
         Finite parameters before those of the state.
@@ -120,7 +120,7 @@ class _Search:
 
     watched = True
 
-    def __init__(self, run: Run, data: Placed, state: State, before: Array) -> None:
+    def __init__(self, run: Run, state: State, before: Array) -> None:
         self._xp, self._batches = run.backend.xp, run.batch_size is not None
         self.rng = generator(state.random)
         self.batch_costs: list[float] = []
@@ -161,11 +161,11 @@ class _Search:
 def origin_of(
     loop: Callable[..., Any], run: Run, data: Placed, state: State, before: Array
 ) -> Origin | None:
-    """Where a training diverged, by its loop run again from a state before; None if it does not again.
+    """Run a loop again from an earlier state to find where it diverges; None if it does not again.
 
-    `before` are finite parameters that came before those of the state.
+    `before` are finite parameters older than those of the state.
     """
-    search = _Search(run, data, state, before)
+    search = _Search(run, state, before)
     try:
         loop(run, data, state, search)
     except _FoundError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dnn_xp.common.errors import Argument, ArgumentValueError, Part, Pass
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.formulas.types import Array
@@ -15,15 +15,15 @@ from dnn_xp.formulas.types import Array
 if TYPE_CHECKING:
     from dnn_xp.training.placed import Placed
 
-# Up to that size values can be standardized in float64.
+# Larger values cannot be standardized in float64.
 _SQUARES_FIT = 1e150
 
 
 def first_cost_refused(cost: float, theta: Array, data: Placed) -> ArgumentValueError:
-    """The error that names the argument at fault.
+    """The error, naming the argument at fault.
 
-    It is Y where Y is larger than what the network gives, which is finite then; else it is X, or,
-    where X is standardized, the initial parameters.
+    It is Y if |Y| is larger than the network's outputs, else X, or the initial parameters if X is
+    standardized.
     """
     got = f"a cost of {cost} before the first update"
     dtype = str(theta.dtype).rpartition(".")[2]
@@ -62,5 +62,5 @@ def _largest_target(theta: Array, data: Placed) -> float:
 def _largest(source: Source) -> float:
     return max(
         float(np.max(np.abs(to_host(source.block(start, stop)))))
-        for start, stop in block_ranges(source)
+        for start, stop in reading_ranges(source)
     )

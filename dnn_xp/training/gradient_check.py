@@ -17,7 +17,6 @@ from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.differences import central_differences, relative_difference
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import describe
-from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
@@ -28,6 +27,7 @@ from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
+from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
 from dnn_xp.training.initial import given_layers, initial_parameters
 from dnn_xp.training.inputs import prepare
 from dnn_xp.training.options import about, check_activation, check_hidden, option, optional
@@ -40,89 +40,6 @@ _HIDDEN = (5, 4)
 # J is known to about 1e-16 of itself and its third derivative is of the size of J, so that the
 # rounding 1e-16 / epsilon and the truncation epsilon^2 are both near 1e-11 here.
 _EPSILON = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterCheck:
-    """One row of a :class:`GradientCheck`.
-
-    Attributes
-    ----------
-    name : str
-        "W1", "b1", ..., as in the course.
-    shape : tuple of int
-        (n_l, n_{l-1}) or (n_l, 1).
-    checked : int
-        Entries that were compared.
-    norm : float
-        Length of the analytic gradient over these entries.
-    relative_difference : float
-        ``|g - g_num| / (|g| + |g_num|)`` over these entries.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    checked: int
-    norm: float
-    relative_difference: float
-
-
-@dataclass(frozen=True, slots=True)
-class GradientCheck:
-    """How far the analytic gradient is from central differences; prints as a table.
-
-    Attributes
-    ----------
-    relative_difference : float
-        ``|g - g_num| / (|g| + |g_num|)`` over all entries that were compared.
-    parameters : tuple of ParameterCheck
-        The same for each W[l] and b[l].
-    cost : float
-        J at the parameters, in the units of Y.
-    epsilon : float
-        Step of the differences.
-    sizes : tuple of int
-        n_0, ..., n_L.
-    library : str
-        Where it was computed, always in float64.
-    """
-
-    relative_difference: float
-    parameters: tuple[ParameterCheck, ...]
-    cost: float
-    epsilon: float
-    sizes: tuple[int, ...]
-    library: str
-
-    @property
-    def checked(self) -> int:
-        """Entries that were compared."""
-        return sum(each.checked for each in self.parameters)
-
-    @property
-    def entries(self) -> int:
-        """Entries of all parameters."""
-        return sum(math.prod(each.shape) for each in self.parameters)
-
-    def __str__(self) -> str:
-        head = ("parameter", "shape", "checked", "|gradient|", "relative difference")
-        rows = [
-            (
-                each.name,
-                str(each.shape),
-                f"{each.checked} of {math.prod(each.shape)}",
-                f"{each.norm:.3e}",
-                f"{each.relative_difference:.1e}",
-            )
-            for each in self.parameters
-        ]
-        total = ("all", "", f"{self.checked} of {self.entries}", "", "")
-        rows.append((*total[:4], f"{self.relative_difference:.1e}"))
-        sizes = "-".join(str(size) for size in self.sizes)
-        said = f"{sizes}, cost {self.cost:.6g}, epsilon {self.epsilon:g}, float64 on {self.library}"
-        return "\n".join([text_table(rows, head=head), "", said])
-
-    __repr__ = __str__
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,7 +218,7 @@ def _check(
     def cost_at(theta: np.ndarray) -> float:
         at = backend.from_host(theta)
         if seeds:
-            # The cost of this very thinned network is had with its gradient only.
+            # Only cost_and_gradient computes with given dropout masks.
             return float(objective.cost_and_gradient(at, examples, seeds, minimized=True)[0])
         return float(objective.cost(at, examples, minimized=True))
 

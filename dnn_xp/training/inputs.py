@@ -1,4 +1,4 @@
-"""From what train is given to checked, split and placed examples."""
+"""Checks and splits what train is given, and places it on the device."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from dnn_xp.data.targets.classes import (
     weights_of_classes,
 )
 from dnn_xp.data.targets.kinds import Targets, encode_targets
-from dnn_xp.data.targets.notes import say_what_may_be_meant
+from dnn_xp.data.targets.notes import warn_of_ambiguous_targets
 from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.examples import Examples
@@ -55,7 +55,7 @@ VALUES_OF_TARGETS = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Checked examples where they were brought, before they are placed.
+    """Checked and split examples, before they are placed on the device.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ def prepare(
     model: Model | None = None,
     rng: np.random.Generator,
 ) -> Prepared:
-    """Check everything that was brought, and split off the validation examples; X is not read for NaN yet.
+    """Check X, Y and weights, and split off the validation examples; X is not checked for NaN yet.
 
     `validation` is a fraction or a pair (X, Y); of a fraction, `last` and `groups` say which
     examples. `model` brings cost, classes and number of features.
@@ -156,7 +156,7 @@ def prepare(
     classes = None if model is None else model.classes
     targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
     if model is None and asked.cost is None and asked.output_activation is None:
-        say_what_may_be_meant(targets)
+        warn_of_ambiguous_targets(targets)
     check_weighable(targets, asked.class_weight)
     weights = weight_source(sample_weight, m=source.m)
     flat = targets.n_y == 1 and _is_flat(Y)
@@ -206,10 +206,10 @@ def _set_aside(prepared: Prepared, split: Split, codes: Codes | None) -> Prepare
     X, Y, weights, copied = prepared.X, prepared.targets.source, prepared.weights, 0
     if split.testing is not None or (X.in_memory and Y.in_memory):
         copied = source_bytes(X) + stored_bytes(Y)
-        # Now, because afterwards nobody knows which example was which.
+        # Check before the split, while positions are those of the user's X.
         check_finite(X, "X")
     else:
-        # The training part is looked at by the pass that may standardize it.
+        # The pass that may standardize X checks the training part.
         blocks = block_ranges(split.held_out, examples_of_a_block(X.n))
         first = split.first
         check_finite(X, "X", blocks=[(first + start, first + stop) for start, stop in blocks])
@@ -234,7 +234,7 @@ def _set_aside(prepared: Prepared, split: Split, codes: Codes | None) -> Prepare
 
 
 def _tell_missing(said: str, classes: np.ndarray, training: np.ndarray, testing: np.ndarray) -> str:
-    """What is said of a split, with the classes that it has on one side only; warn of untrained ones."""
+    """The note on a split and the classes that are on one side only; warn of untrained ones."""
     untrained, untested = classes_missing(classes, training, testing)
     if untrained:
         warnings.warn(SplitWarning(untrained, said), stacklevel=level_of_user())
@@ -244,13 +244,13 @@ def _tell_missing(said: str, classes: np.ndarray, training: np.ndarray, testing:
 def _with_pair(
     prepared: Prepared, validation: Any, asked: Problem, common: dict[str, Any]
 ) -> Prepared:
-    """The examples (X, Y) to validate on that were brought."""
+    """With the given pair (X, Y) as validation examples."""
     targets, given = prepared.targets, prepared.given
     assert given is not None
     others_given = validation_given(validation[0], validation[1], given, examples=asked.examples)
     held_out = others_given.X
     check_finite(held_out, "validation X")
-    # What the training targets turned out to mean holds for the others too.
+    # Validation targets are encoded as the training targets are.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
     others = encode_targets(
         others_given.Y,
@@ -314,7 +314,7 @@ def _is_flat(Y: Any) -> bool:
 def finite_or_standardized(
     X: Source, engine: Engine, *, standardize: bool, encoder: TableEncoder | None = None
 ) -> Standardization | None:
-    """Look for NaN and infinity; with `standardize` the same pass gives mean and scale, (n_0, 1) each.
+    """Check X for NaN and infinity; with `standardize` the same pass gives mean and scale (n_0, 1).
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
     category would be far from all others. Codes of embedded categories stay as they are.
@@ -332,12 +332,7 @@ def standardization_from(
     """Mean and scale of X by its moments; where these are not finite, the error says where X is not."""
     if not _are_finite(moments):
         check_finite(X, "X")
-        raise ArgumentValueError(
-            "X",
-            "values too large to be standardized in float64",
-            "of a scale whose squares float64 holds",
-            "scale it down first",
-        )
+        raise _too_large("X")
     mean, scale = finalize_moments(moments)
     if encoder is None:
         return mean, scale
@@ -351,19 +346,22 @@ def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> S
     """Mean and scale of the targets, (n_L, 1) each; weighted as the examples are."""
     moments = source_moments(Y, weights, engine)
     if not _are_finite(moments):
-        raise ArgumentValueError(
-            "Y",
-            "values too large to be standardized in float64",
-            "of a scale whose squares float64 holds",
-            "scale it down first",
-        )
+        raise _too_large("Y")
     return finalize_moments(moments)
+
+
+def _too_large(argument: str) -> ArgumentValueError:
+    got, wanted = (
+        "values too large to be standardized in float64",
+        "of a scale whose squares float64 holds",
+    )
+    return ArgumentValueError(argument, got, wanted, "scale it down first")
 
 
 def source_moments(
     source: Source, weights: Source | None, engine: Engine, *, values: int = VALUES_OF_TARGETS
 ) -> Moments:
-    """The moments of all examples, weighted or not, in one pass over blocks of that many values by the engine."""
+    """The moments of all examples, weighted or not, in one pass over blocks of about `values` values."""
 
     def read(start: int, stop: int) -> tuple[Any, ...]:
         own = () if weights is None else (weights.block(start, stop),)

@@ -1,4 +1,4 @@
-"""What memory a training takes, from what it is made of: its passes over examples, and what it holds."""
+"""The memory of a training from shapes: its passes over examples, and the arrays it holds."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Placed:
     def model(self, run: Run, state: State) -> Model:
         """The model of the parameters that were reported last, or of the best ones with patience."""
         at_once = run.batch_size or self.examples.m
-        # As it turned out: memory may not have held the blocks that were planned.
+        # The size in use is smaller than the plan's if memory ran out.
         size = self.objective.block_size_used(at_once)
         settings = self._settings(run, state)
         theta = state.last
@@ -131,10 +131,10 @@ class Placed:
         )
 
     def _history(self, state: State) -> History:
-        """That of a state; of an unfinished one made when a callback looks at it."""
+        """The history of a state; that of an unfinished one is made when a callback reads it."""
         if state.finished:
             return state.history(self.metric)
-        # Without its arrays, which a callback may not keep.
+        # Without its arrays, which a kept history would hold in memory.
         figures = replace(state, theta=None, optimizer=(), last=None, best=None)
         return PendingHistory(lambda: figures.history(self.metric))
 
@@ -210,7 +210,7 @@ def place_data(
     target_standardization: Standardization | None = None,
     shared: Shared | None = None,
 ) -> Placed:
-    """Look for NaN, take moments, and put the examples where the run computes.
+    """Check X for NaN, take moments, and place the examples on the device.
 
     `start` says how the parameters were initialized; the standardizations are those of a model;
     `shared` holds both where a run of the same examples has done that.
@@ -310,7 +310,7 @@ def rate_at(schedule: Schedule, iteration: int) -> float:
 
 
 def fetching(backend: Backend) -> Callable[[list[Array]], list[float]]:
-    """What fetches several costs with one wait for the device."""
+    """A function that fetches several costs and waits for the device once."""
 
     def fetch(costs: list[Array]) -> list[float]:
         fetched: list[float] = backend.to_host(backend.xp.stack(costs)).tolist()

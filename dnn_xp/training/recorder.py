@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnn_xp.training.placed import Placed
     from dnn_xp.training.run import Run
 
-# Costs fetched together, at most, and numbers that the parameters kept meanwhile may hold.
+# Most costs fetched together, and most values in the parameters that are kept until then.
 REPORTS_AT_ONCE = 32
 _HELD = 1 << 24
 
@@ -85,7 +85,7 @@ class Recorder:
         self.batch_costs = list(state.batch_costs)
         self.stopped: StopReason | None = None
         after = state.theta, state.optimizer, state.iteration, state.epoch, state.numbers
-        # Where the training goes on, and the newest report whose cost and all before it were fetched.
+        # The newest state, and the newest one up to which all costs were fetched.
         self._mark = self._sound = self._marked(after)
         self._good: _Mark | None = None
 
@@ -98,7 +98,7 @@ class Recorder:
 
     @property
     def watched(self) -> bool:
-        """Whether anyone wants to know of updates between reports."""
+        """Whether updates between reports are to be passed on."""
         return self._watch is not None
 
     def note(
@@ -123,10 +123,10 @@ class Recorder:
             self._end(after)
         if self._fetch is None:
             self._report(iteration, theta, float(J), learning_rate, self._elapsed())
-            # What led to a cost that is finite, and no higher than at the start, was sound.
+            # A divergence goes back to a state whose cost is finite and no higher than at the start.
             if self._halves and self._newest_cost <= self._start_cost:
                 self._good = self._mark
-            # Not before: Ctrl-C while a cost is taken leaves the report before this one.
+            # Last, so that Ctrl-C during a report leaves the report before it.
             self._mark = self._sound = self._marked(after)
         else:
             self._waiting.append((iteration, theta, J, learning_rate, self._elapsed()))
@@ -150,7 +150,7 @@ class Recorder:
     ) -> bool:
         """Take note of an update without a report; whether to return from `advance`."""
         assert self._watch is not None
-        # What goes back to a state of a report starts from such states only.
+        # With halving, only states of reports are kept: a divergence goes back to one.
         if after is not None and not self._halves:
             if self._watch.requested or self._watch.due(_progress(after)):
                 self._flush()
@@ -159,7 +159,7 @@ class Recorder:
         return self._watch.requested
 
     def _reported_anyway(self, after: After) -> bool:
-        """Whether a longer training has this report behind it when it goes on from there."""
+        """Whether a longer training goes on from after this report, not from before it."""
         full_batch = self._run.optimizer is not None and self._run.batch_size is None
         due = _progress(after) % self._run.asked.report_every == 0
         return due and not (full_batch or self._halves)
@@ -232,7 +232,7 @@ class Recorder:
         )
 
     def _flush(self) -> None:
-        """Fetch and report the costs that wait."""
+        """Fetch and report the pending costs."""
         waiting, self._waiting = self._waiting, []
         if self._fetch is None or not waiting:
             return

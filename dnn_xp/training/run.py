@@ -33,8 +33,7 @@ from dnn_xp.training.options import (
 )
 from dnn_xp.training.specification import Problem, Specification
 
-# Full batches take few exact steps and bear a larger rate than mini-batches, whose gradients are
-# noisy.
+# Full batches take few exact steps and allow a larger rate than the noisy ones of mini-batches.
 _FULL_BATCH_RATES = {"gradient_descent": 0.1, "momentum": 0.05, "nesterov": 0.05}
 _ADAPTIVE_FULL_BATCH_RATE = 0.01
 _ADAPTIVE_MINI_BATCH_RATE = 0.001
@@ -59,7 +58,7 @@ _MOST_EPOCHS = 300
 # is needed. See docs/defaults.md.
 _L2 = 5.0
 _MANY_EXAMPLES = 100_000
-# Operations of a step whose arithmetic outlasts its launches on any GPU of today by far.
+# From so many operations on, the arithmetic of a step takes far longer than its launches.
 _LARGE = 1e11
 
 
@@ -78,7 +77,7 @@ class Run:
     optimizer : Optimizer, optional
         None for L-BFGS.
     learning_rate : callable
-        iteration -> rate; of no use to L-BFGS.
+        iteration -> rate; unused by L-BFGS.
     iterations, epochs : int or None
         Full batch: iterations. Mini-batches: epochs.
     batch_size : int or None
@@ -304,7 +303,7 @@ def _l2(asked: Specification, m: int, *, values: bool) -> float:
     regularized = asked.l1 or asked.keep_probs
     if decided or regularized or m >= _MANY_EXAMPLES:
         return 0.0
-    # With few examples the cost of classes bears less of it than that of standardized values.
+    # With few examples, classes need a smaller penalty than standardized values.
     return min(_L2, m / 10 if values else max(1.0, m / 100))
 
 

@@ -1,8 +1,9 @@
-"""What was asked of a training: one entry an option, with its default, check, help and flag.
+"""The table of options of a training: one entry each, with its default, check, help and flag.
 
-Needs no data: whatever can be refused without X and Y is refused when a `Specification` is made. To
-add an option, write one entry here; its keyword, documentation, check, command-line flag and line in
-a model's summary follow. Where two options have to fit together, `_check_together` says so.
+Long because it is one table. It needs no data: whatever can be refused without X and Y is refused
+when a `Specification` is made. To add an option, write one entry here; its keyword, documentation,
+check, command-line flag and line in a model's summary follow. `_check_together` refuses options that
+contradict each other.
 """
 
 # ruff: noqa: RUF009 - option() is a field, which dataclasses take

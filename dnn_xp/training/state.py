@@ -1,4 +1,4 @@
-"""Where a training is: a record of arrays and numbers, which bytes can hold."""
+"""The state of a training: a record of arrays and numbers that goes to and from bytes."""
 
 from __future__ import annotations
 

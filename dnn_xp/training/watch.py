@@ -1,4 +1,4 @@
-"""What a loop tells of its updates, and what may watch them."""
+"""What a loop calls at its updates, and what may take states from it: two interfaces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ After = (
 
 
 class Watch(Protocol):
-    """What takes states on the way of a training, and may ask it to stop."""
+    """Takes states during a training, and may ask it to stop."""
 
     @property
     def requested(self) -> bool:
@@ -35,7 +35,7 @@ class Watch(Protocol):
 
 
 class Noting(Protocol):
-    """What a loop tells of its updates."""
+    """What a loop calls at its updates."""
 
     @property
     def rng(self) -> np.random.Generator:

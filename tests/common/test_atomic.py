@@ -64,14 +64,12 @@ def test_file_and_folder_are_synced_around_the_replacement(
     done: list[Any] = []
     sync, replace = atomic._sync, Path.replace
 
-    def synced(each: Path) -> None:
-        done.append(("file", each.read_text(), path.exists()))
-        sync(each)
+    def synced(each: Path, flags: int) -> None:
+        what = ("folder", each) if each.is_dir() else ("file", each.read_text())
+        done.append((*what, path.exists()))
+        sync(each, flags)
 
     monkeypatch.setattr(atomic, "_sync", synced)
-    monkeypatch.setattr(
-        atomic, "_sync_folder", lambda each: done.append(("folder", each, path.exists()))
-    )
 
     def moved(self: Path, to: Path) -> None:
         done.append("move")

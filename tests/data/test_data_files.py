@@ -11,9 +11,9 @@ import pytest
 from refusals import refused
 
 from dnn_xp.data.features import as_source, open_path
-from dnn_xp.data.readers.files import table_columns
 from dnn_xp.data.readers.parquet import ParquetSource
 from dnn_xp.data.sources.base import ArraySource, DatasetSource
+from dnn_xp.data.tables import open_table
 from dnn_xp.data.targets.kinds import encode_targets
 
 X = np.arange(12.0, dtype=np.float32).reshape(4, 3)
@@ -91,7 +91,7 @@ def test_parquet_columns(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     table = {"a": X[:, 0], "b": X[:, 1], "name": list("pqpr"), "day": [1, 2, 2, 1]}
     parquet.write_table(pa.table(table), path)
-    assert table_columns(path) == ["a", "b", "name", "day"]
+    assert list(open_table(path).names) == ["a", "b", "name", "day"]
     for source in (
         open_path(path, examples="rows", columns=["b", "a"]),
         as_source(f"{path}::b,a", examples="rows"),
@@ -117,7 +117,7 @@ def test_csv(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow.csv")
     path = tmp_path / "t.csv"
     path.write_text("a,b,kind\n1,0.5,cat\n2,-1.5,dog\n3,2.5,cat\n")
-    assert table_columns(path) == ["a", "b", "kind"]
+    assert list(open_table(path).names) == ["a", "b", "kind"]
     source = open_path(path, examples="rows", columns=["b", "a"])
     np.testing.assert_array_equal(source.block(0, 3), [[0.5, -1.5, 2.5], [1, 2, 3]])
     assert source.dtype == np.float64
@@ -128,7 +128,7 @@ def test_csv(tmp_path: Path) -> None:
         as_source(path, examples="rows")
     # Without a header, and with whole numbers only
     path.write_text("1,2\n3,4\n5,7\n")
-    assert table_columns(path) == ["0", "1"]
+    assert list(open_table(path).names) == ["0", "1"]
     plain = open_path(path, examples="rows")
     assert plain.dtype == np.float32
     np.testing.assert_array_equal(plain.block(0, 3), [[1, 3, 5], [2, 4, 7]])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import DatasetSource
 from dnn_xp.data.sources.labels import LabelSource
@@ -230,8 +230,8 @@ def test_counts() -> None:
 def test_many_labels_in_blocks(tmp_path: Path, monkeypatch: Any, n_blocks: int) -> None:
     y = np.random.default_rng(0).integers(-5, 200, 3000)
     monkeypatch.setattr(
-        "dnn_xp.data.targets.survey.block_ranges",
-        lambda source: block_ranges(source, values=3000 // n_blocks),
+        "dnn_xp.data.targets.survey.reading_ranges",
+        lambda source: reading_ranges(source, values=3000 // n_blocks),
     )
     np.save(tmp_path / "y.npy", y.astype(">i2"))
     for Y in (tmp_path / "y.npy", y.astype(np.int8).astype(np.int64), y.astype(str), y * 2**50):
@@ -672,7 +672,9 @@ def test_weights_refused(weights: Any, error: type[Exception], text: str) -> Non
 
 
 def test_weights_are_looked_at_in_blocks_and_scaled_by_all(monkeypatch):
-    monkeypatch.setattr("dnn_xp.data.targets.weights.block_ranges", partial(block_ranges, values=3))
+    monkeypatch.setattr(
+        "dnn_xp.data.targets.weights.reading_ranges", partial(reading_ranges, values=3)
+    )
     given = np.arange(1.0, 9.0)
     source = encode_weights(given, m=8, dtype="float64")
     assert source is not None

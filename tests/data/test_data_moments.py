@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from refusals import refused
 
 from dnn_xp.data.features import as_source
-from dnn_xp.data.finite import block_is_finite, block_ranges, check_finite
+from dnn_xp.data.finite import block_is_finite, check_finite, reading_ranges
 from dnn_xp.data.host import namespace, to_host
 from dnn_xp.data.sources.base import ArraySource, DatasetSource
 from dnn_xp.data.standardize import (
@@ -75,13 +75,13 @@ def test_finite_reads_a_dataset_in_small_blocks(tmp_path: Path, monkeypatch: Any
         source, "block", lambda start, stop: (widths.append(stop - start), plain(start, stop))[1]
     )
     with refused(ValueError, "... at example 777, feature 3 ..."):
-        check_finite(source, "X", blocks=block_ranges(source, values=1024))
+        check_finite(source, "X", blocks=reading_ranges(source, values=1024))
     assert widths == [256, 256, 256, 232]
 
 
-def test_block_ranges_cover_wide_examples_one_by_one() -> None:
+def test_reading_ranges_cover_wide_examples_one_by_one() -> None:
     source = as_source(np.ones((5, 3)))
-    assert list(block_ranges(source, values=2)) == [(0, 1), (1, 2), (2, 3)]
+    assert list(reading_ranges(source, values=2)) == [(0, 1), (1, 2), (2, 3)]
 
 
 X = np.random.default_rng(1).normal(2.0, 3.0, size=(4, 101))

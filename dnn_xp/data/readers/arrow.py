@@ -19,6 +19,12 @@ def is_arrow(obj: Any) -> bool:
     )
 
 
+def is_numeric(kind: Any) -> bool:
+    """Whether values of an Arrow type are integers, floats or bool."""
+    types = optional_package("pyarrow", purpose="Reading Arrow data").types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+
+
 def arrow_table(table: Any, where: str = "the Arrow table") -> ColumnTable:
     """A pyarrow Table or RecordBatch as columns; numbers without nulls are not copied."""
     names = [str(name) for name in table.schema.names]

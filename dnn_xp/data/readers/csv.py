@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from dnn_xp.common.errors import ArgumentValueError, Pass
 from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import MISSING_MARKS, Column, ColumnTable, text_column
-from dnn_xp.data.readers.csv_dialect import SEPARATORS, Dialect, dialect
+from dnn_xp.data.readers.csv_dialect import SEPARATORS, Dialect, dialect, line_numbers
 from dnn_xp.data.readers.text_values import decimal_evidence, resolved
 
 _BLOCK_BYTES = 1 << 20
@@ -94,19 +94,23 @@ def read_csv_table(
         columns = [_plain(values) for values in raw]
     point = decimal or _file_decimal(columns, found.separator, thousands)
     notes = [f"separated by {SEPARATORS[found.separator]}"] if found.separator in ";\t|" else []
-    lines = _LineNumbers(file, found)
+    lines = cache(partial(line_numbers, file, found))  # read only if an error needs them
+
+    def place(example: int) -> str:
+        return f"line {lines()[example]}"
+
     kept: dict[str, Column] = {}
     formats: dict[str, list[str]] = {}
     for name, column, values in zip(found.names, columns, raw, strict=True):
         if point == "," and column.kind == "number" and column.values.dtype.kind == "f":
-            # "1.234" was taken as a decimal point's, and this file's decimal mark is a comma.
+            # "1.234" was read with a decimal point, but this file's decimal mark is a comma.
             column = _text(values)
-        read, how = resolved(column, decimal=point, thousands=thousands, number=lines.of)
+        read, how = resolved(column, decimal=point, thousands=thousands, number=place)
         if read is column and column.kind == "text":
             # A column may be written unlike the rest of the file.
             other = "." if point == "," else ","
             if decimal_evidence(column.labels[:500], thousands) == other:
-                read, how = resolved(column, decimal=other, thousands=thousands, number=lines.of)
+                read, how = resolved(column, decimal=other, thousands=thousands, number=place)
         if how not in ("", "plain numbers"):
             formats.setdefault(how, []).append(name)
         kept[name] = read
@@ -116,28 +120,6 @@ def read_csv_table(
         notes.append("the first line is an example: it holds no names")
     m = len(columns[0].values) if columns else 0
     return ColumnTable(kept, m, where, found.has_header, tuple(notes))
-
-
-class _LineNumbers:
-    """Where in a file the examples are: looked up when an error needs it."""
-
-    def __init__(self, file: Path, found: Dialect) -> None:
-        self._file, self._found = file, found
-        self._lines: list[int] | None = None
-
-    def of(self, example: int) -> str:
-        """Say "line 17" for an example, counted as editors count lines: from 1."""
-        if self._lines is None:
-            limit = csv.field_size_limit(2**31 - 1)
-            try:
-                with self._file.open(newline="", encoding=self._found.encoding) as text:
-                    records = csv.reader(text, delimiter=self._found.separator)
-                    # Empty lines are no examples; a record may go over several lines.
-                    ends = [records.line_num for record in records if record]
-            finally:
-                csv.field_size_limit(limit)
-            self._lines = ends[1:] if self._found.has_header else ends
-        return f"line {self._lines[example]}"
 
 
 def _check_marks(separator: str | None, decimal: str | None, thousands: str | None) -> None:
@@ -184,7 +166,7 @@ def _read_text(file: Path, found: Dialect, argument: str) -> list[Any]:
             )
             break
         except arrow.ArrowInvalid as error:
-            # A line that is longer than a block of the reader.
+            # A line is longer than the reader's block: try again with a larger one.
             if "straddling" not in str(error) or size >= whole:
                 got = f"{where}, which cannot be read ({error})"
                 wanted = "a CSV file with as many entries in each line"

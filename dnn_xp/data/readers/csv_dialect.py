@@ -5,9 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.columns import MISSING_MARKS
@@ -57,7 +60,7 @@ def dialect(path: Path, separator: str | None = None, *, argument: str = "path")
         raise ArgumentValueError(argument, f"{str(path)!r}, which is empty", "a table")
     chosen = separator or _separator(lines)
     records = [split_record(line, chosen) for line in lines]
-    has_header = _has_header(records, "," if chosen == ";" else ".")
+    has_header = _has_header(records)
     first = records[0]
     names = tuple(map(str.strip, first)) if has_header else tuple(map(str, range(len(first))))
     return Dialect(encoding, chosen, names, has_header, max(map(len, lines)))
@@ -67,9 +70,25 @@ def split_record(line: str, separator: str) -> list[str]:
     """The entries of one line, quotes removed."""
     if '"' not in line:
         return line.split(separator)
-    limit = csv.field_size_limit(max(len(line), 1 << 17))
-    try:
+    with _fields_of_any_size():
         return next(csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True), [""])
+
+
+def line_numbers(path: Path, found: Dialect) -> list[int]:
+    """The line of a file on which each example ends, counted from 1 as editors do."""
+    with _fields_of_any_size(), path.open(newline="", encoding=found.encoding) as text:
+        records = csv.reader(text, delimiter=found.separator)
+        # Empty lines are no examples; a record may span several lines.
+        ends = [records.line_num for record in records if record]
+    return ends[1:] if found.has_header else ends
+
+
+@contextmanager
+def _fields_of_any_size() -> Iterator[None]:
+    """Lift the csv module's limit on the size of a field."""
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
     finally:
         csv.field_size_limit(limit)
 
@@ -84,7 +103,7 @@ def _first_lines(path: Path, argument: str) -> tuple[str, list[str]]:
     try:
         with path.open(newline=None, encoding=encoding) as file:
             for line in file:
-                # A quote that is not closed goes on in the next line.
+                # An open quote continues on the next line.
                 if lines and lines[-1].count('"') % 2:
                     lines[-1] += line
                 elif line.strip("\r\n"):
@@ -129,19 +148,15 @@ def _is_number(entry: str) -> bool:
     try:
         float(text)
     except ValueError:
-        return any(
-            read_numbers([text], decimal)[1] is not None
-            and read_numbers([text], decimal)[0][0] == read_numbers([text], decimal)[0][0]
-            for decimal in ".,"
-        )
+        # One text is always of one format, so it is a number unless its value is NaN.
+        return any(not np.isnan(read_numbers([text], decimal)[0][0]) for decimal in ".,")
     return True
 
 
-def _has_header(records: Sequence[Sequence[str]], decimal: str) -> bool:
+def _has_header(records: Sequence[Sequence[str]]) -> bool:
     """Whether the first record holds names.
 
-    It does not where all its entries are numbers, or where some are and each text of it occurs
-    again below: "39, State-gov, 77516" is an example.
+    It does not if all entries are numbers, or some are and each text of it occurs again below.
     """
     first = [entry.strip() for entry in records[0]]
     texts = [j for j, entry in enumerate(first) if not _is_number(entry)]

@@ -15,9 +15,8 @@ from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import ColumnTable
 from dnn_xp.data.readers.arrow import arrow_table
 from dnn_xp.data.readers.csv import read_csv_table
-from dnn_xp.data.readers.csv_dialect import dialect
 from dnn_xp.data.readers.npy import NpyFile
-from dnn_xp.data.readers.parquet import ParquetSource
+from dnn_xp.data.readers.parquet import ParquetSource, open_parquet
 from dnn_xp.data.readers.refusing import refusing
 from dnn_xp.data.readers.tables import choose_columns
 
@@ -146,23 +145,14 @@ def _only_key(argument: str, file: Path, key: str | None, keys: list[str]) -> st
     return keys[0]
 
 
-def table_columns(path: str | os.PathLike[str]) -> list[str]:
-    """The column names of a CSV or Parquet file; "0", "1", ... where a CSV file has no header."""
-    file, _ = split_path(path)
-    if file.suffix.lower() == ".parquet":
-        parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
-        return [str(name) for name in parquet.read_schema(file).names]
-    return list(dialect(file).names)
-
-
 def _table(file: Path, columns: Sequence[str] | None, argument: str) -> ColumnTable:
     if file.suffix.lower() == ".csv":
         table = read_csv_table(file, argument=argument)
     else:
-        parquet = optional_package("pyarrow.parquet", purpose=f"Reading {str(file)!r}")
         where = repr(str(file))
-        with refusing(argument, where, "a Parquet file"), Watch(file, where).reading():
-            present = [str(name) for name in parquet.read_schema(file).names]
-            names = choose_columns(columns, present)
-            table = arrow_table(parquet.read_table(file, columns=list(names)), where)
+        watch = Watch(file, where)
+        opened = open_parquet(file, watch, argument)
+        names = choose_columns(columns, opened.schema_arrow.names)
+        with refusing(argument, where, "a Parquet file"), watch.reading():
+            table = arrow_table(opened.read(columns=list(names)), where)
     return table.select(choose_columns(columns, table.names))

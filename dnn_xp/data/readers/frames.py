@@ -43,11 +43,6 @@ def frame_table(frame: Any, *, argument: str = "X") -> ColumnTable:
     return ColumnTable(table, len(frame), "the data frame", are_names(names))
 
 
-def series_column(series: Any) -> Column:
-    """One column of a pandas or polars frame."""
-    return _polars_column(series) if is_polars(series) else _pandas_column(series)
-
-
 def is_polars(obj: Any) -> bool:
     """Whether obj is an object of polars."""
     return type(obj).__module__.startswith("polars")

@@ -14,9 +14,17 @@ import numpy.typing as npt
 from dnn_xp.common.messages import optional_package
 from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import ColumnTable
-from dnn_xp.data.readers.arrow import arrow_table
+from dnn_xp.data.readers.arrow import arrow_table, is_numeric
 from dnn_xp.data.readers.refusing import refusing
 from dnn_xp.data.readers.tables import choose_columns, refuse_columns
+
+
+def open_parquet(path: str | os.PathLike[str], watch: Watch, argument: str = "X") -> Any:
+    """The file as a pyarrow ParquetFile; ArgumentValueError where it is none."""
+    where = repr(os.fspath(path))
+    parquet = optional_package("pyarrow.parquet", purpose=f"Reading {where}")
+    with refusing(argument, where, "a Parquet file"), watch.reading():
+        return parquet.ParquetFile(path)
 
 
 class Encoding(NamedTuple):
@@ -55,17 +63,17 @@ class ParquetSource:
     encoding : Encoding, optional
         What makes features of the columns; without it they must be numeric.
     watch : Watch, optional
-        Of the file since it was opened for something else; since now when not given.
+        Of the file since it was first opened; made here when not given.
 
     Raises
     ------
     ChangedFileError
-        While reading, when the file is no longer what it was.
+        While reading, when the file has changed.
 
     Notes
     -----
-    The values are float64 when any chosen column is, else float32; missing ones are NaN. Safe to
-    read from several threads, which take turns.
+    The values are float64 when any chosen column is, else float32; missing ones are NaN. Several
+    threads may read; a lock lets one read the file at a time.
     """
 
     in_memory = False
@@ -81,27 +89,19 @@ class ParquetSource:
         encoding: Encoding | None = None,
         watch: Watch | None = None,
     ) -> None:
-        purpose = f"Reading {os.fspath(path)!r}"
-        self._pa = optional_package("pyarrow", purpose=purpose)
-        parquet = optional_package("pyarrow.parquet", purpose=purpose)
+        self._pa = optional_package("pyarrow", purpose=f"Reading {os.fspath(path)!r}")
         self._watch = watch or Watch(path, repr(os.fspath(path)))
-        with refusing(argument, repr(os.fspath(path)), "a Parquet file"), self._watch.reading():
-            self._file = parquet.ParquetFile(path)
+        self._file = open_parquet(path, self._watch, argument)
         schema = self._file.schema_arrow
         self.path, self._argument = os.fspath(path), argument
         self.columns = choose_columns(columns, schema.names)
         types = [schema.field(name).type for name in self.columns]
-        numeric = self._pa.types
         text = [
-            name
-            for name, kind in zip(self.columns, types, strict=True)
-            if not (
-                numeric.is_integer(kind) or numeric.is_floating(kind) or numeric.is_boolean(kind)
-            )
+            name for name, kind in zip(self.columns, types, strict=True) if not is_numeric(kind)
         ]
         if text and encoding is None:
             raise refuse_columns(argument, text, repr(self.path))
-        double = any(numeric.is_float64(kind) for kind in types)
+        double = any(self._pa.types.is_float64(kind) for kind in types)
         own = np.dtype(np.float64 if double else np.float32)
         self.dtype: np.dtype[Any] = own if encoding is None else encoding.dtype
         self._encoding = encoding
@@ -143,7 +143,7 @@ class ParquetSource:
         return block
 
     def _group(self, k: int) -> npt.NDArray[Any]:
-        """Row group k as (n, lines); one thread reads it, the others wait for it."""
+        """Row group k as (n, lines), read under the lock."""
         with self._lock:
             if k in self._read:
                 self._read.move_to_end(k)

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dnn_xp.common.messages import optional_package
 from dnn_xp.common.watched import Watch
 from dnn_xp.data.columns import Column, ColumnTable, are_names
-from dnn_xp.data.readers.arrow import arrow_column, arrow_table
+from dnn_xp.data.readers.arrow import arrow_column, arrow_table, is_numeric
+from dnn_xp.data.readers.parquet import open_parquet
 from dnn_xp.data.readers.refusing import refusing
 
 
@@ -42,10 +42,8 @@ class ParquetTable:
     ) -> None:
         self.path = os.fspath(path)
         self.where = repr(self.path)
-        reader: Any = optional_package("pyarrow.parquet", purpose=f"Reading {self.where}")
         self.watch = watch or Watch(self.path, self.where)
-        with refusing("X", self.where, "a Parquet file"), self.watch.reading():
-            self._file = reader.ParquetFile(self.path)
+        self._file = open_parquet(self.path, self.watch)
         present = [str(name) for name in self._file.schema_arrow.names]
         index = [name for name in present if name.startswith("__index_level_")]
         kept = [name for name in present if name not in index]
@@ -81,12 +79,8 @@ class ParquetTable:
     @property
     def numbers(self) -> bool:
         """Whether all columns are integers, floats or bool."""
-        kinds = optional_package("pyarrow", purpose=f"Reading {self.where}").types
-        types = [self._file.schema_arrow.field(name).type for name in self.names]
-        return all(
-            kinds.is_integer(each) or kinds.is_floating(each) or kinds.is_boolean(each)
-            for each in types
-        )
+        schema = self._file.schema_arrow
+        return all(is_numeric(schema.field(name).type) for name in self.names)
 
     def read(self) -> ColumnTable:
         """All lines, in memory."""

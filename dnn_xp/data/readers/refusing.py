@@ -21,7 +21,7 @@ def refusing(
         yield
     except (ArgumentError, ChangedFileError, ImportError, MemoryError):
         raise
-    # Each package has errors of its own, and some that it did not mean to raise.
+    # Packages raise many types for a bad file, internal errors among them.
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
             raise

@@ -120,7 +120,7 @@ def read_numbers(
 
 
 def decimal_evidence(labels: Iterable[str], thousands: str | None = None) -> str:
-    """Give "." or "," where the texts are numbers with that decimal mark only; "both" or "none" otherwise.
+    """The only decimal mark, "." or ",", with which all texts are numbers; else "both" or "none".
 
     >>> decimal_evidence(["1.5"]), decimal_evidence(["1.234,5"]), decimal_evidence(["1,234"])
     ('.', ',', 'both')
@@ -177,7 +177,7 @@ def resolved(
         found = spread(column, numbers, "bool")
         whole = not np.isnan(found.values).any()
         return (found._replace(values=found.values.astype(bool)) if whole else found), ""
-    # Text is recognised by its first few hundred labels: numbers are mostly numbers there, too.
+    # A column of numbers has mostly numbers among its first labels, too.
     sample = column.labels[:500]
     if np.isnan(read_numbers(sample, decimal, thousands=thousands)[0]).mean() > 0.5:
         return column, ""

@@ -118,7 +118,7 @@ class DatasetSource:
     """A dataset read block by block: .npy files, np.memmap, h5py, Zarr, or any object that can be sliced.
 
     Blocks are NumPy arrays in memory, read (not mapped) by the thread that calls `block`. A file that
-    changes meanwhile is a ChangedFileError, where its package leaves a way to see that.
+    changes meanwhile raises ChangedFileError where its package shows the change.
 
     Parameters
     ----------
@@ -177,12 +177,12 @@ class DatasetSource:
         return slice(start, stop)
 
     def _look(self, start: int, stop: int) -> None:
-        """Raise ChangedFileError if what these examples are read from is not what it was."""
+        """Raise ChangedFileError if the file of these examples has changed."""
         if self._watch is not None:
             self._watch(self._examples_axis, start, stop)
 
     def _watched(self, start: int, stop: int, key: Any, of: Any = None) -> npt.NDArray[Any]:
-        """What `_read` gives for examples start to stop-1, if their file is still the same."""
+        """`_read`, with a ChangedFileError where the file of examples start to stop-1 has changed."""
         if self._lock is None:
             # A mapped file that was truncated ends the process that touches it.
             self._look(start, stop)
@@ -197,7 +197,7 @@ class DatasetSource:
                 raise changed from error
             if type(self.dataset).__module__.partition(".")[0] not in ("h5py", "zarr"):
                 raise
-            # A chunk that cannot be decompressed: each package has errors of its own for that.
+            # Packages have error types of their own for a chunk that cannot be decompressed.
             msg = f"{self.dataset!r} cannot be read: {error}"
             raise OSError(msg) from error
         self._look(start, stop)

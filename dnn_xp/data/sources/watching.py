@@ -1,4 +1,4 @@
-"""Whether what a dataset is read from is still there: its file, or its chunks."""
+"""Checks that the file or the chunks of a dataset have not changed since it was opened."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import numpy as np
 from dnn_xp.common.warnings import warn_of
 from dnn_xp.common.watched import ChangedFileError, Stamp, Watch, compare, stamp
 
-# Looks at what examples first to last - 1 of an axis were read from, and raises ChangedFileError.
+# check(axis, first, last) raises ChangedFileError if the file of these examples has changed.
 Check = Callable[[int, int, int], None]
 
 
 def watch(dataset: Any) -> Check | None:
     """A check for a dataset of h5py, of Zarr in a local folder, or a np.memmap; None for others.
 
-    HDF5 gives zeros for what was truncated, Zarr its fill value for a chunk that is not there, and
-    a mapped file that was truncated ends the process.
+    HDF5 reads truncated parts as zeros, Zarr reads missing chunks as its fill value, and touching the
+    missing part of a truncated mapped file ends the process.
 
     Warns
     -----
     DataWarning
-        Where chunks are not there to begin with.
+        Where chunks are missing to begin with.
     """
     package = type(dataset).__module__.partition(".")[0]
     if isinstance(dataset, np.memmap):
@@ -66,7 +66,7 @@ def _hdf5(dataset: Any) -> Check | None:
         expected = math.prod(map(_chunk_count, dataset.shape, dataset.chunks))
         _warn_of_missing(name, expected - dataset.id.get_num_chunks(), expected, dataset.fillvalue)
     if dataset.file.mode != "r":
-        # Who may write to it may do so.
+        # A file that is open for writing may change.
         return None
     try:
         handle, size = dataset.file.id.get_vfd_handle(), dataset.file.id.get_filesize()
@@ -74,7 +74,7 @@ def _hdf5(dataset: Any) -> Check | None:
     except (OSError, ValueError, RuntimeError, TypeError):  # in memory, or of another driver
         return None
     if there < size:
-        # Opened before it was truncated: HDF5 opens a file once, however often it is asked to.
+        # HDF5 opens a file once per process, and did so before the file was truncated.
         raise ChangedFileError(name, f"HDF5 knows {size} bytes of it and it has {there} now")
     file = Watch(handle, name)
     return lambda axis, first, last: file.check()
@@ -120,6 +120,6 @@ def _chunk_count(length: int, size: int) -> int:
 def _warn_of_missing(name: str, missing: int, expected: int, value: Any) -> None:
     if missing > 0:
         warn_of(
-            f"{missing} of {expected} chunks of {name} are not there, and are read as {value}: right "
-            "if they were left out because they hold nothing else, wrong if they were lost"
+            f"{missing} of {expected} chunks of {name} are missing and are read as {value}: right if "
+            "the writer left them out because they hold nothing else, wrong if they were lost"
         )

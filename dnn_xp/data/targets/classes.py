@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dnn_xp.common.checks import check_choice, check_float
 from dnn_xp.common.errors import Argument, ArgumentTypeError, ArgumentValueError, Pass, Text
 from dnn_xp.common.messages import describe, listing
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import LabelSource, code_dtype
@@ -35,7 +35,7 @@ def class_codes(source: Source, n_classes: int) -> Codes:
     if isinstance(source, LabelSource) and isinstance(source.codes, np.ndarray):
         return source.codes
     codes = np.empty(source.m, dtype=code_dtype(n_classes))
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         block = to_host(source.block(start, stop))
         codes[start:stop] = block[0] if source.n == 1 else block.argmax(axis=0)
     return codes

@@ -129,7 +129,7 @@ def encode_targets(
     maker = {"binary": binary, "multiclass": multiclass}.get(kind, values)
     found, encoded, counts = maker(source, survey, known, argument, dtype)
     if found is not None and found.dtype.kind == "f" and found.dtype.itemsize > 8:
-        # No file has a place for labels of that many digits.
+        # No file format stores floats wider than float64.
         wanted_labels = "labels of bool, integers, float64 or text"
         got = f"labels of dtype {found.dtype}"
         raise ArgumentTypeError(argument, got, wanted_labels, "convert them to float64")

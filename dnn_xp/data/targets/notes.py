@@ -1,4 +1,4 @@
-"""Notes on what Y was taken for, where it may have been meant otherwise."""
+"""Warnings where Y may have been meant otherwise: classes that may be values, and the reverse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from dnn_xp.common.errors import Pass
 from dnn_xp.common.warnings import warn_of
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.readers.text_values import read_numbers
 from dnn_xp.data.sources.base import Source
@@ -17,10 +17,10 @@ from dnn_xp.data.targets.kinds import Targets
 _MANY_CLASSES = 20
 
 
-def say_what_may_be_meant(targets: Targets, argument: str = "Y") -> None:
+def warn_of_ambiguous_targets(targets: Targets, argument: str = "Y") -> None:
     """Warn of many whole numbers taken as classes, and of few whole floats taken as values.
 
-    Call it where neither cost nor output activation was given. Values in a file are not read for it.
+    For calls without cost and output activation. Values in a file are not read for it.
 
     Warns
     -----
@@ -56,7 +56,7 @@ def _numbers(classes: np.ndarray) -> str:
 def _few_whole_values(source: Source) -> int:
     """How many different values there are, all whole; 0 where there are too many for classes."""
     distinct = np.empty(0, dtype=source.dtype)
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         distinct = np.union1d(distinct, to_host(source.block(start, stop))[0])
         if len(distinct) > _MANY_CLASSES or (distinct != np.rint(distinct)).any():
             return 0

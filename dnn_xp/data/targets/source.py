@@ -76,7 +76,7 @@ def target_source(
 
 
 def _listed(Y: Any) -> Any:
-    """Lists of labels as objects, since NumPy would make None and NaN among text text as well."""
+    """Lists of labels as objects, since NumPy would turn None and NaN among text into text."""
     if isinstance(Y, (list, tuple)) and Y and not any(isinstance(y, (list, tuple)) for y in Y):
         plain = all(isinstance(y, (int, float, complex, np.number, np.bool_)) for y in Y)
         if not plain and not any(hasattr(y, "shape") and y.shape for y in Y):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.data.finite import block_ranges
+from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import code_dtype
@@ -55,14 +55,14 @@ def survey_targets(source: Source, *, labels: str = "zero_one") -> Survey:
     lowest, highest = np.inf, -np.inf
     totals = np.zeros(source.n)
     limit = label_limit(source.m)
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         values = to_host(source.block(start, stop))
         if not text:
             lowest = min(lowest, float(values.min()))
             highest = max(highest, float(values.max()))
             zero_one = zero_one and bool(((values == 0) | (values == 1)).all())
             whole = whole and (kind != "f" or zero_one or bool((values == np.rint(values)).all()))
-            with np.errstate(over="ignore"):  # of values, of which nobody asks for sums
+            with np.errstate(over="ignore"):  # the sums of values are not used
                 sums = values.sum(axis=0, dtype=np.float64)
                 totals += values.sum(axis=1, dtype=np.float64)
             distributions = (
@@ -111,7 +111,7 @@ def encode_labels(
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     unknown: npt.NDArray[Any] = np.empty(0, source.dtype)
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         labels = to_host(source.block(start, stop))[0]
         if not comparable:
             unknown = np.union1d(unknown, labels)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Pass
-from dnn_xp.data.finite import block_ranges, check_finite
+from dnn_xp.data.finite import check_finite, reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.targets.source import target_source
@@ -24,10 +24,7 @@ def check_sample_weight(name: str, value: Any) -> Any:
 
 
 def weight_source(sample_weight: Any, *, m: int, argument: str = "sample_weight") -> Source | None:
-    """Sample weights (1, m), checked and as they came; None where there are none.
-
-    Raises as `encode_weights`.
-    """
+    """Sample weights (1, m) as they came, or None; raises as `encode_weights`."""
     source = _one_each(sample_weight, m, argument)
     if source is not None:
         _mean(source, argument)
@@ -65,7 +62,7 @@ def encode_weights(
         return None
     mean = _mean(source, argument)
     weights = np.empty((1, m), dtype=dtype)
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         weights[0, start:stop] = _block(source, start, stop) / mean
     return ArraySource(weights, rows=False)
 
@@ -88,7 +85,7 @@ def _one_each(sample_weight: Any, m: int, argument: str) -> Source | None:
 def _mean(source: Source, argument: str) -> float:
     """The mean of the weights; ArgumentValueError unless they are 0 or more, not all 0, and finite."""
     lowest, first_negative, total = 0.0, -1, 0.0
-    for start, stop in block_ranges(source):
+    for start, stop in reading_ranges(source):
         block = _block(source, start, stop)
         lowest = min(lowest, float(block.min()))
         if lowest < 0 and first_negative < 0:

@@ -32,8 +32,8 @@ class UnreadableError(ValueError):
 def write_checkpoint(path: Path, tensors: Tensors, description: dict[str, Any]) -> None:
     """Write a file that appears whole or not at all, and stays after a power cut.
 
-    safetensors' own writer holds Python's lock all the while, and the digest would take a second
-    pass over the file.
+    Not by safetensors' own writer: it holds the interpreter lock throughout, and the digest would
+    take a second pass over the file.
     """
     header, place = _header(tensors, description)
     with written_whole(path) as temporary, temporary.open("r+b") as file:

@@ -97,7 +97,7 @@ class Folder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """The folder, made where it is missing, for one training alone; without what a killed one left."""
+        """Make the folder, lock it for one training, and remove what a killed one left."""
         self.path.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:

@@ -36,7 +36,7 @@ _DECIDED = (
 # Arguments that hold data and have no place in a specification.
 _DATA = ("sample_weight", "validation_groups", "warm_start", "layers", "validation_pair")
 _NAMES = {"layers": "initialization", "validation_pair": "validation"}
-# Values that are looked at whole, and of more of them places and values at each.
+# Up to so many values are digested whole; of more, so many places with so many values each.
 _WHOLE, _PLACES, _AT_A_PLACE = 1 << 20, 8, 1 << 16
 
 

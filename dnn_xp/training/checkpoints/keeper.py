@@ -1,4 +1,4 @@
-"""Writes the states of a training beside its arithmetic."""
+"""Writes the states of a training on a thread of its own."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Keeper:
         try:
             tensors = state.tensors(self._reports.of)
             self._folder.write(tensors, self.description, self._keep)
-        except Exception as error:  # the training is worth more than its checkpoint
+        except Exception as error:  # a failed checkpoint does not end the training
             self._failed.append((state.iteration, error))
 
     def _warn(self) -> None:

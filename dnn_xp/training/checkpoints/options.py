@@ -1,4 +1,4 @@
-"""How a training is kept while it runs. These options are no part of what identifies it."""
+"""Options for checkpoints. They do not identify a training: it may be resumed with others."""
 
 # ruff: noqa: RUF009 - option() is a field, which dataclasses take
 from __future__ import annotations

@@ -19,13 +19,13 @@ from dnn_xp.training.placed import Placed
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 
-# A training that was stopped by hand goes on; those that ended by themselves have ended.
+# Only a training that was stopped by hand goes on.
 _BY_HAND = (StopReason.INTERRUPTED, StopReason.CALLBACK)
 
 
 @contextmanager
 def kept(arguments: Arguments, run: Run, description: dict[str, Any]) -> Iterator[Keeper]:
-    """The keeper of a training; SIGTERM takes its course after the last checkpoint."""
+    """The keeper of a training; a SIGTERM is raised again after the last checkpoint."""
     assert arguments.checkpoint is not None
     folder, signals = Folder(arguments.checkpoint), Signals()
     if not arguments.resume and folder.files():
@@ -95,7 +95,7 @@ def resumed(
 
 
 def _check_early(folder: Folder, description: dict[str, Any]) -> None:
-    """Refuse another training before passes over the data are made; strange files are seen to later."""
+    """Refuse a checkpoint of another training before passes over the data; `_state` checks its contents."""
     saved = folder.newest()
     if saved is not None and set(description) <= set(saved.description):
         check_same(saved.description, description, folder.path)

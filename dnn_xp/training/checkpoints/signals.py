@@ -9,9 +9,9 @@ from typing import Any, Self
 
 
 class Signals:
-    """Takes SIGINT and SIGTERM in the main thread; elsewhere Python lets no thread take them.
+    """Handles SIGINT and SIGTERM in the main thread; Python allows no other thread to do so.
 
-    Left alone are a SIGINT that the program handles in a way of its own, and signals that are ignored.
+    A SIGINT handler of the program's own and signals that are ignored stay as they are.
     """
 
     def __init__(self) -> None:
