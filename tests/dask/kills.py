@@ -42,6 +42,7 @@ def kills(folder: Path, trainings: int, workers: int) -> None:
             how = HOW[name] | {"hidden": [8, 4], "block_size": 256}
             if (name, seed % 3 == 2) not in expected:
                 expected[name, seed % 3 == 2] = dnn_xp.train(given, Y, **how)
+            client.wait_for_workers(workers, timeout=120)
             start = time.perf_counter()
             with Killer(client, seed, (0.1, 0.8)) as killer:
                 model = dnn_xp.dask.train(client, given, Y, **how)
