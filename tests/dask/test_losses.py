@@ -50,7 +50,7 @@ def npy(tmp_path):
 def test_workers_that_are_killed(npy):
     with cluster(3) as client:
         killed = 0
-        for seed, given in enumerate((npy, X, npy)):
+        for seed, given in enumerate((npy, X)):
             with Killer(client, seed, (0.1, 0.6)) as killer:
                 model = dnn_xp.dask.train(client, given, Y, **SMALL)
             killed += killer.killed
