@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "out_of_core": "training from a file larger than the memory allowed",
     "estimators": "whole fits of DNNClassifier beside MLPClassifier",
     "report": "Markdown tables and plots of what was measured",
+    "accuracy": "errors on sets of tables, ours beside other methods; has options of its own",
 }
 
 
@@ -77,6 +78,8 @@ def parse(arguments: list[str] | None = None) -> tuple[str, Options]:
 
 def main() -> int:
     """Run one subcommand."""
+    if sys.argv[1:2] == ["accuracy"]:
+        return int(import_module("benchmarks.accuracy.panel").main(sys.argv[2:]))
     name, options = parse()
     began = time.perf_counter()
     warn(options.busy)

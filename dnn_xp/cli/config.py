@@ -17,7 +17,7 @@ import numpy as np
 import dnn_xp
 from dnn_xp.cli.inputs.bundled import BUNDLED
 from dnn_xp.cli.option_types import check_names
-from dnn_xp.cli.train_options import OPTIONS, TRAIN_OPTIONS
+from dnn_xp.cli.train_options import OPTIONS, options_of
 from dnn_xp.cli.wording import say
 from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
@@ -135,7 +135,7 @@ def merged(typed: Mapping[str, Any], defaults: Namespace) -> Namespace:
 
 def specification_of(args: Namespace) -> Specification:
     """The options of the training, checked."""
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    options = options_of(args)
     return Specification(**options, seed=args.seed)
 
 

@@ -20,6 +20,7 @@ from dnn_xp.cli.option_types import (
 )
 from dnn_xp.training.checkpoints.options import Keeping
 from dnn_xp.training.options import Option
+from dnn_xp.training.preset import PRESETS
 from dnn_xp.training.specification import Specification
 
 # The options of a training that have a flag, and those that go to train under their own names.
@@ -31,6 +32,20 @@ KEEPING = tuple(
     for each in fields(Keeping)
     if each.metadata["option"].flag and each.name not in Specification.__dataclass_fields__
 )
+_DEFAULTS = {each.name: each.default for each in OPTIONS}
+
+
+def options_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a training; with a preset without those that have their defaults, which it may set."""
+    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    decided = PRESETS.get(options["preset"], {})
+    return {
+        name: value
+        for name, value in options.items()
+        if not (name in decided and value == _DEFAULTS[name])
+    }
+
+
 _PARSERS: dict[str, Any] = {
     "str": str,
     "int": int,

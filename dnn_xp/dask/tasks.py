@@ -57,6 +57,7 @@ class Job(NamedTuple):
     fallback: bool
     blas: str
     compile: bool
+    label_smoothing: float = 0.0
 
     def backend(self) -> Backend:
         """Where this worker computes."""
@@ -75,6 +76,7 @@ class Job(NamedTuple):
             standardization=self.standardization,
             target_standardization=self.target_standardization,
             orientation=self.orientation,
+            label_smoothing=self.label_smoothing,
         )
 
 

@@ -129,6 +129,7 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         target_standardization=target_standardization,
         penalties=run.penalties,
         orientation=run.orientation,
+        label_smoothing=run.asked.label_smoothing,
     ).using(engine)
     as_examples: Any = examples
     others: Any = held_out
@@ -168,6 +169,7 @@ def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
         run.asked.fallback,
         run.asked.blas,
         run.asked.compile,
+        run.asked.label_smoothing,
     )
 
 

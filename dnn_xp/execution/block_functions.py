@@ -29,6 +29,7 @@ from dnn_xp.formulas.network import (
     output_loss,
 )
 from dnn_xp.formulas.parameters import Parameters
+from dnn_xp.formulas.tabular import smooth_labels
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -58,6 +59,8 @@ class BlockFunctions:
         Layout of blocks of X; the layout they have when left out.
     places : array, optional
         The int32 codes 0, 1, ... of the largest embedding.
+    label_smoothing : float
+        Of Y, of classes; 0 leaves Y as it is.
     """
 
     network: Network
@@ -71,6 +74,7 @@ class BlockFunctions:
     canonical: Callable[..., Array] = as_given
     orientation: str | None = None
     places: Array = None
+    label_smoothing: float = 0.0
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
@@ -133,7 +137,11 @@ class BlockFunctions:
         return scaling.standardized(values, self.dtype, xp=self.xp)
 
     def _targets(self, block: Block) -> Array:
-        return self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        Y = self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        if not self.label_smoothing:
+            return Y
+        outputs = self.network.sizes[-1]
+        return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
     def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters and standardized X, in the compute dtype."""

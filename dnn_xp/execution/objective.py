@@ -34,6 +34,7 @@ from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embedding
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.tabular import scaled_weights, scaled_weights_backward
 from dnn_xp.formulas.types import Array
 
 
@@ -97,6 +98,8 @@ class Objective:
         Penalties of the cost, added once, not per block.
     orientation : {"columns", "rows"}, optional
         Layout of blocks of X, on which bits may depend; the layout they have when left out.
+    label_smoothing : float
+        Of Y, of classes.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Objective:
         target_standardization: MeanAndScale | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -128,7 +132,7 @@ class Objective:
         embedded = embedding_parameters(network.embeddings)
         mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
         self._penalties = [
-            (each, backend.from_host(of_each))
+            (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
         ]
         lowered, layers = backend.lower(network)
@@ -137,13 +141,14 @@ class Objective:
             backend.xp,
             getattr(backend.xp, dtype),
             compute_dtype=getattr(backend.xp, precision) if precision == "bfloat16" else None,
-            inputs=scaling_on(backend, standardization, dtype),
+            inputs=scaling_on(backend, standardization, dtype, codes=len(network.embeddings)),
             targets=scaling_on(backend, target_standardization, dtype),
             separate=self._shares is not None,
             layers=layers,
             canonical=backend.canonical,
             orientation=orientation,
             places=_places(network, backend),
+            label_smoothing=label_smoothing,
         )
         self._functions: dict[str, Callable[..., Any]] = {
             name: backend.compile(function)
@@ -236,10 +241,26 @@ class Objective:
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
-        """(W, b) of each layer, then (E,) of each embedding."""
-        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
+        """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
         layers = unflatten(theta, self.network.sizes, xp=self._xp)
+        if self.network.scaling_layer:
+            theta, s = self._split(theta)
+            W, b = layers[0]
+            layers[0] = scaled_weights(W, s, xp=self._xp), b
+        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
         return [*layers, *((E,) for E in tables)]
+
+    def _split(self, theta: Array) -> tuple[Array, Array]:
+        """What all networks have of theta, and s."""
+        rest = theta.shape[0] - self.network.scaled
+        return theta[:rest], theta[rest:]
+
+    def without_scaling_layer(self, theta: Array) -> Array:
+        """Theta of the same network with the scaling layer's s multiplied into W[1]."""
+        if not self.network.scaling_layer:
+            return theta
+        arrays = [array for part in self._parameters(theta) for array in part]
+        return flatten(arrays, xp=self._xp)
 
     def _means(self, name: str, theta: Array, examples: ExampleBlocks, *more: Any) -> list[Any]:
         m = float(examples.m)
@@ -324,6 +345,10 @@ class Objective:
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
+        if self.network.scaling_layer:
+            W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
+            dW, ds = scaled_weights_backward(sums[0], W, self._split(theta)[1], xp=self._xp)
+            sums = [dW, *sums[1:], ds]
         gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
         for penalties, mask in self._penalties:

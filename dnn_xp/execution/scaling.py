@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from dnn_xp.backends.record import Backend
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
+from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array, Namespace
 
 # Mean and scale, (n, 1) each.
@@ -27,11 +29,17 @@ class Scaling(NamedTuple):
         taken away: of a time in seconds since 1970 float32 keeps no more than two minutes.
     rounded : list of dtypes
         The dtypes of those blocks, of the library that computes.
+    clipped : bool
+        Whether the result is clipped smoothly, as that of quantiles is.
+    codes : int
+        Last rows that hold codes of categories, and are not clipped.
     """
 
     moments: tuple[Array, Array]
     wide: tuple[Array, Array] | None
     rounded: list[Any]
+    clipped: bool = False
+    codes: int = 0
 
     def standardized(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
         """``(values - mean) / scale``, in the working dtype."""
@@ -39,7 +47,16 @@ class Scaling(NamedTuple):
             values, moments = xp.astype(values, xp.float64, copy=False), self.wide
         else:
             values, moments = xp.astype(values, dtype, copy=False), self.moments
-        return xp.astype(standardize(values, *moments, xp=xp), dtype, copy=False)
+        scaled = standardize(values, *moments, xp=xp)
+        if self.clipped:
+            scaled = self._clipped(scaled, xp=xp)
+        return xp.astype(scaled, dtype, copy=False)
+
+    def _clipped(self, scaled: Array, *, xp: Namespace) -> Array:
+        if not self.codes:
+            return smooth_clip(scaled, xp=xp)
+        numbers = scaled.shape[0] - self.codes
+        return xp.concat([smooth_clip(scaled[:numbers, :], xp=xp), scaled[numbers:, :]], axis=0)
 
     def in_original_units(self, Z: Array, *, xp: Namespace) -> Array:
         """``Z scale + mean``, in the dtype of Z."""
@@ -49,7 +66,9 @@ class Scaling(NamedTuple):
         return xp.astype(wide * scale + mean, Z.dtype, copy=False)
 
 
-def scaling_on(backend: Backend, moments: MeanAndScale | None, dtype: str) -> Scaling | None:
+def scaling_on(
+    backend: Backend, moments: MeanAndScale | None, dtype: str, *, codes: int = 0
+) -> Scaling | None:
     """Mean and scale where the backend computes, for blocks in a working dtype."""
     if moments is None:
         return None
@@ -60,9 +79,10 @@ def scaling_on(backend: Backend, moments: MeanAndScale | None, dtype: str) -> Sc
             wide = _placed(moments, backend, "float64")
     xp = backend.xp
     rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
+    clipped = isinstance(moments, Quantiles)
     if wide is not None and not _fits_float32(*moments):
-        return Scaling(wide, wide, rounded)
-    return Scaling(_placed(moments, backend, dtype), wide, rounded)
+        return Scaling(wide, wide, rounded, clipped, codes)
+    return Scaling(_placed(moments, backend, dtype), wide, rounded, clipped, codes)
 
 
 def _placed(moments: MeanAndScale, backend: Backend, dtype: str) -> tuple[Array, Array]:

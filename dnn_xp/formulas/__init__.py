@@ -29,6 +29,7 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_from_output,
     softmax_cross_entropy_output_derivative,
 )
+from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
 from dnn_xp.formulas.hidden_activations import (
     elu,
@@ -99,6 +100,16 @@ from dnn_xp.formulas.schedules import (
     step_decay,
     warm_up,
 )
+from dnn_xp.formulas.tabular import (
+    Rates,
+    rate_factors,
+    scaled_weights,
+    scaled_weights_backward,
+    smooth_clip,
+    smooth_clip_backward,
+    smooth_labels,
+)
+from dnn_xp.formulas.tabular_activations import mish, mish_backward, selu, selu_backward
 from dnn_xp.formulas.types import Array, Namespace
 from dnn_xp.formulas.update_rules import State, clip_by_global_norm
 
@@ -117,6 +128,7 @@ __all__ = [
     "LinearCache",
     "Namespace",
     "Optimizer",
+    "Rates",
     "Schedule",
     "State",
     "Trial",
@@ -129,6 +141,7 @@ __all__ = [
     "clip_by_global_norm",
     "constant",
     "cosine_decay",
+    "coslog",
     "cubic_minimum",
     "dropout_backward",
     "dropout_forward",
@@ -138,6 +151,7 @@ __all__ = [
     "exp",
     "exp_backward",
     "exponential_decay",
+    "flat_cosine",
     "flatten",
     "gelu",
     "gelu_backward",
@@ -164,19 +178,29 @@ __all__ = [
     "linear_gradient_sums",
     "linear_gradients",
     "mini_batches",
+    "mish",
+    "mish_backward",
     "momentum",
     "nesterov",
     "poisson",
     "poisson_derivative",
     "poisson_from_output",
     "poisson_output_derivative",
+    "rate_factors",
     "relu",
     "relu_backward",
     "rmsprop",
+    "scaled_weights",
+    "scaled_weights_backward",
+    "selu",
+    "selu_backward",
     "sigmoid",
     "sigmoid_backward",
     "silu",
     "silu_backward",
+    "smooth_clip",
+    "smooth_clip_backward",
+    "smooth_labels",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -39,6 +39,7 @@ from dnn_xp.formulas.output_activations import (
     softmax,
     softmax_backward,
 )
+from dnn_xp.formulas.tabular_activations import mish, mish_backward, selu, selu_backward
 from dnn_xp.formulas.types import Array
 
 
@@ -62,8 +63,9 @@ class Activation(NamedTuple):
 
 
 # Where A^2 has a mean of about half of Z^2, "he" keeps the size of the signal from layer to
-# layer (for standard normal Z: relu 0.50, leaky_relu 0.50, elu 0.64, gelu 0.43, silu 0.36); the
-# authors of elu start from it too. softplus has 0.92, so "lecun", which assumes 1, fits it. The
+# layer (for standard normal Z: relu 0.50, leaky_relu 0.50, elu 0.64, gelu 0.43, silu 0.36,
+# mish 0.46); the authors of elu start from it too. softplus has 0.92 and selu 1, so "lecun", which
+# assumes 1, fits them. The
 # rest are outputs or close to linear at 0, where "xavier" balances the signals of both directions.
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
@@ -79,5 +81,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("silu", silu, silu_backward, True, "he"),
         Activation("softplus", softplus, softplus_backward, True, "lecun"),
         Activation("exp", exp, exp_backward, True, "xavier"),
+        Activation("selu", selu, selu_backward, True, "lecun"),
+        Activation("mish", mish, mish_backward, True, "he"),
     )
 }

@@ -1,7 +1,7 @@
 """Initial parameters, drawn on the host in float64 from one NumPy generator.
 
 Every library, device and dtype gets the same values, so the same seed means the same start
-everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the rules are:
+everywhere. Biases start at 0 but for ntk. With n_in inputs and n_out units of a layer, the rules are:
 
     he              normal, variance 2 / n_in                   He et al. 2015
     he_uniform      uniform, variance 2 / n_in
@@ -10,6 +10,10 @@ everywhere. Biases start at 0. With n_in inputs and n_out units of a layer, the 
     lecun           normal, variance 1 / n_in                   LeCun et al. 1998
     normal          normal, standard deviation `scale`
     zeros           zeros (for networks without hidden layers: units that start equal stay equal)
+    ntk             as lecun, but W[L] = 0, and b[l] normal of variance 1, except b[L] = 0
+
+The source of ntk is Holzmueller, Grinsztajn and Steinwart 2024 (RealMLP-TD-S), with the factor
+1 / sqrt(n_in) of its weights drawn in; `Rates` brings what it means for the rates.
 
 glorot and glorot_uniform are other names for xavier and xavier_uniform. "auto" takes for each layer
 the rule that its `Activation` names; the reasons are beside `ACTIVATIONS`.
@@ -72,6 +76,7 @@ INITIALIZATIONS: dict[str, Rule] = {
     "lecun": _normal(lambda n_out, n_in, scale: 1.0 / n_in),
     "normal": _normal(lambda n_out, n_in, scale: scale * scale),
     "zeros": lambda rng, n_out, n_in, scale: np.zeros((n_out, n_in)),
+    "ntk": _normal(lambda n_out, n_in, scale: 1.0 / n_in),
 }
 
 
@@ -94,7 +99,7 @@ def initialize(
     rng: Random,
     scale: float = 0.01,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Draw the parameters of a network, layer by layer: W[l] by a rule, b[l] = 0.
+    """Draw the parameters of a network, layer by layer: W[l] by a rule, b[l] = 0 but for ntk.
 
     Parameters
     ----------
@@ -140,4 +145,9 @@ def initialize(
         check_choice("activation", name, ACTIVATIONS)
         draw = INITIALIZATIONS[ACTIVATIONS[name].initialization if rule == "auto" else rule]
         layers.append((draw(rng, n_out, n_in, scale), np.zeros((n_out, 1))))
+    if rule == "ntk":
+        # Drawn last, so that the weights are those of "lecun".
+        layers = [(W, rng.standard_normal(b.shape)) for W, b in layers]
+        W, b = layers[-1]
+        layers[-1] = np.zeros_like(W), np.zeros_like(b)
     return layers

@@ -50,6 +50,8 @@ class Network(NamedTuple):
         Probability that dropout keeps a unit, one for each hidden layer; 1 means no dropout there.
     embeddings : tuple of Embedding
         Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
+    scaling_layer : bool
+        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
     """
 
     sizes: tuple[int, ...]
@@ -57,11 +59,18 @@ class Network(NamedTuple):
     cost: Cost
     keep_probs: tuple[float, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
+    scaling_layer: bool = False
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l], b[l] and E[j]."""
-        return parameter_count(self.sizes) + embedding_parameters(self.embeddings)
+        """Entries of all W[l], b[l] and E[j], and of s."""
+        embedded = embedding_parameters(self.embeddings)
+        return parameter_count(self.sizes) + embedded + self.scaled
+
+    @property
+    def scaled(self) -> int:
+        """Entries of s: n_0, or 0 without a scaling layer."""
+        return self.sizes[0] if self.scaling_layer else 0
 
     @property
     def n_x(self) -> int:

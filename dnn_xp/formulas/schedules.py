@@ -10,7 +10,7 @@ epoch a schedule counts epochs instead: t = floor(iteration / every), so that th
 for ``every`` iterations. Two are exceptions: `exponential_decay` falls smoothly between, and
 `constant` counts nothing.
 
-To add one, write its class and one entry of `SCHEDULES`.
+To add one, write its class and one entry of `SCHEDULES`. Two are in `cycles`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TypeAlias
 from dnn_xp.common.checks import check_float, check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import describe
+from dnn_xp.formulas.cycles import coslog, flat_cosine
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -227,6 +228,8 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "exponential_decay": exponential_decay,
     "cosine_decay": cosine_decay,
     "warm_up": warm_up,
+    "coslog": coslog,
+    "flat_cosine": flat_cosine,
 }
 
 

@@ -10,6 +10,7 @@ from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe, listing, optional_package
 from dnn_xp.data.column_codes import NumberCode
 from dnn_xp.data.encoding import TableEncoder
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.interop.networks import Layers, Moments, fields_of_network, layers_of, refuse_columns
 
 if TYPE_CHECKING:
@@ -168,6 +169,13 @@ def _output(layers: Layers, model: Model) -> tuple[Layers, str]:
 def _scaler(model: Model) -> Any:
     """A fitted StandardScaler of the model's moments."""
     assert model.standardization is not None
+    if isinstance(model.standardization, Quantiles):
+        raise ArgumentValueError(
+            "model",
+            "one that clips its features smoothly (standardize_by='quantiles')",
+            "a model that standardizes by moments, or not, as scikit-learn's scaler does",
+            "to_onnx and to_torch have the others",
+        )
     mean, scale = (np.array(each.reshape(-1)) for each in model.standardization)
     scaler = _sklearn("preprocessing").StandardScaler()
     fitted = {"mean_": mean, "scale_": scale, "var_": scale**2}

@@ -11,6 +11,7 @@ import numpy as np
 from dnn_xp.common.checks import check_bool, check_choice
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe, listing, optional_package
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.formulas.hidden_activations import LEAKY_SLOPE
 from dnn_xp.interop.networks import (
     Layers,
@@ -50,6 +51,8 @@ def _makers() -> dict[str, Callable[[], Any]]:
         "elu": nn.ELU,
         "gelu": lambda: nn.GELU(approximate="tanh"),
         "silu": nn.SiLU,
+        "selu": nn.SELU,
+        "mish": nn.Mish,
         "softplus": lambda: nn.Softplus(threshold=_SOFTPLUS_THRESHOLD),
         "exp": own.Exp,
     }
@@ -70,6 +73,8 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
     if model.standardization is not None:
         moments = [torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization]
         modules.append(own.Standardize(*moments))
+    if isinstance(model.standardization, Quantiles):
+        modules.append(own.SmoothClip())
     for (W, b), name in zip(layers_of(model), model.activations, strict=True):
         # Initial weights would be drawn from torch's generator, on which the user may count.
         linear = nn.utils.skip_init(nn.Linear, *W.shape[::-1], dtype=getattr(torch, model.dtype))
@@ -124,6 +129,8 @@ def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Mom
         if isinstance(each, own.Standardize) and place == 0:
             mean, scale = (_host(part, np.float64)[:, None] for part in (each.mean, each.scale))
             standardization = mean, scale
+        elif isinstance(each, own.SmoothClip) and place == 1 and standardization is not None:
+            standardization = Quantiles(*standardization)
         elif isinstance(each, nn.Linear):
             layers.append(_linear(each))
             activations.append(None)
@@ -165,7 +172,14 @@ def _host(tensor: Any, dtype: Any) -> Any:
 
 def _activation(module: Any, nn: Any, own: Any) -> str:
     """Our name of a module's activation; an error where its settings are others than ours."""
-    plain = {nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.SiLU: "silu"}
+    plain = {
+        nn.ReLU: "relu",
+        nn.Sigmoid: "sigmoid",
+        nn.Tanh: "tanh",
+        nn.SiLU: "silu",
+        nn.SELU: "selu",
+        nn.Mish: "mish",
+    }
     name = {**plain, own.Exp: "exp"}.get(type(module))
     if name is not None:
         return name

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from dnn_xp.formulas.tabular import CLIP, RATIO_LIMIT
+
 
 class Standardize(nn.Module):  # type: ignore[misc]  # torch counts as Any
     """``(X - mean) / scale`` for X (N, n), in its dtype; mean and scale (n,) are not trained."""
@@ -19,6 +21,15 @@ class Standardize(nn.Module):  # type: ignore[misc]  # torch counts as Any
     def forward(self, X: Any) -> Any:
         """Standardize."""
         return (X - self.mean.to(X.dtype)) / self.scale.to(X.dtype)
+
+
+class SmoothClip(nn.Module):  # type: ignore[misc]
+    """``X / sqrt(1 + (X / 3)^2)``."""
+
+    def forward(self, X: Any) -> Any:
+        """Clip."""
+        r = (X / CLIP).clamp(-RATIO_LIMIT, RATIO_LIMIT)
+        return CLIP * r / torch.sqrt(1.0 + r * r)
 
 
 class Exp(nn.Module):  # type: ignore[misc]

@@ -17,6 +17,7 @@ from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.encoding import TableEncoder
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
@@ -73,6 +74,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "settings": model.settings,
         "stopped": None if model.stopped is None else model.stopped.value,
         "encoder": None if model.encoder is None else model.encoder.to_dict(),
+        "standardized_by": "quantiles" if isinstance(model.standardization, Quantiles) else None,
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
@@ -184,7 +186,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "classes": None
         if classes is None
         else _labels(classes, np.dtype(description["classes_dtype"])),
-        "standardization": (tensors["mean"], tensors["scale"]) if "mean" in tensors else None,
+        "standardization": _standardization(description, tensors),
         "target_standardization": (tensors["target_mean"], tensors["target_scale"])
         if "target_mean" in tensors
         else None,
@@ -196,6 +198,15 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "stopped": StopReason(stopped) if stopped else None,
         "encoder": None if encoding is None else TableEncoder.from_dict(encoding),
     }
+
+
+def _standardization(
+    description: Description, tensors: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    if "mean" not in tensors:
+        return None
+    moments = tensors["mean"], tensors["scale"]
+    return Quantiles(*moments) if description["standardized_by"] == "quantiles" else moments
 
 
 def _listed(labels: np.ndarray) -> list[Any]:

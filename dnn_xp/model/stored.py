@@ -172,6 +172,9 @@ ENTRIES: dict[str, Entry] = {
     "encoder": Entry(
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
     ),
+    "standardized_by": Entry(
+        "None, or 'quantiles'", lambda value, _: value in (None, "quantiles"), optional=True
+    ),
     "stopped": Entry(
         "None, or why a training stopped",
         lambda value, _: value is None or value in [each.value for each in StopReason],

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dnn_xp.common.text_tables import text_table
+from dnn_xp.data.quantiles import Quantiles
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -33,14 +34,19 @@ def layer_rows(model: Model) -> list[Row]:
     return rows
 
 
+def _standardized(model: Model) -> str:
+    if isinstance(model.standardization, Quantiles):
+        return ", scaled by quantiles and clipped at +-3 by the model"
+    return ", standardized by the model" if model.standardization else ""
+
+
 def facts(model: Model) -> list[tuple[str, str]]:
     """(name, value) of everything that was decided in making the model, by the user or for them."""
     settings = model.settings
     lines = [
         (
             "inputs",
-            f"{model.network.n_x}"
-            + (", standardized by the model" if model.standardization else ""),
+            f"{model.network.n_x}" + _standardized(model),
         )
     ]
     if model.network.embeddings:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 
 from dnn_xp.formulas.hidden_activations import LEAKY_SLOPE
+from dnn_xp.formulas.tabular_activations import MISH_LINEAR, SELU_ALPHA, SELU_SCALE
 from dnn_xp.onnx.graph import Graph
 
 Nodes = Callable[[Graph, str], str]
@@ -52,6 +53,23 @@ def _softplus(graph: Graph, Z: str) -> str:
     return graph.node("Add", graph.node("Relu", Z), log)
 
 
+def _selu(graph: Graph, Z: str) -> str:
+    """Compute ``scale max(Z, 0) + scale alpha (exp(min(Z, 0)) - 1)``."""
+    exp = graph.node("Exp", graph.node("Min", Z, graph.scalar(0.0)))
+    negative = graph.node("Sub", exp, graph.scalar(1.0))
+    negative = graph.node("Mul", negative, graph.scalar(SELU_SCALE * SELU_ALPHA))
+    positive = graph.node("Mul", graph.node("Relu", Z), graph.scalar(SELU_SCALE))
+    return graph.node("Add", positive, negative)
+
+
+def _mish(graph: Graph, Z: str) -> str:
+    """Compute ``Z n / (n + 2)`` with ``n = u (u + 2)`` and ``u = exp(min(Z, 20))``."""
+    two = graph.scalar(2.0)
+    u = graph.node("Exp", graph.node("Min", Z, graph.scalar(MISH_LINEAR)))
+    n = graph.node("Mul", u, graph.node("Add", u, two))
+    return graph.node("Mul", Z, graph.node("Div", n, graph.node("Add", n, two)))
+
+
 ACTIVATIONS: dict[str, Nodes] = {
     "relu": lambda graph, Z: graph.node("Relu", Z),
     "sigmoid": lambda graph, Z: graph.node("Sigmoid", Z),
@@ -64,4 +82,6 @@ ACTIVATIONS: dict[str, Nodes] = {
     "silu": _silu,
     "softplus": _softplus,
     "exp": lambda graph, Z: graph.node("Exp", Z),
+    "selu": _selu,
+    "mish": _mish,
 }

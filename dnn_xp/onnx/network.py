@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.targets.classes import plain_label
+from dnn_xp.formulas.tabular import CLIP, RATIO_LIMIT
 from dnn_xp.onnx.activations import ACTIVATIONS
 from dnn_xp.onnx.graph import Graph
 
@@ -69,7 +71,21 @@ def _standardized(graph: Graph, X: str, model: Model, dtype: str, embedded: int)
         moments = model.standardization[0][:n], model.standardization[1][:n]
         mean, scale = _rows(graph, moments, dtype)
         X = graph.node("Div", graph.node("Sub", X, mean), scale)
+        if isinstance(model.standardization, Quantiles):
+            X = _smoothly_clipped(graph, X, dtype)
     return X if dtype == model.dtype else graph.cast(X, model.dtype)
+
+
+def _smoothly_clipped(graph: Graph, X: str, dtype: str) -> str:
+    """``bound r / sqrt(1 + r^2)`` with ``r = X / bound``, kept from overflowing."""
+    number = {
+        each: graph.constant(np.asarray(each, dtype=dtype))
+        for each in (1.0 / CLIP, RATIO_LIMIT, -RATIO_LIMIT, CLIP, 1.0)
+    }
+    r = graph.node("Mul", X, number[1.0 / CLIP])
+    r = graph.node("Min", graph.node("Max", r, number[-RATIO_LIMIT]), number[RATIO_LIMIT])
+    root = graph.node("Sqrt", graph.node("Add", graph.node("Mul", r, r), number[1.0]))
+    return graph.node("Div", graph.node("Mul", r, number[CLIP]), root)
 
 
 def _in_units_of_targets(graph: Graph, Z: str, model: Model) -> str:

@@ -76,7 +76,8 @@ class Shelf:
         prepared, _ = self.prepared(run.asked)
         backend, batches = run.backend, run.batch_size is not None
         data = _key(run.asked)
-        moments = data, run.moments_taken, run.target_moments_taken
+        by = run.asked.standardize_by
+        moments = data, by, run.moments_taken, run.target_moments_taken
         place = *moments, backend.library, backend.device_name, batches
         if place not in self._shared:
             precise = with_precision(backend, run.precision)

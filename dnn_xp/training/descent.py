@@ -119,7 +119,7 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
 class Epoch(NamedTuple):
     """After one pass over the mini-batches: theta, the optimizer's arrays, updates done, and a cost.
 
-    `cost` is the mean of the batches' costs, each before its own update; 0.0 without `batch_costs`.
+    `cost` is the mean of the batches' costs, each before its own update; 0.0 where it is not wanted.
     """
 
     theta: Array
@@ -148,7 +148,7 @@ def one_epoch(
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     seeds: tuple[tuple[int, ...], ...] = ()
-    total, wanted = 0.0, run.asked.batch_costs
+    total, wanted = 0.0, run.asked.batch_costs or run.asked.report_costs == "batches"
     for examples, chosen in batches.epoch(rng()):
         # A run of a file has examples of its own, and so a step of its own.
         own = examples is data.examples
@@ -174,8 +174,12 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
     epochs = run.epochs or 0
     factor, watched = state.rate_factor, recorder.watched
 
-    def report(epoch: int) -> bool:
-        J = data.objective.cost(theta, data.examples)
+    by_batches = run.asked.report_costs == "batches"
+
+    def report(epoch: int, of_batches: float | None = None) -> bool:
+        J: Array | float = 0.0 if of_batches is None else of_batches
+        if of_batches is None or not by_batches:
+            J = data.objective.cost(theta, data.examples)
         rate = factor * rate_at(run.learning_rate, iteration)
         after, last = (theta, optimizer, iteration, epoch), epoch == epochs
         return recorder.note(iteration, theta, J, rate, after, last=last)
@@ -202,7 +206,7 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
             recorder.batch_costs.append(cost)
         due = epoch % run.asked.report_every == 0 or epoch == epochs
         if due:
-            if report(epoch) and epoch < epochs:
+            if report(epoch, cost) and epoch < epochs:
                 return None
         elif watched and recorder.passed(theta, None, (theta, optimizer, iteration, epoch)):
             return None

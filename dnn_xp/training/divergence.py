@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
+from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import standardize
 from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 
@@ -200,7 +202,12 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, xp = data.examples.X, np
     layers = unflatten(theta, run.network.sizes, xp=xp)
-    tables = unflatten_embeddings(theta, run.network.embeddings, xp=xp)
+    network = run.network
+    if network.scaling_layer:
+        (W, b), rest = layers[0], theta.size - network.scaled
+        layers[0] = W * theta[None, rest:], b
+        theta = theta[:rest]
+    tables = unflatten_embeddings(theta, network.embeddings, xp=xp)
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(layers)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
@@ -208,6 +215,9 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         A = np.asarray(run.backend.to_host(block), dtype=np.float64)
         if data.standardization is not None:
             A = standardize(A, *data.standardization, xp=xp)
+            if isinstance(data.standardization, Quantiles):
+                numbers = A.shape[0] - len(tables)
+                A[:numbers] = smooth_clip(A[:numbers], xp=xp)
         if tables:
             A = embed(A, tables, xp=xp)
         for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):

@@ -170,6 +170,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     check_host_memory(run.plan, network.parameter_count)
     if model is not None:
         theta = model.backend.to_host(model.theta).astype(np.float64)
+        theta = np.append(theta, np.ones(network.scaled))
     elif arguments.parameters is not None:
         theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
     else:
@@ -180,8 +181,8 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         # layer before are off.
         embedded = embedding_parameters(network.embeddings)
         mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
-        biases = mask == 0.0
-        theta[biases] = 0.1 * rng.standard_normal(int(biases.sum()))
+        biases = np.flatnonzero(mask == 0.0)
+        theta[biases] = 0.1 * rng.standard_normal(biases.size)
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
         targets = None if model is None else model.target_standardization
@@ -243,13 +244,14 @@ def _check(
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
-    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., as theta holds them."""
+    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., s, as theta holds them."""
     layers = [
         part
         for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
         for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
     ]
-    return layers + [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
+    layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
+    return [*layers, ("s", (network.scaled, 1))] if network.scaling_layer else layers
 
 
 def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> list[np.ndarray]:

@@ -42,7 +42,7 @@ def initial_parameters(
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
-    arrays = [*(array for layer in layers for array in layer), *tables]
+    arrays = [*(array for layer in layers for array in layer), *tables, np.ones(network.scaled)]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 

@@ -17,6 +17,7 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, check_finite, examples_of_a_block
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import working_dtype
+from dnn_xp.data.quantiles import quantiles
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
@@ -312,16 +313,25 @@ def _is_flat(Y: Any) -> bool:
 
 
 def finite_or_standardized(
-    X: Source, engine: Engine, *, standardize: bool, encoder: TableEncoder | None = None
+    X: Source,
+    engine: Engine,
+    *,
+    standardize: bool,
+    by: str = "moments",
+    encoder: TableEncoder | None = None,
 ) -> Standardization | None:
     """Check X for NaN and infinity; with `standardize` the same pass gives mean and scale (n_0, 1).
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
-    category would be far from all others. Codes of embedded categories stay as they are.
+    category would be far from all others. Codes of embedded categories stay as they are. Quantiles
+    scale all other features, and are clipped.
     """
     if not standardize:
         check_finite(X, "X")
         return None
+    if by == "quantiles":
+        check_finite(X, "X")
+        return quantiles(X, codes=0 if encoder is None else len(encoder.embedded))
     moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
     return standardization_from(moments, X, encoder)
 

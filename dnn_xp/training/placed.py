@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from dnn_xp.backends.cuda.graphs import Arrays, Replay
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.errors import ArgumentValueError
@@ -18,7 +20,9 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.lbfgs import LBFGSStop
+from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.formulas.schedules import Schedule
+from dnn_xp.formulas.tabular import rate_factors
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.update_rules import clip_by_global_norm
 from dnn_xp.model.history import History, PendingHistory, StopReason
@@ -111,8 +115,8 @@ class Placed:
             theta = state.best
             settings["kept_iteration"] = state.best_iteration
         return Model(
-            theta,
-            run.network,
+            self.objective.without_scaling_layer(theta),
+            run.network._replace(scaling_layer=False),
             run.backend,
             self.targets.kind,
             classes=self.targets.classes,
@@ -193,7 +197,11 @@ def take_moments(
 ) -> tuple[Standardization | None, Standardization | None]:
     """Look for NaN in X, and mean and scale of X and of Y where the run takes them."""
     found = finite_or_standardized(
-        data.X, engine, standardize=run.moments_taken, encoder=data.encoder
+        data.X,
+        engine,
+        standardize=run.moments_taken,
+        by=run.asked.standardize_by,
+        encoder=data.encoder,
     )
     if not run.target_moments_taken:
         return found, None
@@ -234,6 +242,7 @@ def place_data(
         target_standardization=target_standardization,
         penalties=run.penalties,
         orientation=run.orientation,
+        label_smoothing=run.label_smoothing,
     ).using(engine)
     if shared is None:
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
@@ -259,16 +268,20 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     """One update of these examples: ``(arrays, scalars, seeds) -> arrays``, pure.
 
     Full batch: (theta, *optimizer) gives (J, theta, *optimizer). Mini-batches: (chosen, theta,
-    *optimizer) gives (theta, *optimizer), and J of the batch before them with `batch_costs`.
+    *optimizer) gives (theta, *optimizer), and J of the batch before them where it is wanted.
     """
     assert run.optimizer is not None
     xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
+    factors = _factors(run)
+    with_J = run.asked.batch_costs or run.asked.report_costs == "batches"
 
     def update(
         theta: Array, gradient: Array, optimizer: list[Array], scalars: dict[str, Any]
     ) -> Arrays:
         if clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=clip_norm, xp=xp)
+        if factors is not None:
+            scalars = _by_parameter(scalars, factors)
         theta, state = update_rule(theta, gradient, tuple(optimizer), **scalars, xp=xp)
         return theta, *state
 
@@ -280,13 +293,35 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
         batch = Batch(examples, chosen)
-        if run.asked.batch_costs:
+        if with_J:
             J, gradient = objective.cost_and_gradient(theta, batch, seeds)
             return J, *update(theta, gradient, optimizer, scalars)
         gradient = objective.gradient(theta, batch, seeds)
         return update(theta, gradient, optimizer, scalars)
 
     return full_batch if run.batch_size is None else mini_batch
+
+
+def _factors(run: Run) -> Array | None:
+    """Factors of the learning rate, flat as theta where the run computes; None where all are 1."""
+    network, rates = run.network, run.rates
+    if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
+        return None
+    rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
+    factors = rate_factors(
+        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+    )
+    return run.backend.from_host(factors)
+
+
+def _by_parameter(scalars: dict[str, Any], factors: Array) -> dict[str, Any]:
+    """The scalars of an update with a rate, and a share of theta that is kept, for each parameter."""
+    rates: dict[str, Any] = {
+        name: scalars[name] * factors for name in ("learning_rate", "rate") if name in scalars
+    }
+    if "kept" in scalars:
+        rates["kept"] = 1.0 - (1.0 - scalars["kept"]) * factors
+    return scalars | rates
 
 
 def _step_of_memory(run: Run, objective: Objective, examples: Examples) -> Step | None:

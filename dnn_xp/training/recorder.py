@@ -22,6 +22,7 @@ from dnn_xp.training.watch import After, Watch
 if TYPE_CHECKING:
     from dnn_xp.training.placed import Placed
     from dnn_xp.training.run import Run
+    from dnn_xp.training.specification import Specification
 
 # Most costs fetched together, and most values in the parameters that are kept until then.
 REPORTS_AT_ONCE = 32
@@ -67,7 +68,7 @@ class Recorder:
         self._left = reports
         self._clock = time.perf_counter() - state.seconds
         asked = run.asked
-        watched = data.held_out is not None or asked.patience is not None
+        watched = data.held_out is not None or asked.patience is not None or _keeps_best(asked)
         self._halves = asked.on_divergence == "halve"
         one_by_one = reports == 1 or watched or self._halves
         self._fetch = None if one_by_one else data.fetch
@@ -258,15 +259,18 @@ class Recorder:
             self._start_cost = cost
         report = Report(iteration, cost, learning_rate, seconds, validation_cost, validation_score)
         self._reports, self._last = (report, self._reports), theta
-        patience = self._run.asked.patience
-        if patience is None:
+        asked = self._run.asked
+        if not _keeps_best(asked):
             return
-        if watched < self._best_cost:
+        by_score = asked.keep_best == "score" and data.held_out is not None
+        if by_score:
+            watched = -validation_score
+        if watched < self._best_cost or (by_score and watched == self._best_cost):
             self._best, self._best_cost = theta, watched
             self._best_iteration, self._since_best = iteration, 0
             return
         self._since_best += 1
-        if self._since_best >= patience:
+        if asked.patience is not None and self._since_best >= asked.patience:
             self.stopped = StopReason.PATIENCE
 
     def _elapsed(self) -> float:
@@ -290,6 +294,11 @@ class Recorder:
             if self._good is not None:
                 state = self._state_at(self._good)
         raise DivergenceError(reason, self._data.model(self._run, kept), state)
+
+
+def _keeps_best(asked: Specification) -> bool:
+    """Whether the best parameters so far are kept: to stop early, or for the model."""
+    return asked.patience is not None or asked.keep_best is not None
 
 
 def _progress(after: After) -> int:

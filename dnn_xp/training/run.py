@@ -18,11 +18,14 @@ from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
-from dnn_xp.formulas.schedules import Schedule, constant
+from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
+from dnn_xp.formulas.tabular import Rates
 from dnn_xp.model.model import Model
+from dnn_xp.training import preset
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
 from dnn_xp.training.options import (
@@ -92,6 +95,10 @@ class Run:
         Examples of a block, given how many are summed.
     threads : int
         Blocks computed at once, at most.
+    rates : Rates
+        Factors of the learning rate for parts of theta.
+    label_smoothing : float
+        Of Y, of classes.
     moments_taken, target_moments_taken, replayed : bool
         Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
         examples in memory is replayed as a CUDA graph.
@@ -113,6 +120,8 @@ class Run:
     precision: str
     block_size: Callable[[int], int]
     threads: int
+    rates: Rates
+    label_smoothing: float
     moments_taken: bool
     target_moments_taken: bool
     replayed: bool
@@ -141,7 +150,24 @@ class Run:
             "epochs": self.epochs,
             "l2": self.penalties.l2,
             "keep_prob": list(self.network.keep_probs) or None,
+            "batch_size": self.batch_size,
+            "preset": preset.said_of_preset(self.asked),
+            **self._of_tables(),
             "chosen": self._chosen(),
+        }
+
+    def _of_tables(self) -> dict[str, Any]:
+        """The options that are shown only where they change something."""
+        asked, rates = self.asked, self.rates
+        quantiles = self.moments_taken and asked.standardize_by == "quantiles"
+        return {
+            "standardize_by": "quantiles" if quantiles else None,
+            "scaling_layer": self.network.scaling_layer or None,
+            "label_smoothing": self.label_smoothing or None,
+            "ntk": rates.ntk or None,
+            "bias_rate": None if rates.bias == 1.0 else rates.bias,
+            "output_rate": None if rates.output == 1.0 else rates.output,
+            "scale_rate": rates.scale if self.network.scaling_layer else None,
         }
 
     def _chosen(self) -> str | None:
@@ -166,7 +192,10 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     """
     m = data.X.m
     network = build_network(asked, data, model)
-    if asked.batch_size is not None and asked.batch_size > m:
+    batch_size = asked.batch_size
+    if batch_size is not None and asked.preset is not None:
+        batch_size = min(batch_size, m)
+    if batch_size is not None and batch_size > m:
         raise ArgumentValueError(
             "batch_size",
             str(asked.batch_size),
@@ -175,7 +204,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         )
     optimizer = _optimizer(asked)
     name = "lbfgs" if optimizer is None else optimizer.name
-    at_once = asked.batch_size or m
+    at_once = batch_size or m
+    epochs = _epochs(asked, m)
     backend, record = choose_backend(
         asked.device,
         getattr(data.X, "array", None),
@@ -198,7 +228,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         data,
         network,
         backend,
-        batch_size=asked.batch_size,
+        batch_size=batch_size,
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_vectors_kept(asked, name),
@@ -219,10 +249,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             _L2 if network.embeddings and asked.l2 is None else None,
         ),
         optimizer=optimizer,
-        learning_rate=_learning_rate(asked, name),
+        learning_rate=_learning_rate(
+            asked, name, data.targets.kind, _updates(asked, epochs, batch_size, m)
+        ),
         iterations=_iterations(asked),
-        epochs=_epochs(asked, m),
-        batch_size=asked.batch_size,
+        epochs=epochs,
+        batch_size=batch_size,
         backend=backend,
         record=record._replace(
             dtype=data.dtype,
@@ -233,6 +265,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         precision=precision,
         block_size=block_size,
         threads=threads,
+        rates=_rates(asked, data.targets.kind),
+        label_smoothing=_label_smoothing(asked, data.targets.kind),
         moments_taken=moments_taken,
         target_moments_taken=targets_taken,
         replayed=replayed,
@@ -256,10 +290,15 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
                 f"{counted(targets.n_y, 'output')} per example",
                 f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
-        return model.network._replace(keep_probs=asked.keep_probs)
+        return model.network._replace(
+            keep_probs=asked.keep_probs, scaling_layer=asked.scaling_layer
+        )
     check_fitting_cost(targets.output_activation, targets.cost)
-    hidden = (asked.activation,) * len(asked.sizes)
-    names = hidden if isinstance(asked.activation, str) else asked.activation
+    named = asked.activation
+    if named == "auto":
+        of_kind = preset.ACTIVATIONS[targets.kind == "regression"]
+        named = of_kind if asked.preset == "tabular" else "relu"
+    names = (named,) * len(asked.sizes) if isinstance(named, str) else named
     embeddings = () if data.encoder is None else data.encoder.embeddings
     n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
     return Network(
@@ -268,6 +307,7 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         COSTS[targets.cost],
         asked.keep_probs,
         embeddings,
+        asked.scaling_layer,
     )
 
 
@@ -324,13 +364,52 @@ def _epochs(asked: Specification, m: int) -> int | None:
     return min(max(_EPOCHS, math.ceil(_BATCH_UPDATES / batches)), _MOST_EPOCHS)
 
 
-def _learning_rate(asked: Specification, optimizer: str) -> Schedule:
+def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:
+    """Updates in all, within a few of them where batches come from a file."""
+    if epochs is None or batch_size is None:
+        return _iterations(asked) or 0
+    return epochs * math.ceil(m / batch_size)
+
+
+def _rates(asked: Specification, kind: str) -> Rates:
+    output = asked.output_rate
+    if output is None:
+        two = asked.preset == "tabular" and kind == "binary"
+        output = preset.TWO_CLASSES_RATE if two else 1.0
+    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate)
+
+
+def _label_smoothing(asked: Problem, kind: str) -> float:
+    """As given, or that of the preset for classes; refused for values and counts."""
+    given = asked.label_smoothing
+    if kind == "regression" and given:
+        raise ArgumentValueError(
+            "label_smoothing",
+            f"{given:g} with a Y of values",
+            ("left out where ", Argument("Y"), " holds no classes"),
+        )
+    if given is None:
+        classes = kind in ("binary", "multiclass")
+        given = preset.LABEL_SMOOTHING if asked.preset == "tabular" and classes else 0.0
+    return given
+
+
+def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int) -> Schedule:
     given = asked.learning_rate
+    if given is None and asked.preset == "tabular":
+        given = preset.LEARNING_RATES[kind == "regression"]
     if given is None:
         full_batch = asked.batch_size is None
         adaptive = _ADAPTIVE_FULL_BATCH_RATE if full_batch else _ADAPTIVE_MINI_BATCH_RATE
         given = _FULL_BATCH_RATES.get(optimizer, adaptive)
-    return given if callable(given) else constant(given)
+    if callable(given):
+        return given
+    length = max(updates, 1)
+    if asked.schedule == "coslog4":
+        return coslog(given, iterations=length)
+    if asked.schedule == "flat_cosine":
+        return flat_cosine(given, iterations=length)
+    return cosine_decay(given, iterations=length) if asked.schedule == "cosine" else constant(given)
 
 
 def _shown_optimizer(optimizer: Optimizer | None) -> str:

@@ -46,6 +46,7 @@ from dnn_xp.training.options import (
     optional,
     per_layer,
 )
+from dnn_xp.training.preset import PRESETS, apply_preset
 
 HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.elementwise)
 OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
@@ -82,6 +83,15 @@ class Problem:
         "one-hot, and so are the 128 most frequent with 0.",
         text="int",
     )
+    preset: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=tuple(PRESETS))),
+        '{"tabular"}, optional',
+        "sets many options at once, where they are left out; tabular: the most accurate for tables",
+        "What it sets, why, and how accurate and fast it is: docs/tabular.md.",
+        group="network",
+        choices=tuple(PRESETS),
+    )
     hidden: str | Sequence[int] = option(
         "auto",
         check_hidden,
@@ -96,9 +106,10 @@ class Problem:
         check_activation,
         "str or sequence of str",
         "of the hidden layers, one for all or one each",
-        "relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity, exp.",
+        "relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity, exp, selu, mish; auto is "
+        "relu, or what the preset takes for Y.",
         group="network",
-        choices=HIDDEN_ACTIVATIONS,
+        choices=("auto", *HIDDEN_ACTIVATIONS),
     )
     output_activation: str | None = option(
         None,
@@ -199,6 +210,37 @@ class Problem:
         "Both come from one exact pass over the training examples and are kept in the model, which "
         "then takes raw X.",
     )
+    standardize_by: str = option(
+        "moments",
+        partial(check_choice, allowed=("moments", "quantiles")),
+        '{"moments", "quantiles"}',
+        "quantiles: X less its median, over the distance of its quartiles, clipped at +-3",
+        "Where features are standardized: by mean and standard deviation, or by quantiles, which "
+        "outliers cannot change, and then clipped smoothly, x / sqrt(1 + (x/3)^2). The quantiles are exact "
+        "up to 33 million values, and those of every k-th example beyond.",
+        choices=("moments", "quantiles"),
+        shown=True,
+    )
+    scaling_layer: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "learn a factor of each feature besides the first layer's weights",
+        "W[1] diag(s) in the place of W[1]: with a larger rate for s the network learns sooner which "
+        "features matter. The model has their product.",
+        group="network",
+        shown=True,
+    )
+    label_smoothing: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0, below=1.0)),
+        "float, optional",
+        "of classes: (1 - e) Y + e / K is learned in the place of Y; 0 when left out",
+        "0.1 with the preset tabular. The costs of the training, those of validation too, are of what is "
+        "learned.",
+        text="float",
+        shown=True,
+    )
     standardize_targets: bool | None = option(
         None,
         optional(check_bool),
@@ -262,8 +304,17 @@ class Problem:
         text="int",
     )
 
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Note which options are given, since a preset sets the others only."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_given", frozenset(options))
+        return made
+
     def __post_init__(self) -> None:
         """Check every option by itself, then together."""
+        if self.preset is not None:
+            check_choice("preset", self.preset, PRESETS)
+            apply_preset(self, getattr(self, "_given"))  # noqa: B009 - no field
         own: Any = type(self)  # hashable, which mypy does not see
         for name, check in checks_of(own):
             object.__setattr__(self, name, check(name, getattr(self, name)))
@@ -350,6 +401,46 @@ class Specification(Problem):
         text="float",
         shown=True,
     )
+    schedule: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=("constant", "cosine", "flat_cosine", "coslog4"))),
+        '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
+        "how learning_rate, the highest rate, changes over the training; constant when left out",
+        "cosine: down to 0; flat_cosine: from the half on; coslog4: four cosine cycles from 0 and back, "
+        "each twice as long as the one before.",
+        choices=("constant", "cosine", "flat_cosine", "coslog4"),
+    )
+    ntk: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "multiply the rate of W[l] by 1 / sqrt(n[l-1])",
+        "What Adam does in the neural tangent parametrization: one rate for layers of any width.",
+        shown=True,
+    )
+    bias_rate: float = option(
+        1.0,
+        partial(check_float, at_least=0.0),
+        "float",
+        "factor of the learning rate for b",
+        shown=True,
+    )
+    output_rate: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0)),
+        "float, optional",
+        "factor of the learning rate for W and b of the last layer; 1 when left out",
+        "2 with the preset tabular and two classes.",
+        text="float",
+        shown=True,
+    )
+    scale_rate: float = option(
+        1.0,
+        partial(check_float, at_least=0.0),
+        "float",
+        "factor of the learning rate for the scaling layer",
+        shown=True,
+    )
     iterations: int | None = option(
         None,
         optional(partial(check_int, at_least=0)),
@@ -424,6 +515,23 @@ class Specification(Problem):
         "to a cost no higher than that of the start, and on from there with half the learning rate, "
         "40 times at most. The history and the summary say so.",
         choices=("error", "halve"),
+    )
+    keep_best: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=("cost", "score"))),
+        '{"cost", "score"}, optional',
+        "keep the parameters of the best report, not those of the last one",
+        "cost: the lowest cost, of validation where there is one, as always with patience; score: the "
+        "highest accuracy or R2 of validation, the last one of equals.",
+        choices=("cost", "score"),
+    )
+    report_costs: str = option(
+        "exact",
+        partial(check_choice, allowed=("exact", "batches")),
+        '{"exact", "batches"}',
+        "batches: report the mean cost of the last epoch's mini-batches, which takes no pass",
+        "The exact cost at the reported parameters takes a forward pass over all examples.",
+        choices=("exact", "batches"),
     )
     batch_costs: bool = option(
         False,
@@ -500,6 +608,13 @@ class Specification(Problem):
                 ("left out where ", Argument("batch_size"), " is"),
                 "full batches report the exact cost at no cost",
             )
+        if self.schedule is not None and callable(self.learning_rate):
+            raise ArgumentValueError(
+                "schedule",
+                repr(self.schedule),
+                ("left out where ", Argument("learning_rate"), " is a schedule"),
+                "pass one of them",
+            )
         if self.is_lbfgs:
             self._check_lbfgs()
         needed = None if self.precision is None else self.wanted_dtype
@@ -520,6 +635,7 @@ class Specification(Problem):
             (dropped, bool(self.keep_probs), exact),
             ("clip_norm", self.clip_norm is not None, exact),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
+            ("schedule", self.schedule is not None, "its line search finds the rate"),
             ("precision", low, exact),
             ("on_divergence", self.on_divergence != "error", "its line search finds the rate"),
         ):

@@ -192,6 +192,7 @@ def begin(arguments: TrainArguments) -> Begun:
     run = decide(asked, prepared, model=model)
     if model is not None:
         theta = model.backend.to_host(model.theta)
+        theta = np.append(theta, np.ones(run.network.scaled, theta.dtype))
         moments = model.standardization, model.target_standardization
         return Begun(run, prepared, theta, "warm start", rng, *moments)
     return start_of(run, prepared, rng, arguments.layers)

@@ -14,8 +14,8 @@ from cli_helpers import FEATURES, QUICK, Flowers, Shell, columns_of, write_csv
 import dnn_xp
 import dnn_xp.cli.commands.train
 import dnn_xp.cli.inputs.reading
-from dnn_xp.cli.commands.train import TRAIN_OPTIONS
 from dnn_xp.cli.parser import parse
+from dnn_xp.cli.train_options import TRAIN_OPTIONS
 
 
 def test_train_info_and_predict_go_round(shell: Shell, files: Flowers) -> None:

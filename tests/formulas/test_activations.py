@@ -21,6 +21,8 @@ DEFINITIONS = {
     "silu": lambda Z: Z / (1 + np.exp(-Z)),
     "softplus": lambda Z: np.log(1 + np.exp(Z)),
     "exp": lambda Z: np.exp(Z),
+    "selu": lambda Z: 1.0507009873554805 * np.where(Z > 0, Z, 1.6732632423543772 * (np.exp(Z) - 1)),
+    "mish": lambda Z: Z * np.tanh(np.log(1 + np.exp(Z))),
 }
 NAMES = sorted(ACTIVATIONS)
 
@@ -87,6 +89,8 @@ def test_agree_with_torch_functional_and_its_autograd(torch, Z, dA):
         "silu": functional.silu,
         "softplus": functional.softplus,
         "exp": torch.exp,
+        "selu": functional.selu,
+        "mish": functional.mish,
     }
     # At 0 the conventions of relu, leaky_relu and elu are theirs too. Beyond 20 their softplus is
     # Z itself, off by 2e-9, so such values stay out.
@@ -123,6 +127,8 @@ LIMITS = {
     "gelu": ((0.0, 1e4), (0.0, 1.0)),
     "silu": ((0.0, 1e4), (0.0, 1.0)),
     "softplus": ((0.0, 1e4), (0.0, 1.0)),
+    "selu": ((-1.7580993408473766, 10507.009873554805), (0.0, 1.0507009873554805)),
+    "mish": ((0.0, 1e4), (0.0, 1.0)),
 }
 
 

@@ -32,7 +32,7 @@ def _draw(rule, activation="relu", seed=1):
     return W, b
 
 
-@pytest.mark.parametrize("rule", sorted(INITIALIZATIONS))
+@pytest.mark.parametrize("rule", sorted(DEVIATIONS))
 def test_spread_of_each_rule(rule):
     W, b = _draw(rule)
     assert W.shape == (N_OUT, N_IN)
@@ -64,11 +64,14 @@ def test_auto_is_he_for_the_relu_family_and_xavier_for_saturating_ones_and_outpu
         "elu",
         "gelu",
         "silu",
+        "mish",
     }
-    assert {name for name in rules if rules[name] == "lecun"} == {"softplus"}
+    assert {name for name in rules if rules[name] == "lecun"} == {"softplus", "selu"}
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "silu", "softplus"])
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "gelu", "silu", "mish", "selu", "softplus"]
+)
 def test_auto_keeps_the_size_of_the_signal(name, rng):
     """After 5 layers the second moment is still within a factor of 5 of 1."""
     sizes = [N_OUT] * 6

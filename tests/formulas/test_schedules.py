@@ -12,7 +12,9 @@ from dnn_xp.formulas import (
     SCHEDULES,
     constant,
     cosine_decay,
+    coslog,
     exponential_decay,
+    flat_cosine,
     inverse_time_decay,
     step_decay,
     warm_up,
@@ -25,6 +27,8 @@ ALL = [
     exponential_decay(0.1, factor=0.5, every=2),
     cosine_decay(0.1, iterations=8, floor=0.02),
     warm_up(cosine_decay(0.1, iterations=8), iterations=2),
+    coslog(0.1, iterations=8, cycles=1),
+    flat_cosine(0.1, iterations=8),
 ]
 
 # Rates at iterations 0, 2, 4, 8 and 100 of the schedules above.
@@ -35,6 +39,8 @@ EXPECTED = [
     [0.1, 0.05, 0.025, 0.00625, 0.1 / 2**50],
     [0.1, 0.06 + 0.04 * math.sqrt(0.5), 0.06, 0.02, 0.02],
     [0.05, 0.05 + 0.05 * math.sqrt(0.5), 0.05, 0.0, 0.0],
+    [0.0, *(0.05 - 0.05 * math.cos(2 * math.pi * math.log2(1 + t)) for t in (0.25, 0.5)), 0.0, 0.0],
+    [0.1, 0.1, 0.1, 0.0, 0.0],
 ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from dnn_xp.cli.config import specification_of
 from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
-from dnn_xp.cli.train_options import TRAIN_OPTIONS
+from dnn_xp.cli.train_options import options_of
 from dnn_xp.cli.wording import tell
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.text_tables import text_table
@@ -43,7 +43,7 @@ class Asked(NamedTuple):
 def run(args: Namespace) -> int:
     """Print the plan."""
     specification_of(args)  # before anything is read
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS} | {"seed": args.seed}
+    options = options_of(args) | {"seed": args.seed}
     asked = _of_shape(args, options) if args.data is None else _of_data(args, options)
     run = asked.run
     sizes, m = run.network.sizes, run.penalties.m

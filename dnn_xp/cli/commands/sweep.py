@@ -11,7 +11,7 @@ from dnn_xp.cli.config import specification_of, write_config
 from dnn_xp.cli.inputs.parts import held_out, part_of
 from dnn_xp.cli.inputs.reading import read_examples
 from dnn_xp.cli.sweep_options import read_grid
-from dnn_xp.cli.train_options import TRAIN_OPTIONS
+from dnn_xp.cli.train_options import options_of
 from dnn_xp.cli.wording import say, tell
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.history import StopReason
@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     if args.validation is None:
         args.validation = _VALIDATION
     specification_of(args)  # before anything is read
-    options = {name: getattr(args, name) for name in TRAIN_OPTIONS}
+    options = options_of(args)
     examples = read_examples(args)
     metrics = metrics_of(examples, args.metrics or (), options)
     for_test, split = held_out(

@@ -19,7 +19,7 @@ from dnn_xp.cli.inputs.parts import Part, held_out, part_of
 from dnn_xp.cli.inputs.reading import Examples, read_examples
 from dnn_xp.cli.metrics import METRICS, fitting, measured
 from dnn_xp.cli.resuming import TERMINATED, how_to_go_on, keep_command, terminating
-from dnn_xp.cli.train_options import KEEPING, TRAIN_OPTIONS
+from dnn_xp.cli.train_options import KEEPING, options_of
 from dnn_xp.cli.wording import say, tell
 from dnn_xp.cli.writing import check_output
 from dnn_xp.common.checks import check_int
@@ -70,7 +70,7 @@ def run(args: Namespace) -> int:
     if args.plot is not None:
         check_picture(Path(args.plot), output, force=force)
     asked = specification_of(args)  # before anything is read
-    options = {name: getattr(args, name) for name in (*TRAIN_OPTIONS, *_KEEPING)}
+    options = options_of(args) | {name: getattr(args, name) for name in _KEEPING}
     if resumed:
         options["resume"] = True
     Keeping(**options, seed=args.seed)

@@ -1,0 +1,69 @@
+"""Options that a preset sets where they are left out; the rest of the library knows them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
+
+from dnn_xp.formulas.optimizers import adam
+
+# RealMLP-TD-S: Holzmueller, Grinsztajn and Steinwart 2024, "Better by Default", table A.1. What depends
+# on what Y means is left to `VALUES_OF_KIND`: these options are decided when Y is known.
+TABULAR: Mapping[str, Any] = MappingProxyType(
+    {
+        "hidden": (256, 256, 256),
+        "activation": "auto",
+        "initialization": "ntk",
+        "standardize_by": "quantiles",
+        "scaling_layer": True,
+        "ntk": True,
+        "bias_rate": 0.1,
+        "scale_rate": 6.0,
+        "l2": 0.0,
+        "optimizer": adam(beta2=0.95),
+        "schedule": "coslog4",
+        "epochs": 256,
+        "batch_size": 256,
+        "validation": 0.2,
+        "keep_best": "score",
+        "report_costs": "batches",
+        "dtype": "float32",
+    }
+)
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"tabular": TABULAR})
+
+# Where these are left out: with classes, and with values.
+LEARNING_RATES = (0.04, 0.07)
+ACTIVATIONS = ("selu", "mish")
+LABEL_SMOOTHING = 0.1
+# Two classes have one output here and two there, each of which moves by the rate.
+TWO_CLASSES_RATE = 2.0
+
+
+def apply_preset(options: Any, given: frozenset[str]) -> None:
+    """Set what the preset of a record of options sets and nobody has given."""
+    chosen = PRESETS.get(options.preset, {})
+    names = {each.name for each in fields(options)}
+    if options.preset is not None and "precision" in given:
+        given = given | {"dtype"}  # which it decides
+    for name, value in chosen.items():
+        if name in names and name not in given:
+            object.__setattr__(options, name, value)
+
+
+def said_of_preset(asked: Any) -> str | None:
+    """What a preset set, in words."""
+    chosen = PRESETS.get(asked.preset)
+    if chosen is None:
+        return None
+    own = [name for name in chosen if getattr(asked, name) != chosen[name]]
+    others = f"; given otherwise: {', '.join(own)}" if own else ""
+    shown = ", ".join(f"{name}={_text(value)}" for name, value in chosen.items() if name not in own)
+    return f"{asked.preset}, which is {shown}{others}"
+
+
+def _text(value: Any) -> str:
+    hyper = getattr(value, "hyperparameters", None)
+    return repr(value) if hyper is None else f"{value.name}(beta2={hyper['beta2']:g})"
