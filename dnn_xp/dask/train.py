@@ -21,7 +21,11 @@ from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments
-from dnn_xp.training.inputs import standardization_from, standardized_targets
+from dnn_xp.training.inputs import (
+    finite_or_standardized,
+    standardization_from,
+    standardized_targets,
+)
 from dnn_xp.training.placed import Placed, step_on
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
@@ -112,7 +116,13 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         held_out = _shared(cluster, "held out", (*data.validation, None), block_size)
     check_sources(cluster, [each.shared for each in (examples, held_out) if each], run)
     standardization, target_standardization = begun.standardization, begun.target_standardization
-    if run.moments_taken or data.X.dtype.kind == "f":
+    if run.moments_taken and run.asked.standardize_by == "quantiles":
+        # Quantiles do not add up over blocks: the client reads X for them.
+        found = finite_or_standardized(
+            data.X, engine, standardize=True, by="quantiles", encoder=data.encoder
+        )
+        standardization = standardization or found
+    elif run.moments_taken or data.X.dtype.kind == "f":
         found = standardization_from(cluster_moments(cluster, examples), data.X, data.encoder)
         standardization = standardization or (found if run.moments_taken else None)
     if run.target_moments_taken:
@@ -129,7 +139,7 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         target_standardization=target_standardization,
         penalties=run.penalties,
         orientation=run.orientation,
-        label_smoothing=run.asked.label_smoothing,
+        label_smoothing=run.label_smoothing,
     ).using(engine)
     as_examples: Any = examples
     others: Any = held_out
@@ -169,7 +179,7 @@ def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
         run.asked.fallback,
         run.asked.blas,
         run.asked.compile,
-        run.asked.label_smoothing,
+        run.label_smoothing,
     )
 
 
