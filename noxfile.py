@@ -22,7 +22,7 @@ AT_ONCE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
 # What the tests must not skip.
 REQUIRED = {
     "MPLBACKEND": "Agg",
-    "DNN_XP_REQUIRE": "array_api_strict,jax,ndonnx,onnx,onnxruntime,skl2onnx,sklearn",
+    "DNN_XP_REQUIRE": "array_api_strict,jax,ndonnx,onnx,onnxruntime,skl2onnx,sklearn,dask",
 }
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -86,6 +86,13 @@ def chaos(session: nox.Session) -> None:
     session.install(".", *group("test"))
     session.run("python", "tests/chaos/kills.py", *session.posargs)
     session.run("python", "tests/chaos/million.py")
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Kill workers of a local Dask cluster in 50 trainings, and compare bits with one process."""
+    session.install(".", *group("test"))
+    session.run("python", "tests/dask/kills.py", *session.posargs)
 
 
 @nox.session

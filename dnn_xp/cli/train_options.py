@@ -160,6 +160,13 @@ def keeping_options(parser: argparse.ArgumentParser) -> None:
         help="go on with the training that is kept in DIR; the options are those it began with, "
         "apart from the ones given",
     )
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786; needs "
+        "dnn_xp[dask]",
+    )
 
 
 def computing_options(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,6 @@ it. The rounding error of a pairwise sum over n blocks is O(log n) instead of O(
 
 from __future__ import annotations
 
-import operator
-import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -18,59 +16,24 @@ from typing import Any, Self, TypeVar
 
 from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.blas_threads import OneBlasThread
-from dnn_xp.execution.block_queue import BlockQueue, Read, ReadAheadQueue
+from dnn_xp.execution.block_queue import BlockQueue, Range, Read, ReadAheadQueue
+from dnn_xp.execution.tree import Contribution, Node, Tree, add
 from dnn_xp.execution.workers import Work, Workers
 
 Result = TypeVar("Result")
-Contribution = tuple[Any, ...]
 
 
-def block_ranges(m: int, block_size: int) -> list[tuple[int, int]]:
-    """Consecutive blocks of [0, m); the last one may be smaller."""
-    return [(start, min(start + block_size, m)) for start in range(0, m, block_size)]
+def block_ranges(
+    m: int, block_size: int, blocks: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
+    """Consecutive blocks of [0, m), the last of which may be smaller; all, or numbers first to last - 1."""
+    first, last = blocks or (0, -(-m // block_size))
+    return [(k * block_size, min((k + 1) * block_size, m)) for k in range(first, last)]
 
 
 def blocks_in_flight(threads: int) -> int:
     """Blocks in memory where they are read ahead: those being computed, as many read, and one more."""
     return 2 * threads + 1
-
-
-def add(left: Contribution, right: Contribution) -> Contribution:
-    """Entrywise sum of two contributions, in place into the left one where its library can."""
-    return tuple(map(operator.iadd, left, right))
-
-
-class _Tree:
-    """Adds contributions along a binary tree over block numbers, in whatever order they come.
-
-    Node (level, i) is the sum of nodes (level - 1, 2 i) and (level - 1, 2 i + 1). A node is kept
-    until its sibling comes; at most about log2(blocks) + threads nodes are kept at any time.
-    """
-
-    def __init__(self, combine: Callable[[Contribution, Contribution], Contribution]) -> None:
-        self._combine = combine
-        self._kept: dict[tuple[int, int], Contribution] = {}
-        self._lock = threading.Lock()
-
-    def put(self, index: int, value: Contribution) -> None:
-        level = 0
-        while True:
-            with self._lock:
-                sibling = self._kept.pop((level, index ^ 1), None)
-                if sibling is None:
-                    self._kept[level, index] = value
-                    return
-            value = self._combine(sibling, value) if index & 1 else self._combine(value, sibling)
-            level, index = level + 1, index >> 1
-
-    def total(self) -> Contribution:
-        # Where the number of blocks is no power of two, several subtrees are left: at most one for
-        # each level, the lowest level rightmost.
-        nodes = [self._kept[key] for key in sorted(self._kept)]
-        total = nodes[0]
-        for node in nodes[1:]:
-            total = self._combine(node, total)
-        return total
 
 
 class Engine:
@@ -141,13 +104,47 @@ class Engine:
             if not read_ahead:
                 return self._alone(function, *read(0, m))
             function = partial(self._alone, function)
-        tree = _Tree(combine)
+        ranges = block_ranges(m, block_size)
+        return self._tree(function, read, ranges, 0, combine, read_ahead).total()
+
+    def nodes(
+        self,
+        function: Callable[..., Contribution],
+        read: Read,
+        m: int,
+        block_size: int,
+        blocks: tuple[int, int],
+        *,
+        combine: Callable[[Contribution, Contribution], Contribution] = add,
+        read_ahead: bool = False,
+    ) -> list[Node]:
+        """The part of `fold` that blocks first to last - 1 make: the nodes of its tree below which all are theirs.
+
+        `total` of the nodes of all parts has the bits of `fold`, wherever the parts were computed.
+        """
+        if block_size >= m:
+            value = self.fold(function, read, m, block_size, read_ahead=read_ahead)
+            return [Node(0, 0, value)]
+        ranges = block_ranges(m, block_size, blocks)
+        return self._tree(function, read, ranges, blocks[0], combine, read_ahead).nodes()
+
+    def _tree(
+        self,
+        function: Callable[..., Contribution],
+        read: Read,
+        ranges: list[Range],
+        first: int,
+        combine: Callable[[Contribution, Contribution], Contribution],
+        read_ahead: bool,
+    ) -> Tree:
+        """The contributions of blocks `first`, `first` + 1, ... of these ranges, added where both are there."""
+        tree = Tree(combine)
 
         def add_to_tree(index: int, arguments: tuple[Any, ...]) -> None:
-            tree.put(index, function(*arguments))
+            tree.put(first + index, function(*arguments))
 
-        self._run(add_to_tree, read, m, block_size, read_ahead)
-        return tree.total()
+        self._run(add_to_tree, read, ranges, read_ahead)
+        return tree
 
     def map(
         self,
@@ -166,7 +163,7 @@ class Engine:
         def keep(index: int, arguments: tuple[Any, ...]) -> None:
             results[index] = function(*arguments)
 
-        self._run(keep, read, m, block_size, read_ahead)
+        self._run(keep, read, block_ranges(m, block_size), read_ahead)
         return [results[index] for index in range(len(results))]
 
     def _alone(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -179,17 +176,15 @@ class Engine:
             parallel_for.set(before)
 
     def _parallel_for(self, work: Callable[[int], None], count: int) -> None:
-        self._run(lambda part, _: work(part), lambda start, stop: (), count, 1, False)
+        self._run(lambda part, _: work(part), lambda start, stop: (), block_ranges(count, 1), False)
 
     def _run(
         self,
         consume: Callable[[int, tuple[Any, ...]], None],
         read: Read,
-        m: int,
-        block_size: int,
+        ranges: list[Range],
         read_ahead: bool,
     ) -> None:
-        ranges = block_ranges(m, block_size)
         blocks: BlockQueue | ReadAheadQueue
         if read_ahead and self._reader.grow(1):
             blocks = ReadAheadQueue(ranges, read, self.threads + 1, self._reader)

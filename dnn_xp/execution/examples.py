@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -65,6 +65,10 @@ class Examples(NamedTuple):
         """The same block, whose arrays may be pending (see `backends.staging`)."""
         weights = None if self.weights is None else block_ahead(self.weights, start, stop)
         return block_ahead(self.X, start, stop), block_ahead(self.Y, start, stop), weights
+
+    def without_inputs(self) -> Self:
+        """The same with Y in the place of X, which may be a file and is not read then."""
+        return self._replace(X=self.Y)
 
     def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of the examples at these positions."""

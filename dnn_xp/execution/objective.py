@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.execution.tree import Node
 from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
@@ -46,6 +47,32 @@ class _BlockLimit:
     """The largest block that fits into memory as far as known, shared by copies of an objective."""
 
     block_size: int = sys.maxsize
+
+
+class Sum(NamedTuple):
+    """A sum of a block function over all blocks of some examples.
+
+    Attributes
+    ----------
+    name : str
+        That of the function in `BlockFunctions`.
+    theta : array
+        Parameters.
+    examples : ExampleBlocks
+    block_size : int
+        Examples of a block.
+    more : tuple
+        More arguments of the function.
+    seeds : tuple of int
+        What the masks of dropout are drawn with.
+    """
+
+    name: str
+    theta: Array
+    examples: ExampleBlocks
+    block_size: int
+    more: tuple[Any, ...] = ()
+    seeds: tuple[int, ...] = ()
 
 
 class Objective:
@@ -123,14 +150,19 @@ class Objective:
             places=_places(network, backend),
             label_smoothing=label_smoothing,
         )
-        self._output = backend.compile(of_block.in_units_of_targets)
-        self._cost = backend.compile(of_block.cost)
-        self._gradients = backend.compile(of_block.gradients)
-        self._cost_and_gradients = backend.compile(of_block.cost_and_gradients)
-        self._correct = backend.compile(partial(of_block.correct, binary_correct))
-        self._class_correct = backend.compile(partial(of_block.correct, class_correct))
-        self._mean_of_targets = backend.compile(of_block.mean_of_targets)
-        self._squares = backend.compile(of_block.squares)
+        self._functions: dict[str, Callable[..., Any]] = {
+            name: backend.compile(function)
+            for name, function in (
+                ("output", of_block.in_units_of_targets),
+                ("cost", of_block.cost),
+                ("gradients", of_block.gradients),
+                ("cost_and_gradients", of_block.cost_and_gradients),
+                ("correct", partial(of_block.correct, binary_correct)),
+                ("class_correct", partial(of_block.correct, class_correct)),
+                ("mean_of_targets", of_block.mean_of_targets),
+                ("squares", of_block.squares),
+            )
+        }
 
     def using(self, engine: Engine) -> Self:
         """The same objective, sharing its compiled functions, with an engine that the caller has entered."""
@@ -152,7 +184,7 @@ class Objective:
 
         The one that is minimized, or the reported one divided by `unit`.
         """
-        (J,) = self._means(self._cost, theta, examples)
+        (J,) = self._means("cost", theta, examples)
         return self._penalised(self._over_outputs(J, minimized), theta)
 
     def cost_and_gradient(
@@ -167,22 +199,20 @@ class Objective:
 
         `seeds` draw the dropout masks.
         """
-        total, *layers = self._sums(self._cost_and_gradients, theta, examples, seeds=seeds)
+        total, *layers = self._sums("cost_and_gradients", theta, examples, seeds=seeds)
         J = self._over_outputs(total / float(examples.m), minimized)
         return self._penalised(J, theta), self._gradient(layers, theta, examples.m)
 
     def gradient(self, theta: Array, examples: ExampleBlocks, seeds: tuple[int, ...] = ()) -> Array:
         """The gradient without J."""
-        layers = self._sums(self._gradients, theta, examples, seeds=seeds)
+        layers = self._sums("gradients", theta, examples, seeds=seeds)
         return self._gradient(layers, theta, examples.m)
 
     def correct(
         self, theta: Array, examples: ExampleBlocks, *, multiclass: bool
     ) -> tuple[Array, Array]:
         """J(theta) without penalties and the (weighted) share of examples predicted right; both 0-d."""
-        J, share = self._means(
-            self._class_correct if multiclass else self._correct, theta, examples
-        )
+        J, share = self._means("class_correct" if multiclass else "correct", theta, examples)
         return J, share
 
     def squares(self, theta: Array, examples: Examples) -> tuple[Array, Array, Array, Array]:
@@ -190,10 +220,8 @@ class Objective:
 
         J is the reported one divided by `unit`; the others are of Y as the network meets it.
         """
-        # The mean of Y does not read X, which may be a file: pass Y in its place.
-        targets = Examples(examples.Y, examples.Y, examples.weights)
-        (center,) = self._means(self._mean_of_targets, theta, targets)
-        J, residual, spread = self._means(self._squares, theta, examples, center)
+        (center,) = self._means("mean_of_targets", theta, examples.without_inputs())
+        J, residual, spread = self._means("squares", theta, examples, center)
         return self._over_outputs(J, minimized=False), center, residual, spread
 
     def decision_function(self, theta: Array, X: Source) -> Array:
@@ -201,7 +229,7 @@ class Objective:
         parameters = self._parameters(theta)
 
         def output(block: Array) -> Array:
-            return self._output(parameters, block)
+            return self._functions["output"](parameters, block)
 
         blocks = self.engine.map(
             receiving(output),
@@ -234,36 +262,23 @@ class Objective:
         arrays = [array for part in self._parameters(theta) for array in part]
         return flatten(arrays, xp=self._xp)
 
-    def _means(
-        self, function: Callable[..., Any], theta: Array, examples: ExampleBlocks, *more: Any
-    ) -> list[Any]:
+    def _means(self, name: str, theta: Array, examples: ExampleBlocks, *more: Any) -> list[Any]:
         m = float(examples.m)
-        return [total / m for total in self._sums(function, theta, examples, *more)]
+        return [total / m for total in self._sums(name, theta, examples, *more)]
 
     def _sums(
         self,
-        function: Callable[..., Any],
+        name: str,
         theta: Array,
         examples: ExampleBlocks,
         *more: Any,
         seeds: tuple[int, ...] = (),
     ) -> tuple[Any, ...]:
-        """Sums of function(parameters, block, *more) over the blocks; if memory runs out, blocks are halved."""
-        parameters = self._parameters(theta)
-
-        def of_block(X: Array, Y: Array, weights: Array | None, indices: Any = None) -> Any:
-            return function(parameters, Block(X, Y, weights, indices, seeds), *more)
-
-        read: Read = examples.block
-        ahead = False
-        if isinstance(examples, Examples) and not examples.in_memory:
-            read, ahead, of_block = examples.block_ahead, True, receiving(of_block)
-        if seeds:
-            read = self._with_indices(read)
+        """Sums of a block function over the blocks; if memory runs out, blocks are halved."""
         while True:
             size = self.block_size_used(examples.m)
             try:
-                return self.engine.fold(of_block, read, examples.m, size, read_ahead=ahead)
+                return self._fold(Sum(name, theta, examples, size, more, seeds))
             except MemoryError:
                 if size == 1:
                     raise
@@ -276,6 +291,33 @@ class Objective:
                 BlockSizeWarning,
                 stacklevel=2,
             )
+
+    def _fold(self, wanted: Sum) -> tuple[Any, ...]:
+        """The sum over all blocks, computed here."""
+        function, read, ahead = self._of_blocks(wanted)
+        return self.engine.fold(
+            function, read, wanted.examples.m, wanted.block_size, read_ahead=ahead
+        )
+
+    def nodes(self, wanted: Sum, blocks: tuple[int, int]) -> list[Node]:
+        """The part of a sum that blocks first to last - 1 make, see :meth:`Engine.nodes`."""
+        function, read, ahead = self._of_blocks(wanted)
+        m, size = wanted.examples.m, wanted.block_size
+        return self.engine.nodes(function, read, m, size, blocks, read_ahead=ahead)
+
+    def _of_blocks(self, wanted: Sum) -> tuple[Callable[..., Any], Read, bool]:
+        """The function of a block, what reads its arguments, and whether to read ahead."""
+        function, examples, seeds = self._functions[wanted.name], wanted.examples, wanted.seeds
+        parameters = self._parameters(wanted.theta)
+
+        def of_block(X: Array, Y: Array, weights: Array | None, indices: Any = None) -> Any:
+            return function(parameters, Block(X, Y, weights, indices, seeds), *wanted.more)
+
+        read: Read = examples.block
+        ahead = False
+        if isinstance(examples, Examples) and not examples.in_memory:
+            read, ahead, of_block = examples.block_ahead, True, receiving(of_block)
+        return of_block, self._with_indices(read) if seeds else read, ahead
 
     def _with_indices(self, read: Read) -> Read:
         """Blocks with the indices of their examples.

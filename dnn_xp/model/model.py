@@ -22,6 +22,7 @@ from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
 from dnn_xp.execution.block_size import block_size_of
@@ -245,26 +246,10 @@ class Model(Exports):
         """
         brought = self._checked(X, examples, Y)
         source = brought.X
-        targets = encode_targets(
-            brought.Y,
-            m=source.m,
-            n_x=source.n,
-            examples=brought.examples,
-            cost=self.cost,
-            output_activation=self.activations[-1],
-            classes=self.classes,
-            dtype=self.dtype,
-        )
-        if targets.n_y != self.sizes[-1]:
-            raise ArgumentValueError(
-                "Y",
-                f"{counted(targets.n_y, 'output')} per example",
-                f"targets of {counted(self.sizes[-1], 'output')}, as the model has",
-            )
-        weights = encode_weights(sample_weight, m=source.m, dtype=self.dtype)
+        targets, weights = targets_for(self, brought, sample_weight)
         given = Examples(
             place(source, self.backend),
-            place(targets.source, self.backend),
+            place(targets, self.backend),
             None if weights is None else place(weights, self.backend),
         )
         with self._at_work(threads) as objective:
@@ -349,6 +334,30 @@ class Model(Exports):
     def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
         rows = examples_of(X, examples) == "rows"
         return convert(values.T if rows else values, self.backend, X)
+
+
+def targets_for(
+    model: Model, given: Given, sample_weight: Any = None
+) -> tuple[Source, Source | None]:
+    """Targets (n_L, m) and weights (1, m) of examples that a model is scored on."""
+    targets = encode_targets(
+        given.Y,
+        m=given.X.m,
+        n_x=given.X.n,
+        examples=given.examples,
+        cost=model.cost,
+        output_activation=model.activations[-1],
+        classes=model.classes,
+        dtype=model.dtype,
+    )
+    if targets.n_y != model.sizes[-1]:
+        raise ArgumentValueError(
+            "Y",
+            f"{counted(targets.n_y, 'output')} per example",
+            f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
+        )
+    weights = encode_weights(sample_weight, m=given.X.m, dtype=model.dtype)
+    return targets.source, weights
 
 
 # Compiled objectives of models in use: jit compiles once, not once a call.

@@ -102,14 +102,17 @@ class Batches:
         for chosen in mini_batches(examples.m, self.batch_size, rng):
             yield Batch(examples, chosen)
 
-    def _from_file(self, rng: np.random.Generator) -> Iterator[Batch]:
+    def _runs(self, rng: np.random.Generator) -> list[tuple[int, int]]:
+        """The runs of a file, in the order of an epoch."""
         starts = np.arange(0, self._examples.m, self.shuffle_run)
         if len(starts) > 1:
             starts = rng.permutation(starts)
-        runs = [
+        return [
             (start, min(start + self.shuffle_run, self._examples.m)) for start in starts.tolist()
         ]
-        for _, run in read_ahead(runs, self._read, 1):
+
+    def _from_file(self, rng: np.random.Generator) -> Iterator[Batch]:
+        for _, run in read_ahead(self._runs(rng), self._read, 1):
             with received(*run) as (X, Y, weights):
                 yield from self._shuffled(
                     Examples(

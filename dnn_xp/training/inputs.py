@@ -333,6 +333,13 @@ def finite_or_standardized(
         check_finite(X, "X")
         return quantiles(X, codes=0 if encoder is None else len(encoder.embedded))
     moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
+    return standardization_from(moments, X, encoder)
+
+
+def standardization_from(
+    moments: Moments, X: Source, encoder: TableEncoder | None = None
+) -> Standardization:
+    """Mean and scale of X by its moments; where these are not finite, the error says where X is not."""
     if not _are_finite(moments):
         check_finite(X, "X")
         raise _too_large("X")

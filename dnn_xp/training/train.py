@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -78,17 +78,22 @@ def train(arguments: TrainArguments) -> Model:
     >>> model.predict(X).shape
     (500,)
     """
+    return train_where(arguments, placed)
+
+
+def train_where(arguments: TrainArguments, place: Place) -> Model:
+    """The model of a training whose sums are computed where `place` puts the data."""
     begun = begin(arguments)
     if arguments.checkpoint is None:
-        return _trained(arguments, begun, None)
+        return _trained(arguments, begun, place, None)
     description = describe_training(arguments, begun.run, begun.prepared, begun.start)
     with kept(arguments, begun.run, description) as keeper:
-        return _trained(arguments, begun, keeper)
+        return _trained(arguments, begun, place, keeper)
 
 
-def _trained(arguments: TrainArguments, begun: Begun, keeper: Keeper | None) -> Model:
+def _trained(arguments: TrainArguments, begun: Begun, place: Place, keeper: Keeper | None) -> Model:
     """The model of a training, kept by the keeper where there is one."""
-    with placed(begun) as (data, state):
+    with place(begun) as (data, state):
         if keeper is None:
             state = _looped(arguments, begun.run, data, state)
         else:
@@ -164,6 +169,10 @@ class Begun(NamedTuple):
     target_standardization: Standardization | None = None
 
 
+# Puts the data of a training where it is computed, and gives them and the first state.
+Place = Callable[[Begun], AbstractContextManager[tuple[Placed, State]]]
+
+
 def begin(arguments: TrainArguments) -> Begun:
     """Read what was brought, decide, and draw the initial parameters."""
     asked, model = arguments.specification, arguments.warm_start
@@ -236,9 +245,15 @@ def placed(begun: Begun, shared: Shared | None = None) -> Iterator[tuple[Placed,
             target_standardization=begun.target_standardization,
             shared=shared,
         )
-        theta = backend.from_host(begun.theta.astype(run.dtype))
-        optimizer = () if run.optimizer is None else run.optimizer.init(theta, xp=backend.xp)
-        yield data, State(theta, optimizer, as_json(begun.rng.bit_generator.state))
+        yield data, first_state(begun)
+
+
+def first_state(begun: Begun) -> State:
+    """Where a training starts, its arrays where the run computes."""
+    run, backend = begun.run, begun.run.backend
+    theta = backend.from_host(begun.theta.astype(run.dtype))
+    optimizer = () if run.optimizer is None else run.optimizer.init(theta, xp=backend.xp)
+    return State(theta, optimizer, as_json(begun.rng.bit_generator.state))
 
 
 def _watched(

@@ -30,6 +30,7 @@ LAYERS = (
     "trackers",
     "plots",
     "__init__",
+    "dask",
     "sklearn",
     "interop",
     "onnx",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dnn_xp.cli.cluster import where_to_train
 from dnn_xp.cli.commands.picture import check_picture, draw
 from dnn_xp.cli.config import config_beside, specification_of, write_config
 from dnn_xp.cli.inputs.parts import Part, held_out, part_of
@@ -76,7 +77,7 @@ def run(args: Namespace) -> int:
     if args.checkpoint is not None and not resumed:
         keep_command(args, asked)
     try:
-        with terminating() as terminated:
+        with terminating() as terminated, where_to_train(args.scheduler) as trained:
             outcome = learn(
                 read_examples(args),
                 options,
@@ -84,6 +85,7 @@ def run(args: Namespace) -> int:
                 last=args.test_part == "last",
                 seed=args.seed,
                 verbose=not args.quiet,
+                train=trained,
                 metrics=args.metrics or (),
             )
             outcome.model.save(output)
@@ -131,6 +133,7 @@ def learn(
     last: bool = False,
     seed: int,
     verbose: bool,
+    train: Callable[..., Model] = train,
     metrics: Sequence[str] = (),
 ) -> Outcome:
     """Hold out test examples, train on the others, evaluate on both."""

@@ -1,0 +1,135 @@
+"""What a Dask cluster of local processes costs: latency, bytes, weak scaling."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from distributed import Client, LocalCluster
+
+import dnn_xp
+import dnn_xp.dask
+
+
+def seconds_an_iteration(train: Callable[..., dnn_xp.Model], few: int, more: int) -> float:
+    """Of two trainings, so that what is done once does not count; the least of three."""
+    train(iterations=2)
+    found = []
+    for _ in range(3):
+        times = []
+        for iterations in (few, more):
+            start = time.perf_counter()
+            train(iterations=iterations)
+            times.append(time.perf_counter() - start)
+        found.append((times[1] - times[0]) / (more - few))
+    return min(found)
+
+
+def on(workers: int, X: Any, Y: Any, **how: Any) -> tuple[float, str]:
+    """Seconds an iteration, and the record of a training on so many processes."""
+    few, more = how.pop("lengths")
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as made,
+        Client(made) as client,
+    ):
+        models: list[dnn_xp.Model] = []
+
+        def train(iterations: int) -> dnn_xp.Model:
+            models.append(
+                dnn_xp.dask.train(client, X, Y, iterations=iterations, report_every=1000, **how)
+            )
+            return models[-1]
+
+        found = seconds_an_iteration(train, few, more)
+        return found, models[-1].settings["cluster"]
+
+
+def latency() -> dict[str, Any]:
+    """Iterations whose arithmetic is next to nothing."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4, 2000)).astype(np.float32)
+    Y = (X[0] > 0).astype(int)
+    found = {}
+    for workers in (1, 2, 4):
+        found[workers] = on(workers, X, Y, hidden=[4], block_size=250, lengths=(10, 60))
+    return {"latency": found}
+
+
+def gradient_bytes() -> dict[str, Any]:
+    """Iterations of 2 workers that move gradients of many bytes and compute little."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, 200)).astype(np.float32)
+    Y = (X[0] > 0).astype(int)
+    found = {}
+    for width in (10, 300, 3000):
+        how: dict[str, Any] = {"hidden": [width], "block_size": 100, "lengths": (2, 8)}
+        seconds, said = on(2, X, Y, **how)
+        start = time.perf_counter()
+        dnn_xp.train(X, Y, hidden=[width], block_size=100, iterations=20, report_every=1000)
+        found[4 * (1001 * width + width + 1)] = seconds, (time.perf_counter() - start) / 20, said
+    return {"bytes": found}
+
+
+def scaling() -> dict[str, Any]:
+    """The same examples a worker, 1 and 2 workers, on a gradient of about a second."""
+    rng = np.random.default_rng(0)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for workers in (1, 2):
+            path = Path(folder) / f"X{workers}.npy"
+            X = rng.standard_normal((28, 80_000 * workers), dtype=np.float32)
+            np.save(path, X)
+            how: dict[str, Any] = {"hidden": [300] * 4, "lengths": (1, 4), "block_size": 2000}
+            found[workers] = on(workers, path, X[0] > 0, **how)
+    return {"scaling": found, "efficiency": found[1][0] / found[2][0]}
+
+
+def seconds_by_model(
+    workers: Any, m: float, *, speed: float, gradient: float, second_per_byte: float
+) -> Any:
+    """T(W) = m / (W speed) + latency + bytes: a model with figures measured here, no measurement.
+
+    speed: examples a second and worker. Up to 16 parts come to the client; of more, workers add 16
+    at once, level by level.
+    """
+    levels = np.ceil(np.log(np.maximum(workers, 2)) / np.log(16))
+    parts = np.minimum(workers, 16)
+    latency = 0.0115 * levels + 0.0016 * workers
+    return m / (workers * speed) + latency + gradient * second_per_byte * (1 + parts * levels)
+
+
+def draw(to: Path, second_per_byte: float) -> None:
+    """The model, up to 1,000 workers and 1e12 examples."""
+    import matplotlib.pyplot as plt
+
+    workers = np.unique(np.logspace(0, 3, 100).astype(int))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for ax, (title, speed, gradient) in zip(
+        axes,
+        (
+            ("28-32-32-1, 16 cores a worker", 3.2e7, 8e3),
+            ("28-300-300-300-300-1, 16 cores", 8.3e5, 1.1e6),
+        ),
+        strict=True,
+    ):
+        for m in (1e6, 1e8, 1e10, 1e12):
+            how = {"speed": speed, "gradient": gradient, "second_per_byte": second_per_byte}
+            ax.loglog(workers, seconds_by_model(workers, m, **how), label=f"{m:.0e} examples")
+        ax.set(title=title, xlabel="workers")
+    axes[0].set_ylabel("seconds an iteration (model)")
+    axes[0].legend(fontsize=8)
+    figure.savefig(to, dpi=110)
+
+
+if __name__ == "__main__":
+    names = {"latency": latency, "bytes": gradient_bytes, "scaling": scaling}
+    if sys.argv[1] == "draw":
+        draw(Path(sys.argv[2]), float(sys.argv[3]))
+    else:
+        print(json.dumps(names[sys.argv[1]](), indent=1, default=str))

@@ -1,0 +1,114 @@
+"""J(theta) and its gradient with sums that the workers compute and the client adds in the order of the tree."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from dnn_xp.common.messages import optional_package
+from dnn_xp.dask import pickled  # noqa: F401 - how sources go through pickle
+from dnn_xp.dask.cluster import Cluster
+from dnn_xp.dask.examples import ClusterExamples, batch_task
+from dnn_xp.dask.tasks import Job, Part, added, moments, plus, sums
+from dnn_xp.dask.tasks import merged_moments as merged
+from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
+from dnn_xp.data.standardize import Moments
+from dnn_xp.execution.objective import Objective, Sum
+from dnn_xp.execution.tree import total
+from dnn_xp.training.batches import Batch
+
+
+class ClusterObjective(Objective):
+    """An Objective whose blocks are computed by the workers of a cluster.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    job : Job
+        What the workers know of it.
+    *given, **how
+        As of `Objective`.
+    """
+
+    def __init__(self, cluster: Cluster, job: Job, *given: Any, **how: Any) -> None:
+        super().__init__(*given, **how)
+        self._cluster = cluster
+        pickler = optional_package("cloudpickle", purpose="dnn_xp.dask", extra="dask")
+        self._job: bytes = pickler.dumps(job)
+
+    def _fold(self, wanted: Sum) -> tuple[Any, ...]:
+        backend, cluster = self.backend, self._cluster
+        examples, size = wanted.examples, wanted.block_size
+        theta = np.ascontiguousarray(backend.to_host(wanted.theta))
+        asked = (wanted.name, size, tuple(map(backend.to_host, wanted.more)), wanted.seeds)
+        ranges = cluster.ranges(-(-examples.m // size))
+        tasks, anchors = _tasks(cluster, examples, ranges, size)
+        parts = cluster.round(
+            wanted.name,
+            sums,
+            *_repeated(len(ranges), asked, cluster.shared(theta, theta.nbytes), self._job),
+            [where for where, _, _ in tasks],
+            [examples.m] * len(ranges),
+            [blocks for _, blocks, _ in tasks],
+            [pieces for _, _, pieces in tasks],
+            anchors,
+            add=added,
+        )
+        values = total(_nodes(cluster, parts), combine=plus)
+        if backend.library == "numpy":
+            return values
+        return tuple(backend.from_host(np.asarray(each)) for each in values)
+
+
+def cluster_moments(cluster: Cluster, examples: ClusterExamples) -> Moments:
+    """The moments of X, with the bits of `source_moments`."""
+    size = min(examples_of_a_block(examples.X.n, values=VALUES_OF_A_BLOCK), examples.m)
+    ranges = cluster.ranges(-(-examples.m // size))
+    tasks, anchors = _tasks(cluster, examples, ranges, size)
+    parts = cluster.round(
+        "moments",
+        moments,
+        [size] * len(ranges),
+        [where for where, _, _ in tasks],
+        [examples.m] * len(ranges),
+        [blocks for _, blocks, _ in tasks],
+        [pieces for _, _, pieces in tasks],
+        anchors,
+    )
+    nodes = [node for part in _counted(cluster, parts) for node in part.nodes]
+    found: Moments = total(nodes, combine=merged)[0]
+    return found
+
+
+def _tasks(
+    cluster: Cluster, examples: Any, ranges: list[tuple[int, int]], size: int
+) -> tuple[list[Any], list[Any]]:
+    """Where the examples of each range are, and the anchors of the ranges."""
+    if isinstance(examples, Batch):
+        return [batch_task(examples, *each, size) for each in ranges], [None] * len(ranges)
+    anchors: list[Any] = [None] * len(ranges)
+    if examples.shared.nbytes:
+        anchors = cluster.anchors(examples.shared.name, ranges, examples.shared.nbytes)
+    return [examples.task(*each, size) for each in ranges], anchors
+
+
+def _repeated(count: int, *values: Any) -> list[list[Any]]:
+    return [[each] * count for each in values]
+
+
+def _nodes(cluster: Cluster, parts: list[Part]) -> list[Any]:
+    """The nodes of all parts."""
+    return [node for part in _counted(cluster, parts) for node in part.nodes]
+
+
+def _counted(cluster: Cluster, parts: list[Part]) -> list[Part]:
+    counts = cluster.counts
+    ran = [address for part in parts for address in part.workers]
+    counts.used.update(ran)
+    counts.moved += sum(map(operator.ne, ran, cluster.workers()))
+    counts.read += sum(part.read for part in parts)
+    values = [each for part in parts for node in part.nodes for each in node.value]
+    counts.received += sum(int(getattr(each, "nbytes", 0)) for each in values)
+    return parts

@@ -1,0 +1,200 @@
+"""train on a cluster: what dnn_xp.train does, with the data where the workers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from dnn_xp.backends.precision import with_precision
+from dnn_xp.common.contexts import in_own_context
+from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.dask.checks import check_sources, check_workers
+from dnn_xp.dask.cluster import Cluster
+from dnn_xp.dask.collections import taken
+from dnn_xp.dask.examples import ClusterBatches, ClusterExamples, share
+from dnn_xp.dask.objective import ClusterObjective, cluster_moments
+from dnn_xp.dask.tasks import Job
+from dnn_xp.data.sources.base import Source
+from dnn_xp.data.sources.subset import with_contiguous_examples
+from dnn_xp.execution.engine import Engine
+from dnn_xp.model.model import Model
+from dnn_xp.training.arguments import TrainArguments
+from dnn_xp.training.inputs import (
+    finite_or_standardized,
+    standardization_from,
+    standardized_targets,
+)
+from dnn_xp.training.placed import Placed, step_on
+from dnn_xp.training.run import Run
+from dnn_xp.training.state import State
+from dnn_xp.training.train import Begun, Place, first_state, train_where
+
+
+@in_own_context
+def train(client: Any, X: Any, Y: Any, **options: Any) -> Model:
+    """Train as :func:`dnn_xp.train` does, with the gradients computed by the workers of a Dask cluster.
+
+    ``dJ/dtheta = (1/m) sum over blocks``: a task computes a range of blocks, and the client adds what
+    the tasks give along the tree of blocks, which depends on the problem alone. So the bits are those
+    of :func:`dnn_xp.train` on one machine, whatever the number of workers, and whichever of them are
+    lost: a task is a pure function of a range and the parameters, and runs again on another worker.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Its workers need dnn_xp of the same version.
+    X : path, list of paths, dask.array, dask.dataframe, or array (n_x, m)
+        As of :func:`dnn_xp.train`. Files (and folders of Parquet files) are read by the workers, by
+        the same path; a worker keeps in memory what fits. Arrays are sent to the workers once.
+    Y : array (m,) or (n_y, m), dask collection, path, or name of a column
+        The client holds the targets, a byte an example where they are labels of few classes.
+    **options
+        Those of :func:`dnn_xp.train`. ``threads`` are those of the client; a worker computes as many
+        blocks at once as it has threads. ``device="cuda"`` has no ordinal: each worker has its GPU.
+
+    Returns
+    -------
+    Model
+        An ordinary one; ``settings["cluster"]`` says how many workers there were, what was lost,
+        computed again, and moved.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`dnn_xp.train`; and for workers without dnn_xp or with another version, files that
+        they do not see, and workers with too little memory.
+    ClusterError
+        When there are no workers for a minute, when the scheduler is gone, and for a task whose
+        workers die each time.
+
+    Examples
+    --------
+    >>> import numpy as np, dnn_xp, dnn_xp.dask
+    >>> from distributed import Client
+    >>> X = np.random.default_rng(0).standard_normal((2, 500))
+    >>> Y = X[0] > X[1]
+    >>> with Client(processes=False, n_workers=2, dashboard_address=None) as client:
+    ...     model = dnn_xp.dask.train(client, X, Y, iterations=10)
+    >>> bool((model.theta == dnn_xp.train(X, Y, iterations=10).theta).all())
+    True
+    """
+    X, Y, examples = taken(X, Y, options.get("examples"))
+    pair = options.get("validation")
+    if isinstance(pair, (tuple, list)) and len(pair) == 2:
+        options["validation"] = taken(pair[0], pair[1], examples, "validation X")[:2]
+    arguments = TrainArguments(X, Y, **options | {"examples": examples})
+    cluster = Cluster(client)
+    check_workers(cluster)
+    model = train_where(arguments, placed_on(cluster))
+    return replace(model, settings=model.settings | {"cluster": str(cluster.counts)})
+
+
+def placed_on(cluster: Cluster) -> Place:
+    """What puts the data of a training on a cluster, in the place of `training.train.placed`."""
+
+    @contextmanager
+    def place(begun: Begun) -> Iterator[tuple[Placed, State]]:
+        run = begun.run
+        _check(run)
+        backend = with_precision(run.backend, run.precision)
+        with backend.active(), Engine(run.threads) as engine:
+            yield _placed(cluster, begun, engine), first_state(begun)
+
+    return place
+
+
+def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
+    """The data of a run on a cluster, as `place_data` places them on one machine."""
+    run, data = begun.run, begun.prepared
+    block_size = run.block_size(data.X.m)
+    X = with_contiguous_examples(data.X) if run.batch_size is not None else data.X
+    examples = _shared(cluster, "training", (X, data.targets.source, data.weights), block_size)
+    held_out = None
+    if data.validation is not None:
+        held_out = _shared(cluster, "held out", (*data.validation, None), block_size)
+    check_sources(cluster, [each.shared for each in (examples, held_out) if each], run)
+    standardization, target_standardization = begun.standardization, begun.target_standardization
+    if run.moments_taken and run.asked.standardize_by == "quantiles":
+        # Quantiles do not add up over blocks: the client reads X for them.
+        found = finite_or_standardized(
+            data.X, engine, standardize=True, by="quantiles", encoder=data.encoder
+        )
+        standardization = standardization or found
+    elif run.moments_taken or data.X.dtype.kind == "f":
+        found = standardization_from(cluster_moments(cluster, examples), data.X, data.encoder)
+        standardization = standardization or (found if run.moments_taken else None)
+    if run.target_moments_taken:
+        target_standardization = standardized_targets(data.targets.source, data.weights, engine)
+    objective = ClusterObjective(
+        cluster,
+        _job(run, standardization, target_standardization),
+        run.network,
+        run.backend,
+        dtype=run.dtype,
+        block_size=run.block_size,
+        precision=run.precision,
+        standardization=standardization,
+        target_standardization=target_standardization,
+        penalties=run.penalties,
+        orientation=run.orientation,
+        label_smoothing=run.label_smoothing,
+    ).using(engine)
+    as_examples: Any = examples
+    others: Any = held_out
+    return Placed(
+        objective,
+        as_examples,
+        others,
+        ClusterBatches(as_examples, run.batch_size) if run.batch_size else None,
+        None if run.optimizer is None else step_on(run, objective, as_examples),
+        data.targets,
+        data.flat_targets,
+        standardization,
+        target_standardization,
+        begun.start,
+        data.notes,
+        data.given,
+    )
+
+
+def _shared(
+    cluster: Cluster, name: str, sources: tuple[Source, Source, Source | None], block_size: int
+) -> ClusterExamples:
+    return ClusterExamples(*sources, share(cluster, name, sources, block_size))
+
+
+def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
+    asked = run.asked.device or ""
+    on_cuda = asked.startswith("cuda") or run.backend.device_name.startswith("cuda")
+    return Job(
+        run.network,
+        run.dtype,
+        run.precision,
+        standardization,
+        target_standardization,
+        run.orientation,
+        "cuda" if on_cuda else "cpu",
+        run.asked.fallback,
+        run.asked.blas,
+        run.asked.compile,
+        run.label_smoothing,
+    )
+
+
+def _check(run: Run) -> None:
+    if run.backend.library in ("torch", "jax", "array_api_strict"):
+        raise ArgumentValueError(
+            "X",
+            f"an array of {run.backend.library}",
+            "one of NumPy or CuPy on a cluster",
+            "pass np.asarray(X)",
+        )
+    if (run.asked.device or "").startswith("cuda:"):
+        raise ArgumentValueError(
+            "device",
+            repr(run.asked.device),
+            "'cuda' on a cluster",
+            "dask-cuda gives each worker a GPU of its own",
+        )
