@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,10 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # SciPy reads this when it is imported; scikit-learn's dispatch on array libraries needs it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+# A shell starts background jobs with SIGINT ignored, and the processes that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A first call may compile, so a deadline would fail at random.
 # Fixed draws make a failure repeatable.
