@@ -52,6 +52,10 @@ HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.el
 OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
 
 
+# Where a record being made notes which options were given; gone when it is made.
+_GIVEN = "_given"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """The cost J(theta) that is minimized: network, penalties, where theta starts, where it is computed."""
@@ -307,14 +311,16 @@ class Problem:
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """Note which options are given, since a preset sets the others only."""
         made = super().__new__(cls)
-        object.__setattr__(made, "_given", frozenset(options))
+        if options:
+            made.__dict__[_GIVEN] = frozenset(options)
         return made
 
     def __post_init__(self) -> None:
         """Check every option by itself, then together."""
+        given = self.__dict__.pop(_GIVEN, frozenset())
         if self.preset is not None:
             check_choice("preset", self.preset, PRESETS)
-            apply_preset(self, getattr(self, "_given"))  # noqa: B009 - no field
+            apply_preset(self, given)
         own: Any = type(self)  # hashable, which mypy does not see
         for name, check in checks_of(own):
             object.__setattr__(self, name, check(name, getattr(self, name)))

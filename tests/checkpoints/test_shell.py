@@ -190,7 +190,7 @@ dnn_xp.train(*trainings.examples(), hidden=[6, 5], iterations=10**7, checkpoint=
 
 
 def test_sigterm_ends_a_script_with_its_last_checkpoint(data):
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parents[1]}"}
     process = subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment)
     wait_for(lambda: Folder("kept").files(), process)
     process.terminate()

@@ -143,7 +143,7 @@ flowers.csv --target kind --activation relu,tanh,relu
 flowers.csv --target kind --device gpu
     --device must be 'auto', 'cpu', 'cuda', 'cuda:N' or left out; got 'gpu'. Did you mean 'cuda'?
 flowers.csv --target kind --initialization xavir
-    --initialization must be one of 'auto', 'he', 'he_uniform', 'xavier', 'xavier_uniform', 'glorot', 'glorot_uniform', 'lecun', 'normal', 'zeros'; got 'xavir'. Did you mean 'xavier'?
+    --initialization must be one of 'auto', 'he', 'he_uniform', 'xavier', 'xavier_uniform', 'glorot', 'glorot_uniform', 'lecun', 'normal', 'zeros', 'ntk'; got 'xavir'. Did you mean 'xavier'?
 """  # noqa: E501 - a message is one line
 
 
@@ -209,7 +209,7 @@ train iris --xyzzy
 train iris --optimizer adan
     --optimizer must be one of 'gradient_descent', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw', 'lbfgs'; got 'adan'. Did you mean 'adam'?
 train iris --activation relu,tahn
-    --activation must be one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'exp'; got 'tahn'. Did you mean 'tanh'?
+    --activation must be one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish'; got 'tahn'. Did you mean 'tanh'?
 train iris --cost squared
     --cost must be one of 'binary_cross_entropy', 'softmax_cross_entropy', 'squared_error', 'huber', 'poisson'; got 'squared'. Did you mean 'squared_error'?
 train iris --dtype float16

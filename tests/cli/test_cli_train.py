@@ -12,6 +12,7 @@ import pytest
 from cli_helpers import FEATURES, QUICK, Flowers, Shell, columns_of, write_csv
 
 import dnn_xp
+import dnn_xp.cli.cluster
 import dnn_xp.cli.commands.train
 import dnn_xp.cli.inputs.reading
 from dnn_xp.cli.parser import parse
@@ -82,7 +83,7 @@ def test_every_option_arrives(
         came.update(options)
         return dnn_xp.train(X, Y, **options)
 
-    monkeypatch.setattr(dnn_xp.cli.commands.train, "train", spy)
+    monkeypatch.setattr(dnn_xp.cli.cluster, "train", spy)
     typed = (
         "--hidden 6,4 --activation tanh,relu --cost softmax_cross_entropy --initialization he "
         "--output-activation softmax --initial-scale 0.5 "
@@ -343,7 +344,7 @@ def test_ctrl_c_saves_the_model_so_far(
     def interrupted(X: Any, Y: Any, **options: Any) -> dnn_xp.Model:
         return dnn_xp.train(X, Y, callbacks=[stop], **options)
 
-    monkeypatch.setattr(dnn_xp.cli.commands.train, "train", interrupted)
+    monkeypatch.setattr(dnn_xp.cli.cluster, "train", interrupted)
     said = shell("train", "flowers.csv", "--target", "kind", *QUICK[:-1])
     assert said.code == 130
     assert (

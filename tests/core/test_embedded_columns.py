@@ -259,12 +259,6 @@ def test_embeddings_are_penalized_where_l2_is_left_out_and_as_told_where_it_is_g
     assert check.relative_difference < 1e-7
 
 
-def test_onnx_refuses_them_with_the_way_out():
-    pytest.importorskip("onnx")
-    with pytest.raises(ValueError, match="embedding=0, which makes its categories one-hot"):
-        dnn_xp.train(FRAME, DELAY, **SMALL).to_onnx()
-
-
 def test_a_training_that_diverges_says_so():
     with pytest.raises(dnn_xp.DivergenceError, match="layer"):
         dnn_xp.train(FRAME, DELAY, optimizer="gradient_descent", learning_rate=1e9, iterations=50)

@@ -62,8 +62,8 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'rleu' "
-            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
-            "'silu', 'softplus', 'exp' "
+            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'relu'?"
         ),
     ),
@@ -72,8 +72,8 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'Tanh' "
-            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
-            "'silu', 'softplus', 'exp' "
+            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'tanh'?"
         ),
     ),
@@ -82,8 +82,8 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'softmax' "
-            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
-            "'silu', 'softplus', 'exp'"
+            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "'silu', 'softplus', 'exp', 'selu', 'mish'"
         ),
     ),
     (
@@ -97,7 +97,7 @@ ARGUMENTS = [
         (
             "activation | None "
             "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
-            "'silu', 'softplus', 'exp'"
+            "'silu', 'softplus', 'exp', 'selu', 'mish'"
         ),
     ),
     (
@@ -111,7 +111,7 @@ ARGUMENTS = [
         (
             "output_activation | 'sigmod' "
             "| one of 'relu', 'sigmoid', 'tanh', 'softmax', 'identity', 'leaky_relu', 'elu', "
-            "'gelu', 'silu', 'softplus', 'exp' "
+            "'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'sigmoid'?"
         ),
     ),
@@ -121,7 +121,7 @@ ARGUMENTS = [
         (
             "output_activation | 3 "
             "| one of 'relu', 'sigmoid', 'tanh', 'softmax', 'identity', 'leaky_relu', 'elu', "
-            "'gelu', 'silu', 'softplus', 'exp'"
+            "'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish'"
         ),
     ),
     (
@@ -291,7 +291,7 @@ ARGUMENTS = [
         (
             "initialization | 'hee' "
             "| one of 'auto', 'he', 'he_uniform', 'xavier', 'xavier_uniform', 'glorot', "
-            "'glorot_uniform', 'lecun', 'normal', 'zeros' "
+            "'glorot_uniform', 'lecun', 'normal', 'zeros', 'ntk' "
             "| did you mean 'he'?"
         ),
     ),
@@ -1288,8 +1288,8 @@ def test_a_rate_beyond_floats():
             ValueError,
             (
                 "activation | 'rleu' "
-                "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
-                "'silu', 'softplus', 'exp' "
+                "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+                "'silu', 'softplus', 'exp', 'selu', 'mish' "
                 "| did you mean 'relu'?"
             ),
         ),

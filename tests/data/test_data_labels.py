@@ -567,7 +567,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         (
             "output_activation | 'sigmod' "
             "| one of 'relu', 'sigmoid', 'tanh', 'softmax', 'identity', 'leaky_relu', 'elu', "
-            "'gelu', 'silu', 'softplus', 'exp' "
+            "'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'sigmoid'?"
         ),
     ),

@@ -162,6 +162,8 @@ def train(fuzz: Fuzz, rng: Rng) -> str:
     given = options(rng)
     length = "iterations" if given.get("batch_size") is None else "epochs"
     given.setdefault(length, int(rng.integers(0, 4)))
+    if given.get("learning_rate") is len:
+        del given["learning_rate"]  # a schedule of the user's, whose errors are the user's
     if chance(rng, 0.1):
         given["warm_start"] = fuzz.model(rng)
     with unchanged(X, Y, given.get("sample_weight")):
