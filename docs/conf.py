@@ -42,7 +42,10 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 SECTIONS = {
     "Start": ("tutorial", "from_sklearn", "examples", "comparison"),
-    "Use": ("data", "defaults", "sklearn", "plots", "sweep", "checkpoints", "onnx", "shell"),
+    "Use": (
+        *("data", "defaults", "tabular", "accuracy", "sklearn", "plots", "sweep", "checkpoints"),
+        *("cluster", "onnx", "shell"),
+    ),
     "Compute": ("devices", "gpu", "performance", "reproducibility", "numerics"),
     "Reference": ("mathematics", "api"),
     "Inside": ("architecture", "extending"),
@@ -51,8 +54,8 @@ SECTIONS = {
 MODULES = (
     "dnn_xp",
     "dnn_xp.sklearn",
-    "dnn_xp.interop",
     "dnn_xp.onnx",
+    "dnn_xp.dask",
     "dnn_xp.plots",
     "dnn_xp.trackers",
     "dnn_xp.course",

@@ -239,7 +239,7 @@ def ranges_of(blocks: int, threads: Sequence[int]) -> list[tuple[int, int]]:
     at most, where there are blocks enough.
 
     >>> ranges_of(16, [1, 1]), ranges_of(5, [1, 1]), ranges_of(2, [1, 1, 1])
-    ([(0, 8), (8, 16)], [(0, 2), (2, 5)], [(0, 1), (1, 2)])
+    ([(0, 8), (8, 16)], [(0, 3), (3, 5)], [(0, 1), (1, 2)])
     """
     shares = np.cumsum([0, *threads]) / sum(threads) * blocks
     widest = np.diff(shares).max()

@@ -48,8 +48,9 @@ def train(client: Any, X: Any, Y: Any, **options: Any) -> Model:
     X : path, list of paths, dask.array, dask.dataframe, or array (n_x, m)
         As of :func:`dnn_xp.train`. Files (and folders of Parquet files) are read by the workers, by
         the same path; a worker keeps in memory what fits. Arrays are sent to the workers once.
-    Y : array (m,) or (n_y, m), dask collection, path, or name of a column
-        The client holds the targets, a byte an example where they are labels of few classes.
+    Y : array (m,) or (n_y, m), dask collection, path, or str
+        A str may name a column of X. The client holds the targets, a byte an example where they are
+        labels of few classes.
     **options
         Those of :func:`dnn_xp.train`. ``threads`` are those of the client; a worker computes as many
         blocks at once as it has threads. ``device="cuda"`` has no ordinal: each worker has its GPU.
