@@ -17,15 +17,14 @@ from dnn_xp.dask.collections import DaskSource, taken
 from dnn_xp.dask.examples import ClusterExamples, share
 from dnn_xp.dask.objective import ClusterObjective
 from dnn_xp.dask.tasks import Job
-from dnn_xp.data.agreement import check_features
 from dnn_xp.data.finite import check_cost
-from dnn_xp.data.given import Given, take_given
+from dnn_xp.data.given import Given
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.scoring import Evaluation, score
-from dnn_xp.model.model import Model, targets_for
+from dnn_xp.model.model import Model, given_for, targets_for
 
 # Bytes of the examples of a chunk of predictions, where X has no chunks.
 _CHUNK = 64 << 20
@@ -161,10 +160,7 @@ def evaluate(
 
 
 def _given(model: Model, X: Any, Y: Any, examples: str | None) -> Given:
-    X, Y, examples = taken(X, Y, examples)
-    given = take_given(X, Y, examples=examples, encoder=model.encoder, target=model.target_name)
-    check_features(given.X, model.sizes[0], examples=given.examples)
-    return given
+    return given_for(model, *taken(X, Y, examples))
 
 
 def _chunks(source: Source) -> list[tuple[int, int]]:

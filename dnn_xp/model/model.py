@@ -300,8 +300,7 @@ class Model(Exports):
         return np.asarray([0, 1]) if self.classes is None else self.classes
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
-        given = take_given(X, Y, examples=examples, encoder=self.encoder, target=self.target_name)
-        check_features(given.X, self.network.n_x, examples=given.examples)
+        given = given_for(self, X, Y, examples)
         check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
         return given
 
@@ -334,6 +333,13 @@ class Model(Exports):
     def _as_given(self, values: Array, X: Any, examples: str | None) -> Array:
         rows = examples_of(X, examples) == "rows"
         return convert(values.T if rows else values, self.backend, X)
+
+
+def given_for(model: Model, X: Any, Y: Any = None, examples: str | None = None) -> Given:
+    """X as a source of the model's features, which are not checked for NaN yet; Y apart from it."""
+    given = take_given(X, Y, examples=examples, encoder=model.encoder, target=model.target_name)
+    check_features(given.X, model.network.n_x, examples=given.examples)
+    return given
 
 
 def targets_for(

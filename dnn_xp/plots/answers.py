@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.common.errors import Argument, ArgumentValueError
-from dnn_xp.common.messages import counted, listing
-from dnn_xp.data.given import Given, take_given
+from dnn_xp.common.messages import listing
 from dnn_xp.data.host import to_host
 from dnn_xp.data.targets.classes import class_codes
-from dnn_xp.data.targets.kinds import encode_targets
-from dnn_xp.model.model import Model
+from dnn_xp.model.model import Model, given_for, targets_for
 
 Values = npt.NDArray[np.float64]
 
@@ -48,11 +46,6 @@ def check_kind(model: Model, kinds: Sequence[str], remedy: str) -> None:
         )
 
 
-def given_examples(model: Model, X: Any, Y: Any, examples: str | None) -> Given:
-    """X as a source in the model's features, Y apart from it."""
-    return take_given(X, Y, examples=examples, encoder=model.encoder, target=model.target_name)
-
-
 def answers_of(model: Model, X: Any, Y: Any, examples: str | None) -> Answers:
     """Y as the model's network is trained on it, and its outputs for X.
 
@@ -61,31 +54,16 @@ def answers_of(model: Model, X: Any, Y: Any, examples: str | None) -> Answers:
     ArgumentTypeError, ArgumentValueError
         For what `Model.evaluate` refuses.
     """
-    given = given_examples(model, X, Y, examples)
+    given = given_for(model, X, Y, examples)
     Z = np.asarray(to_host(model.decision_function(X, examples=examples)), dtype=np.float64)
     Z = Z.T if given.examples == "rows" else Z
-    targets = encode_targets(
-        given.Y,
-        m=given.X.m,
-        n_x=given.X.n,
-        examples=given.examples,
-        cost=model.cost,
-        output_activation=model.activations[-1],
-        classes=model.classes,
-        dtype=model.dtype,
-    )
-    if targets.n_y != len(Z):
-        raise ArgumentValueError(
-            "Y",
-            f"{counted(targets.n_y, 'output')} per example",
-            f"targets of {counted(len(Z), 'output')}, as the model has",
-        )
+    targets, _ = targets_for(model, given)
     A = np.asarray(model.network.activations[-1].forward(Z, xp=np))
     codes = Z.argmax(axis=0) if len(Z) > 1 else (Z[0] > 0).astype(np.int64)
     if model.kind in ("binary", "multiclass"):
-        wanted: Any = class_codes(targets.source, len(labels_of(model)))[np.newaxis]
+        wanted: Any = class_codes(targets, len(labels_of(model)))[np.newaxis]
     else:
-        wanted = to_host(targets.source.block(0, targets.source.m))
+        wanted = to_host(targets.block(0, targets.m))
     return Answers(np.asarray(wanted, dtype=np.float64), A, codes)
 
 

@@ -11,13 +11,12 @@ from dnn_xp.common.checks import check_int
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing, optional_package
 from dnn_xp.data.host import to_host
-from dnn_xp.model.model import Model
+from dnn_xp.model.model import Model, given_for
 from dnn_xp.plots.answers import (
     answers_of,
     check_kind,
     check_places,
     features_of,
-    given_examples,
     labels_of,
     spread,
 )
@@ -92,7 +91,7 @@ def decision_boundary(
         )
     check_int("resolution", resolution, at_least=2)
     first, second = check_places(model, features)
-    source = given_examples(model, X, Y, examples).X
+    source = given_for(model, X, Y, examples).X
     shown = spread(source.m, _POINTS)
     points = np.asarray(to_host(source.gather(shown)), dtype=np.float64)
     ax = new_axes(ax, square=True)

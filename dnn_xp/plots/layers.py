@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.data.host import to_host
+from dnn_xp.execution.scaling import scaling_on
 from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.network import forward
 from dnn_xp.formulas.parameters import unflatten
-from dnn_xp.model.model import Model
-from dnn_xp.plots.answers import Values, given_examples, spread
+from dnn_xp.model.model import Model, given_for
+from dnn_xp.plots.answers import Values, spread
 from dnn_xp.plots.style import BLUE, ORANGE, VERMILLION, Axes, new_axes, with_grid
 
 # Values of a layer that its shape is estimated from, and examples that go through the network.
@@ -109,11 +111,12 @@ def activations(
 
 def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Values]:
     """A[1], ..., A[L] in float64, each (n_l, k), of k examples."""
-    source = given_examples(model, X, None, examples).X
+    source = given_for(model, X, examples=examples).X
     A0 = np.asarray(to_host(source.gather(spread(source.m, _EXAMPLES))), dtype=np.float64)
-    if model.standardization is not None:
-        mean, scale = model.standardization
-        A0 = (A0 - mean) / scale
+    codes = len(model.network.embeddings)
+    scaling = scaling_on(numpy_backend("numpy"), model.standardization, "float64", codes=codes)
+    if scaling is not None:
+        A0 = scaling.standardized(A0, np.float64, xp=np)
     theta = np.asarray(model.backend.to_host(model.theta), dtype=np.float64)
     parameters = unflatten(theta, model.sizes, xp=np)
     if tables := unflatten_embeddings(theta, model.network.embeddings, xp=np):

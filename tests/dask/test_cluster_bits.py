@@ -108,3 +108,13 @@ def test_scores_and_predictions(client, npy):
             found = dnn_xp.dask.predict(client, model, given)
             np.testing.assert_allclose(found.compute(), model.predict(X), rtol=1e-5)
     assert found.chunks == ((1000,) * 6,)
+
+
+def test_a_model_of_a_table_with_embedded_columns_is_scored(client):
+    pandas = pytest.importorskip("pandas")
+    code = np.random.default_rng(1).integers(0, 150, 2500)
+    frame = pandas.DataFrame({"code": [f"c{each}" for each in code], "x": code % 7 + 0.5})
+    wanted = code / 50.0
+    model = dnn_xp.train(frame, wanted, hidden=[4], iterations=2)
+    assert model.network.embeddings
+    assert dnn_xp.dask.evaluate(client, model, frame, wanted) == model.evaluate(frame, wanted)

@@ -126,6 +126,14 @@ def test_activations_are_those_of_the_course(X):
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
+def test_activations_of_features_that_are_scaled_by_quantiles(X):
+    from dnn_xp.plots.layers import _outputs_of_layers
+
+    model = dnn_xp.train(X, X[0] > 0, hidden=[5], standardize_by="quantiles", iterations=5)
+    output = _outputs_of_layers(model, X, None)[-1]
+    np.testing.assert_allclose(output, model.predict_proba(X).reshape(1, -1), atol=1e-12)
+
+
 def test_units_that_are_dead_are_counted(X):
     model = dnn_xp.train(X, X[0] > 0, hidden=[6], iterations=0)
     (W1, b1), last = model.parameters
