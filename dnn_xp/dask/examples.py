@@ -16,6 +16,7 @@ from dnn_xp.dask.sources import piece_of
 from dnn_xp.dask.tasks import Held, Range, Where
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
+from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import source_bytes
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.batches import Batch, Batches
@@ -159,13 +160,11 @@ class ClusterExamples:
 
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of examples start to stop - 1, read by the client."""
-        weights = None if self.weights is None else self.weights.block(start, stop)
-        return self.X.block(start, stop), self.Y.block(start, stop), weights
+        return Examples(self.X, self.Y, self.weights).block(start, stop)
 
     def gather(self, indices: np.ndarray) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of the examples at these positions, read by the client."""
-        weights = None if self.weights is None else self.weights.gather(indices)
-        return self.X.gather(indices), self.Y.gather(indices), weights
+        return Examples(self.X, self.Y, self.weights).gather(indices)
 
     def without_inputs(self) -> Self:
         """The same: a worker knows what does not read X."""

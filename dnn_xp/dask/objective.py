@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,16 +45,11 @@ class ClusterObjective(Objective):
         theta = np.ascontiguousarray(backend.to_host(wanted.theta))
         asked = (wanted.name, size, tuple(map(backend.to_host, wanted.more)), wanted.seeds)
         ranges = cluster.ranges(-(-examples.m // size))
-        tasks, anchors = _tasks(cluster, examples, ranges, size)
         parts = cluster.round(
             wanted.name,
             sums,
             *_repeated(len(ranges), asked, cluster.shared(theta, theta.nbytes), self._job),
-            [where for where, _, _ in tasks],
-            [examples.m] * len(ranges),
-            [blocks for _, blocks, _ in tasks],
-            [pieces for _, _, pieces in tasks],
-            anchors,
+            *_tasks(cluster, examples, ranges, size),
             add=added,
         )
         values = total(_nodes(cluster, parts), combine=plus)
@@ -66,32 +62,25 @@ def cluster_moments(cluster: Cluster, examples: ClusterExamples) -> Moments:
     """The moments of X, with the bits of `source_moments`."""
     size = min(examples_of_a_block(examples.X.n, values=VALUES_OF_A_BLOCK), examples.m)
     ranges = cluster.ranges(-(-examples.m // size))
-    tasks, anchors = _tasks(cluster, examples, ranges, size)
-    parts = cluster.round(
-        "moments",
-        moments,
-        [size] * len(ranges),
-        [where for where, _, _ in tasks],
-        [examples.m] * len(ranges),
-        [blocks for _, blocks, _ in tasks],
-        [pieces for _, _, pieces in tasks],
-        anchors,
-    )
-    nodes = [node for part in _counted(cluster, parts) for node in part.nodes]
-    found: Moments = total(nodes, combine=merged)[0]
+    tasks = _tasks(cluster, examples, ranges, size)
+    parts = cluster.round("moments", moments, *_repeated(len(ranges), size), *tasks)
+    found: Moments = total(_nodes(cluster, parts), combine=merged)[0]
     return found
 
 
 def _tasks(
     cluster: Cluster, examples: Any, ranges: list[tuple[int, int]], size: int
-) -> tuple[list[Any], list[Any]]:
-    """Where the examples of each range are, and the anchors of the ranges."""
+) -> list[Sequence[Any]]:
+    """The last arguments of `sums` and `moments`, each a sequence of one a range."""
+    anchors: Sequence[Any] = [None] * len(ranges)
     if isinstance(examples, Batch):
-        return [batch_task(examples, *each, size) for each in ranges], [None] * len(ranges)
-    anchors: list[Any] = [None] * len(ranges)
-    if examples.shared.nbytes:
-        anchors = cluster.anchors(examples.shared.name, ranges, examples.shared.nbytes)
-    return [examples.task(*each, size) for each in ranges], anchors
+        tasks = [batch_task(examples, *each, size) for each in ranges]
+    else:
+        tasks = [examples.task(*each, size) for each in ranges]
+        if examples.shared.nbytes:
+            anchors = cluster.anchors(examples.shared.name, ranges, examples.shared.nbytes)
+    where, blocks, pieces = zip(*tasks, strict=True)
+    return [where, [examples.m] * len(ranges), blocks, pieces, anchors]
 
 
 def _repeated(count: int, *values: Any) -> list[list[Any]]:

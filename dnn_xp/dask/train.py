@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dnn_xp.backends.precision import with_precision
@@ -26,7 +27,7 @@ from dnn_xp.training.inputs import (
     standardization_from,
     standardized_targets,
 )
-from dnn_xp.training.placed import Placed, step_on
+from dnn_xp.training.placed import Placed, objective_of, step_on
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 from dnn_xp.training.train import Begun, Place, first_state, train_where
@@ -128,20 +129,9 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         standardization = standardization or (found if run.moments_taken else None)
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
-    objective = ClusterObjective(
-        cluster,
-        _job(run, standardization, target_standardization),
-        run.network,
-        run.backend,
-        dtype=run.dtype,
-        block_size=run.block_size,
-        precision=run.precision,
-        standardization=standardization,
-        target_standardization=target_standardization,
-        penalties=run.penalties,
-        orientation=run.orientation,
-        label_smoothing=run.label_smoothing,
-    ).using(engine)
+    job = _job(run, standardization, target_standardization)
+    on_workers = partial(ClusterObjective, cluster, job)
+    objective = objective_of(run, standardization, target_standardization, on_workers).using(engine)
     as_examples: Any = examples
     others: Any = held_out
     return Placed(

@@ -28,7 +28,7 @@ from dnn_xp.formulas.parameters import weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
-from dnn_xp.training.initial import given_layers, initial_parameters
+from dnn_xp.training.initial import given_layers, initial_parameters, parameters_of
 from dnn_xp.training.inputs import prepare
 from dnn_xp.training.options import about, check_activation, check_hidden, option, optional
 from dnn_xp.training.placed import place_data
@@ -169,8 +169,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     network = run.network
     check_host_memory(run.plan, network.parameter_count)
     if model is not None:
-        theta = model.backend.to_host(model.theta).astype(np.float64)
-        theta = np.append(theta, np.ones(network.scaled))
+        theta = parameters_of(model, network)
     elif arguments.parameters is not None:
         theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
     else:

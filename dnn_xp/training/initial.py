@@ -14,6 +14,7 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize, initialize_embedding
 from dnn_xp.formulas.network import Network
+from dnn_xp.model.model import Model
 
 
 def initial_parameters(
@@ -44,6 +45,12 @@ def initial_parameters(
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
     arrays = [*(array for layer in layers for array in layer), *tables, np.ones(network.scaled)]
     return np.concatenate([array.reshape(-1) for array in arrays])
+
+
+def parameters_of(model: Model, network: Network) -> np.ndarray:
+    """Flat theta of a model on the host, in its dtype, for a network with all factors of a scaling layer at 1."""
+    theta = np.asarray(model.backend.to_host(model.theta))
+    return np.append(theta, np.ones(network.scaled, theta.dtype))
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:

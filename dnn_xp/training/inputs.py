@@ -115,6 +115,20 @@ class Prepared:
         return training, Examples(X, Y, None)
 
 
+def given_as_asked(X: Any, Y: Any, asked: Problem, model: Model | None) -> Given:
+    """X and Y as a specification reads them: by a model's encoder, or by one that is learned from X."""
+    return take_given(
+        X,
+        Y,
+        examples=asked.examples,
+        encoder=None if model is None else model.encoder,
+        learn=model is None,
+        missing=asked.missing,
+        embedding=asked.embedding,
+        target="" if model is None else model.target_name,
+    )
+
+
 def prepare(
     X: Any,
     Y: Any,
@@ -133,16 +147,7 @@ def prepare(
     `validation` is a fraction or a pair (X, Y); of a fraction, `last` and `groups` say which
     examples. `model` brings cost, classes and number of features.
     """
-    given = take_given(
-        X,
-        Y,
-        examples=asked.examples,
-        encoder=None if model is None else model.encoder,
-        learn=model is None,
-        missing=asked.missing,
-        embedding=asked.embedding,
-        target="" if model is None else model.target_name,
-    )
+    given = given_as_asked(X, Y, asked, model)
     source, Y, examples = given.X, given.Y, given.examples
     if model is not None:
         check_features(source, model.network.n_x, examples=examples)

@@ -232,18 +232,7 @@ def place_data(
     else:
         standardization = shared.standardization
         target_standardization = shared.target_standardization
-    objective = Objective(
-        run.network,
-        run.backend,
-        dtype=run.dtype,
-        block_size=run.block_size,
-        precision=run.precision,
-        standardization=standardization,
-        target_standardization=target_standardization,
-        penalties=run.penalties,
-        orientation=run.orientation,
-        label_smoothing=run.label_smoothing,
-    ).using(engine)
+    objective = objective_of(run, standardization, target_standardization).using(engine)
     if shared is None:
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     else:
@@ -261,6 +250,27 @@ def place_data(
         start,
         data.notes,
         data.given,
+    )
+
+
+def objective_of(
+    run: Run,
+    standardization: Standardization | None,
+    target_standardization: Standardization | None,
+    made: Callable[..., Objective] = Objective,
+) -> Objective:
+    """J of a run; `made` takes the arguments of `Objective`."""
+    return made(
+        run.network,
+        run.backend,
+        dtype=run.dtype,
+        block_size=run.block_size,
+        precision=run.precision,
+        standardization=standardization,
+        target_standardization=target_standardization,
+        penalties=run.penalties,
+        orientation=run.orientation,
+        label_smoothing=run.label_smoothing,
     )
 
 

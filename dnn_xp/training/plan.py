@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.common.checks import check_int
-from dnn_xp.data.given import Given, take_given
+from dnn_xp.data.given import Given
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.labels import LabelSource, code_dtype
 from dnn_xp.data.sources.subset import RangeSource
@@ -17,7 +17,13 @@ from dnn_xp.execution.placement import source_bytes, stored_bytes
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import PlanArguments, takes
-from dnn_xp.training.inputs import Prepared, dtype_of, examples_held_out, validation_given
+from dnn_xp.training.inputs import (
+    Prepared,
+    dtype_of,
+    examples_held_out,
+    given_as_asked,
+    validation_given,
+)
 from dnn_xp.training.memory import Outline
 from dnn_xp.training.run import decide
 from dnn_xp.training.specification import Problem
@@ -92,15 +98,7 @@ def outline(arguments: PlanArguments) -> Prepared:
 
 def _outlined(X: Any, asked: Problem, model: Model | None) -> Given:
     if not (isinstance(X, tuple) and len(X) == 2 and all(isinstance(each, int) for each in X)):
-        return take_given(
-            X,
-            examples=asked.examples,
-            encoder=None if model is None else model.encoder,
-            learn=model is None,
-            missing=asked.missing,
-            embedding=asked.embedding,
-            target="" if model is None else model.target_name,
-        )
+        return given_as_asked(X, None, asked, model)
     examples = asked.examples or "columns"
     n_x, m = (check_int(name, n, at_least=1) for name, n in zip(("n_x", "m"), X, strict=True))
     return Given(Outline(n_x, m, "float32", contiguous=examples == "rows"), None, examples)

@@ -26,7 +26,7 @@ from dnn_xp.training.checkpoints.resuming import kept, resumed
 from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
 from dnn_xp.training.divergence import DivergenceError, halved
-from dnn_xp.training.initial import initial_parameters
+from dnn_xp.training.initial import initial_parameters, parameters_of
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
 from dnn_xp.training.placed import Placed, Shared, place_data
 from dnn_xp.training.progress import Progress
@@ -191,8 +191,7 @@ def begin(arguments: TrainArguments) -> Begun:
     )
     run = decide(asked, prepared, model=model)
     if model is not None:
-        theta = model.backend.to_host(model.theta)
-        theta = np.append(theta, np.ones(run.network.scaled, theta.dtype))
+        theta = parameters_of(model, run.network)
         moments = model.standardization, model.target_standardization
         return Begun(run, prepared, theta, "warm start", rng, *moments)
     return start_of(run, prepared, rng, arguments.layers)
