@@ -67,7 +67,8 @@ def leaky_relu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def elu(Z: Array, *, xp: Namespace) -> Array:
     """Exponential linear unit: ``A = Z`` for Z > 0, else ``exp(Z) - 1``.
 
-    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1.
+    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1. On ``exp(Z) - 1`` for Z near 0
+    see `selu`.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def elu(Z: Array, *, xp: Namespace) -> Array:
     >>> elu(np.asarray([[-10000.0, 0.0, 3.0]]), xp=np)
     array([[-1.,  0.,  3.]])
     """
-    return xp.maximum(Z, 0.0) + xp.expm1(xp.minimum(Z, 0.0))
+    return xp.maximum(Z, 0.0) + (xp.exp(xp.minimum(Z, 0.0)) - 1.0)
 
 
 def elu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:

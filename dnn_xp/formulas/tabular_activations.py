@@ -15,7 +15,8 @@ def selu(Z: Array, *, xp: Namespace) -> Array:
     """Scaled exponential linear unit: ``A = 1.0507 Z`` for Z > 0, else ``1.7581 (exp(Z) - 1)``.
 
     Source: Klambauer, Unterthiner, Mayr and Hochreiter 2017. Standard normal Z give A of mean 0 and
-    variance 1.
+    variance 1. ``exp(Z) - 1`` for Z near 0 has the absolute error of 1 and not that of Z, 1e-16 or
+    6e-8: `expm1` would have the latter, but NumPy computes it one entry after the other without AVX-512.
 
     Examples
     --------
@@ -23,8 +24,7 @@ def selu(Z: Array, *, xp: Namespace) -> Array:
     >>> selu(np.asarray([[-10000.0, 0.0, 1.0]]), xp=np).round(4)
     array([[-1.7581,  0.    ,  1.0507]])
     """
-    negative = xp.expm1(xp.minimum(Z, 0.0))
-    return SELU_SCALE * xp.maximum(Z, 0.0) + (SELU_SCALE * SELU_ALPHA) * negative
+    return SELU_SCALE * (xp.maximum(Z, 0.0) + SELU_ALPHA * (xp.exp(xp.minimum(Z, 0.0)) - 1.0))
 
 
 def selu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
