@@ -194,7 +194,7 @@ def _backward_sums(
         if masks and masks[layer - 1] is not None:
             dA = linear_derivative(dZ, W, xp=xp)
             dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
-            dZ = activation.backward(dA, Z_prev, xp=xp)
+            dZ = layers.activation_derivative(dA, Z_prev, activation, xp=xp)
         else:
             dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
     # Skip dX: it is unused, and for wide inputs it would be the most expensive product.
