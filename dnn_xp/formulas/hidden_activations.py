@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from dnn_xp.formulas.output_activations import sigmoid
+from dnn_xp.formulas.output_activations import log_one_plus, sigmoid
 from dnn_xp.formulas.types import Array, Namespace
 
 LEAKY_SLOPE = 0.01
@@ -67,8 +67,8 @@ def leaky_relu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def elu(Z: Array, *, xp: Namespace) -> Array:
     """Exponential linear unit: ``A = Z`` for Z > 0, else ``exp(Z) - 1``.
 
-    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1. On ``exp(Z) - 1`` for Z near 0
-    see `selu`.
+    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1. ``exp(Z) - 1`` is the larger of
+    the two for Z < 0; on its error near 0 see `selu`.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def elu(Z: Array, *, xp: Namespace) -> Array:
     >>> elu(np.asarray([[-10000.0, 0.0, 3.0]]), xp=np)
     array([[-1.,  0.,  3.]])
     """
-    return xp.maximum(Z, 0.0) + (xp.exp(xp.minimum(Z, 0.0)) - 1.0)
+    return xp.maximum(Z, xp.exp(xp.minimum(Z, 0.0)) - 1.0)
 
 
 def elu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
@@ -189,10 +189,7 @@ def silu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 
 
 def softplus(Z: Array, *, xp: Namespace) -> Array:
-    """Softplus: ``A = log(1 + exp(Z))``, computed as ``max(Z, 0) + log(1 + e)`` with ``e = exp(-|Z|)``.
-
-    ``log(u) + (e - (u - 1)) / u`` with ``u = 1 + e`` gives back to small e what rounding u took, like
-    `log1p`, which NumPy computes one entry after the other without AVX-512.
+    """Softplus: ``A = log(1 + exp(Z))``, computed as ``max(Z, 0) + log(1 + exp(-|Z|))``.
 
     Examples
     --------
@@ -200,9 +197,7 @@ def softplus(Z: Array, *, xp: Namespace) -> Array:
     >>> softplus(np.asarray([[-10000.0, 0.0, 10000.0]]), xp=np).round(4)
     array([[0.000e+00, 6.931e-01, 1.000e+04]])
     """
-    e = xp.exp(-xp.abs(Z))
-    once = 1.0 + e
-    return xp.maximum(Z, 0.0) + (xp.log(once) + (e - (once - 1.0)) / once)
+    return xp.maximum(Z, 0.0) + log_one_plus(xp.exp(-xp.abs(Z)), xp=xp)
 
 
 def softplus_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:

@@ -94,7 +94,8 @@ def mish_and_slope(Z: Array, *, xp: Namespace) -> tuple[Array, Array]:
     (array([[    0., 10000.]]), array([[0.6, 1. ]]))
     """
     u, r, t = _mish_terms(Z, xp=xp)
-    return Z * t, t + (4.0 * Z) * ((u * r) * (r + u * r))
+    v = u * r
+    return Z * t, t + (4.0 * Z) * (v * (r + v))
 
 
 def mish_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:

@@ -8,7 +8,8 @@
     segment sums        one pass over the examples for each row, added in their order in float64
 
 The values are those of the formulas to the last bit, of those with residuals where there are some.
-This saves an array per operation, and half of the cache: on a (300, 864) float32 array bias and relu take 43 us instead of 106.
+This saves an array per operation, and half of the cache: on a (300, 864) float32 array bias and
+relu take 43 us instead of 106.
 """
 
 from __future__ import annotations
