@@ -6,6 +6,7 @@ costs, the L-layer network, penalties, dropout, updates, schedules, initializati
 """
 
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
+from dnn_xp.formulas.averaging import average_share, moving_average, with_average
 from dnn_xp.formulas.costs import (
     COSTS,
     Cost,
@@ -134,6 +135,7 @@ __all__ = [
     "Trial",
     "adam",
     "adamw",
+    "average_share",
     "binary_cross_entropy",
     "binary_cross_entropy_derivative",
     "binary_cross_entropy_from_output",
@@ -181,6 +183,7 @@ __all__ = [
     "mish",
     "mish_backward",
     "momentum",
+    "moving_average",
     "nesterov",
     "poisson",
     "poisson_derivative",
@@ -220,4 +223,5 @@ __all__ = [
     "warm_up",
     "weight_mask",
     "weighted_sum",
+    "with_average",
 ]

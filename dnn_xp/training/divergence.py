@@ -141,6 +141,7 @@ class _Search:
         *,
         last: bool,
         stops: bool = False,
+        used: Array | None = None,
     ) -> bool:
         return self._passed(theta, J, moved=not self._batches)
 

@@ -479,6 +479,17 @@ class Specification(Problem):
         text="float",
         shown=True,
     )
+    ema_decay: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0, below=1.0)),
+        "float, optional",
+        "average theta over the updates, that much of the average kept at each, and use the average",
+        "average <- ema_decay average + (1 - ema_decay) theta, corrected for its start. The updates go on "
+        "from theta; validation, keep_best, patience, reports and the model have the average. None when "
+        "left out.",
+        text="float",
+        shown=True,
+    )
     validation: Any = option(
         None,
         optional(partial(check_float, above=0.0, below=1.0)),
@@ -509,7 +520,7 @@ class Specification(Problem):
         "int",
         "iterations (full batch) or epochs (mini-batches) between reports",
         "The reported cost is always that of all training examples: free on full batches without "
-        "dropout, one forward pass otherwise.",
+        "dropout and ema_decay, one forward pass otherwise.",
         text="int",
     )
     on_divergence: str = option(
@@ -640,6 +651,11 @@ class Specification(Problem):
             ("batch_size", self.batch_size is not None, "it works on the full batch only"),
             (dropped, bool(self.keep_probs), exact),
             ("clip_norm", self.clip_norm is not None, exact),
+            (
+                "ema_decay",
+                self.ema_decay is not None,
+                "its few iterates differ too much to average",
+            ),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
             ("schedule", self.schedule is not None, "its line search finds the rate"),
             ("precision", low, exact),
