@@ -30,6 +30,9 @@ HOW: dict[str, dict[str, Any]] = {
     "patience, batches": {
         "validation": 0.2, "patience": 2, "learning_rate": 0.1, "batch_size": 32, "epochs": 40,
     },
+    "parametric": {
+        "parametric_activation": True, "scaling_layer": True, "activation": "selu", "iterations": 12,
+    },
     "averaged": {"ema_decay": 0.8, "iterations": 12, "report_every": 5},
     "averaged, batches": {
         "ema_decay": 0.9, "validation": 0.2, "keep_best": "score", "report_costs": "batches", **BATCHES,

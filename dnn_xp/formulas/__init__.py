@@ -90,6 +90,11 @@ from dnn_xp.formulas.output_activations import (
     softmax_backward,
 )
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.parametric import (
+    mixed_activation,
+    mixed_activation_backward,
+    unflatten_mixes,
+)
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
@@ -182,6 +187,8 @@ __all__ = [
     "mini_batches",
     "mish",
     "mish_backward",
+    "mixed_activation",
+    "mixed_activation_backward",
     "momentum",
     "moving_average",
     "nesterov",
@@ -220,6 +227,7 @@ __all__ = [
     "tanh_backward",
     "two_loop_recursion",
     "unflatten",
+    "unflatten_mixes",
     "warm_up",
     "weight_mask",
     "weighted_sum",

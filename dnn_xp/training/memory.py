@@ -228,7 +228,8 @@ def plan_memory(
         X=Values(given, data.dtype, standardized),
         Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
-        many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
+        many_temporaries=network.parametric
+        or any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,

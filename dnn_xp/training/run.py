@@ -184,6 +184,8 @@ class Run:
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
             "output_rate": None if rates.output == 1.0 else rates.output,
             "scale_rate": rates.scale if self.network.scaling_layer else None,
+            "parametric_activation": self.network.parametric or None,
+            "parametric_rate": rates.mix if self.network.parametric else None,
         }
 
     def _chosen(self) -> str | None:
@@ -308,7 +310,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
                 f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
         return model.network._replace(
-            keep_probs=asked.keep_probs, scaling_layer=asked.scaling_layer
+            keep_probs=asked.keep_probs,
+            scaling_layer=asked.scaling_layer,
+            parametric=asked.parametric_activation or model.network.parametric,
         )
     check_fitting_cost(targets.output_activation, targets.cost)
     named = asked.activation
@@ -325,6 +329,7 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         asked.keep_probs,
         embeddings,
         asked.scaling_layer,
+        asked.parametric_activation,
     )
 
 
@@ -395,7 +400,7 @@ def _rates(asked: Specification, kind: str) -> Rates:
     if output is None:
         two = asked.preset == "tabular" and kind == "binary"
         output = preset.TWO_CLASSES_RATE if two else 1.0
-    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate)
+    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate, asked.parametric_rate)
 
 
 def _label_smoothing(asked: Problem, kind: str) -> float:

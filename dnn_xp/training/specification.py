@@ -235,6 +235,15 @@ class Problem:
         group="network",
         shown=True,
     )
+    parametric_activation: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "learn for each hidden unit how much of its activation it takes",
+        "Z + a (g(Z) - Z) in the place of g(Z), with a number a for each unit, 1 at first.",
+        group="network",
+        shown=True,
+    )
     label_smoothing: float | None = option(
         None,
         optional(partial(check_float, at_least=0.0, below=1.0)),
@@ -445,6 +454,13 @@ class Specification(Problem):
         partial(check_float, at_least=0.0),
         "float",
         "factor of the learning rate for the scaling layer",
+        shown=True,
+    )
+    parametric_rate: float = option(
+        0.1,
+        partial(check_float, at_least=0.0),
+        "float",
+        "factor of the learning rate for what parametric_activation learns",
         shown=True,
     )
     iterations: int | None = option(

@@ -95,7 +95,7 @@ def test_every_option_arrives(
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5 "
         "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
-        "--ema-decay 0.99"
+        "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -150,6 +150,8 @@ def test_every_option_arrives(
         "keep_best": "score",
         "report_costs": "batches",
         "ema_decay": 0.99,
+        "parametric_activation": True,
+        "parametric_rate": 0.2,
         "examples": "rows",
         "verbose": False,
     }
