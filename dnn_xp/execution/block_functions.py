@@ -78,9 +78,9 @@ class BlockFunctions:
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        parameters, X = self._layer_inputs(parameters, X)
+        parameters, mixes, X = self._layer_inputs(parameters, X)
         g = self.network.activations
-        Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
+        Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers, mixes=mixes)
         return self._working(Z)
 
     def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
@@ -143,36 +143,42 @@ class BlockFunctions:
         outputs = self.network.sizes[-1]
         return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
-    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters and standardized X, in the compute dtype."""
+    def _layer_inputs(
+        self, parameters: Parameters, X: Array
+    ) -> tuple[Parameters, list[Array], Array]:
+        """(W, b) and a of the layers, and A[0], in the compute dtype."""
+        layers, mixes, tables = self._parts(parameters)
         X = self._scaled(X, self.inputs)
-        if self.network.embeddings:
-            parameters, X = self._embedded(parameters, X)
+        if tables:
+            # Before any dtype is too narrow for the codes.
+            X = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
         else:
             X = self.canonical(X, orientation=self.orientation)
         if self.compute_dtype is None:
-            return parameters, X
+            return layers, mixes, X
         narrow, xp = self.compute_dtype, self.xp
-        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow)
+        layers = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in layers]
+        mixes = [xp.astype(a, narrow) for a in mixes]
+        return layers, mixes, xp.astype(X, narrow)
 
-    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
+    def _parts(self, parameters: Parameters) -> tuple[Parameters, list[Array], list[Array]]:
+        """(W, b) of each layer, a of each hidden layer, and E of each embedding."""
         depth = len(self.network.activations)
-        tables = [arrays[0] for arrays in parameters[depth:]]
-        A = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
-        return parameters[:depth], A
+        rest = [arrays[0] for arrays in parameters[depth:]]
+        mixed = depth - 1 if self.network.parametric else 0
+        return parameters[:depth], rest[:mixed], rest[mixed:]
 
     def _gradients(
         self, parameters: Parameters, Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
-        """M dW[1], m db[1], ..., m db[L], m dE[1], ...; and Z[L]."""
+        """M dW[1], m db[1], ..., m db[L], m da[1], ..., m dE[1], ...; and Z[L]."""
         network, xp = self.network, self.xp
-        parameters, X = self._layer_inputs(parameters, block.X)
+        parameters, mixes, X = self._layer_inputs(parameters, block.X)
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
             "layers": self.layers,
+            "mixes": mixes,
             "xp": xp,
         }
         if network.embeddings:

@@ -207,7 +207,7 @@ def make_plan(
     threads : int
         Most blocks computed at once.
     many_temporaries, dropout : bool
-        Whether a hidden activation is other than relu and identity; whether there is dropout.
+        Whether a hidden activation is other than relu and identity, or mixed; whether there is dropout.
     optimizer_vectors : int
         Vectors of the optimizer's state.
     step_stays : bool

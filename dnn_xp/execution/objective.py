@@ -34,6 +34,7 @@ from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embedding
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.parametric import unflatten_mixes
 from dnn_xp.formulas.tabular import scaled_weights, scaled_weights_backward
 from dnn_xp.formulas.types import Array
 
@@ -130,7 +131,9 @@ class Objective:
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
         embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        mask = weight_mask(
+            network.sizes, dtype=dtype, mixed=network.mixed, embedded=embedded, xp=np
+        )
         self._penalties = [
             (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
@@ -241,14 +244,16 @@ class Objective:
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
-        """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
+        """(W, b) of each layer, (a,) of mixed ones, (E,) of each embedding; W[1] times the scaling layer's s."""
         layers = unflatten(theta, self.network.sizes, xp=self._xp)
         if self.network.scaling_layer:
             theta, s = self._split(theta)
             W, b = layers[0]
             layers[0] = scaled_weights(W, s, xp=self._xp), b
         tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
-        return [*layers, *((E,) for E in tables)]
+        mixed = self.network.parametric
+        mixes = unflatten_mixes(theta, self.network.sizes, xp=self._xp) if mixed else []
+        return [*layers, *((a,) for a in mixes), *((E,) for E in tables)]
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
         """What all networks have of theta, and s."""

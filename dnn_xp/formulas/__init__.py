@@ -6,6 +6,7 @@ costs, the L-layer network, penalties, dropout, updates, schedules, initializati
 """
 
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
+from dnn_xp.formulas.averaging import average_share, moving_average, with_average
 from dnn_xp.formulas.costs import (
     COSTS,
     Cost,
@@ -89,6 +90,11 @@ from dnn_xp.formulas.output_activations import (
     softmax_backward,
 )
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.parametric import (
+    mixed_activation,
+    mixed_activation_backward,
+    unflatten_mixes,
+)
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
@@ -134,6 +140,7 @@ __all__ = [
     "Trial",
     "adam",
     "adamw",
+    "average_share",
     "binary_cross_entropy",
     "binary_cross_entropy_derivative",
     "binary_cross_entropy_from_output",
@@ -180,7 +187,10 @@ __all__ = [
     "mini_batches",
     "mish",
     "mish_backward",
+    "mixed_activation",
+    "mixed_activation_backward",
     "momentum",
+    "moving_average",
     "nesterov",
     "poisson",
     "poisson_derivative",
@@ -217,7 +227,9 @@ __all__ = [
     "tanh_backward",
     "two_loop_recursion",
     "unflatten",
+    "unflatten_mixes",
     "warm_up",
     "weight_mask",
     "weighted_sum",
+    "with_average",
 ]

@@ -130,6 +130,13 @@ def _hidden_activation(model: Model) -> str:
     """scikit-learn's name of the one activation of the hidden layers."""
     names = {ours: theirs for theirs, ours in _HIDDEN.items()}
     used = list(dict.fromkeys(model.activations[:-1]))
+    if model.network.parametric:
+        raise ArgumentValueError(
+            "model",
+            "one whose hidden units mix their activation with the identity (parametric_activation)",
+            "a model of plain activations, as scikit-learn has them",
+            "to_onnx and to_torch have the mix",
+        )
     if len(used) > 1 or not set(used) <= set(names):
         raise ArgumentValueError(
             "model",

@@ -35,6 +35,7 @@ from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.parametric import unflatten_mixes
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -124,6 +125,13 @@ class Model(Exports):
     def parameters(self) -> list[tuple[Array, Array]]:
         """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives."""
         return unflatten(self.theta, self.sizes, xp=self.backend.xp)
+
+    @property
+    def mixes(self) -> list[Array]:
+        """[a[1], ..., a[L-1]], each (n_l, 1), of a parametric activation; [] of others."""
+        if not self.network.parametric:
+            return []
+        return unflatten_mixes(self.theta, self.sizes, xp=self.backend.xp)
 
     @property
     def embeddings(self) -> dict[str, Array]:

@@ -52,6 +52,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
+    for layer, a in enumerate(model.mixes, start=1):
+        tensors[f"a{layer}"] = to_host(a)
     for number, E in enumerate(model.embeddings.values(), start=1):
         tensors[f"E{number}"] = to_host(E)
     if model.standardization is not None:
@@ -65,6 +67,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "activations": model.activations,
         "cost": model.cost,
         "keep_probs": model.network.keep_probs,
+        "parametric_activation": model.network.parametric,
         "kind": model.kind,
         "flat_targets": model.flat_targets,
         "classes": None if model.classes is None else _listed(model.classes),
@@ -170,6 +173,8 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     classes, stopped = description["classes"], description["stopped"]
     encoding, embeddings = description["encoder"], stored_embeddings(description)
     in_order = [f"{name}{layer}" for layer in layers for name in ("W", "b")]
+    if description["parametric_activation"]:
+        in_order += [f"a{layer}" for layer in layers[:-1]]
     in_order += [f"E{number}" for number in range(1, len(embeddings) + 1)]
     return {
         "theta": np.concatenate([tensors[name].reshape(-1) for name in in_order]),
@@ -179,6 +184,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
             COSTS[description["cost"]],
             tuple(description["keep_probs"]),
             embeddings,
+            parametric=bool(description["parametric_activation"]),
         ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],

@@ -162,6 +162,9 @@ ENTRIES: dict[str, Entry] = {
             and len(value) in (0, len(of["sizes"]) - 2)
         ),
     ),
+    "parametric_activation": Entry(
+        "true or false", lambda value, _: value in (None, True, False), optional=True
+    ),
     "kind": Entry(f"one of {', '.join(KINDS)}, and one output where it is binary", _is_kind),
     "flat_targets": Entry("true or false", lambda value, _: type(value) is bool),
     "classes": Entry("None, two labels, or a label for each output", _are_classes),
@@ -236,6 +239,9 @@ def wanted_tensors(description: Description) -> dict[str, Tensor]:
     wanted: dict[str, Tensor] = {}
     for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
         wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
+    if description["parametric_activation"]:
+        for layer, n in enumerate(description["sizes"][1:-1], start=1):
+            wanted[f"a{layer}"] = Tensor((n, 1))
     embeddings = stored_embeddings(description)
     for number, (k, d) in enumerate(embeddings, start=1):
         wanted[f"E{number}"] = Tensor((d, k))
@@ -278,7 +284,7 @@ def check_tensors(description: Description, tensors: Mapping[str, npt.NDArray[An
             raise ValueError(f"{name} must be > 0; got {given.min():g}")
     dtypes = {tensors[name].dtype for name, each in wanted.items() if not each.group}
     if len(dtypes) > 1:
-        raise ValueError(f"W, b and E must be of one dtype; got {sorted(map(str, dtypes))}")
+        raise ValueError(f"W, b, a and E must be of one dtype; got {sorted(map(str, dtypes))}")
 
 
 def _check_depth(description: Description, tensors: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -28,9 +28,10 @@ def layer_rows(model: Model) -> list[Row]:
     for layer, (n_prev, n, activation) in enumerate(
         zip(model.sizes, model.sizes[1:], model.activations, strict=False), start=1
     ):
-        rows.append(
-            (str(layer), activation, f"({n}, {n_prev})", f"({n}, 1)", f"{n * (n_prev + 1):,}")
-        )
+        mixed = model.network.parametric and layer < len(model.activations)
+        named = f"{activation}, mixed" if mixed else activation
+        count = n * (n_prev + 1) + (n if mixed else 0)
+        rows.append((str(layer), named, f"({n}, {n_prev})", f"({n}, 1)", f"{count:,}"))
     return rows
 
 

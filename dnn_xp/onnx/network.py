@@ -51,10 +51,15 @@ def linear_output(
     A = parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
     to_host = model.backend.to_host
     names = (*model.activations[:-1], "identity")
-    for (W, b), name in zip(model.parameters, names, strict=True):
+    mixes = (*model.mixes, *([None] * (len(names) - len(model.mixes))))
+    for (W, b), name, a in zip(model.parameters, names, mixes, strict=True):
         weights = graph.constant(np.ascontiguousarray(to_host(W)))
         bias = graph.constant(np.ascontiguousarray(to_host(b).reshape(-1)))
-        A = ACTIVATIONS[name](graph, graph.node("Gemm", A, weights, bias, transB=1))
+        Z = graph.node("Gemm", A, weights, bias, transB=1)
+        A = ACTIVATIONS[name](graph, Z)
+        if a is not None:
+            share = graph.constant(np.ascontiguousarray(to_host(a).reshape(-1)))
+            A = graph.node("Add", Z, graph.node("Mul", share, graph.node("Sub", A, Z)))
     return _in_units_of_targets(graph, A, model)
 
 

@@ -11,8 +11,9 @@ from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.data.host import to_host
 from dnn_xp.execution.scaling import scaling_on
 from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
-from dnn_xp.formulas.network import forward
+from dnn_xp.formulas.network import linear_output
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.parametric import unflatten_mixes
 from dnn_xp.model.model import Model, given_for
 from dnn_xp.plots.answers import Values, spread
 from dnn_xp.plots.style import BLUE, ORANGE, VERMILLION, Axes, new_axes, with_grid
@@ -121,8 +122,10 @@ def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Value
     parameters = unflatten(theta, model.sizes, xp=np)
     if tables := unflatten_embeddings(theta, model.network.embeddings, xp=np):
         A0 = embed(A0, tables, xp=np)
-    output, caches = forward(A0, parameters, model.network.activations, xp=np)
-    return [*(cache[0][0] for cache in caches[1:]), output]
+    g = model.network.activations
+    mixes = unflatten_mixes(theta, model.sizes, xp=np) if model.network.parametric else ()
+    Z, caches = linear_output(A0, parameters, g, mixes=mixes, xp=np)
+    return [*(cache[0][0] for cache in caches[1:]), g[-1].forward(Z, xp=np)]
 
 
 def _violins(ax: Axes, layers: Sequence[Any], color: str, cut: float = 0.0) -> None:

@@ -61,7 +61,8 @@ def advance(
             raise
         start = recorder.state_before()
         with np.errstate(all="ignore"):
-            origin = origin_of(loop_of(run), run, data, start, error.model.theta)
+            before = start.theta if start.last is None else start.last
+            origin = origin_of(loop_of(run), run, data, start, before)
         raise DivergenceError(error.reason, error.model, error.state, origin) from None
     except KeyboardInterrupt:
         if watch is not None and watch.requested:
@@ -99,20 +100,22 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
         if drops_out:
             seeds = draw_seeds(run, recorder.rng)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
-        after = tuple(rest)
         if iteration % every == 0:
-            # With dropout J is that of the thinned network: the exact cost takes another forward.
-            exact = objective.cost(theta, examples) if drops_out else J
-            if recorder.note(
-                iteration, theta, exact, rate, (moved, after, iteration + 1, 0), last=False
-            ):
+            # With dropout J is that of the thinned network, and with an average that of theta: the
+            # exact cost takes another forward.
+            used = run.used(theta, optimizer)
+            exact = objective.cost(used, examples) if run.extra_costs else J
+            after = (moved, tuple(rest), iteration + 1, 0)
+            if recorder.note(iteration, theta, exact, rate, after, last=False, used=used):
                 return None
-        elif watched and recorder.passed(theta, J, (moved, after, iteration + 1, 0)):
+        elif watched and recorder.passed(theta, J, (moved, tuple(rest), iteration + 1, 0)):
             return None
-        theta, optimizer = moved, after
+        theta, optimizer = moved, tuple(rest)
     rate = factor * rate_at(schedule, iterations)
-    J = objective.cost(theta, examples)
-    recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0), last=True)
+    used = run.used(theta, optimizer)
+    J = objective.cost(used, examples)
+    after = (theta, optimizer, iterations, 0)
+    recorder.note(iterations, theta, J, rate, after, last=True, used=used)
     return StopReason.COMPLETED
 
 
@@ -179,10 +182,11 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
     def report(epoch: int, of_batches: float | None = None) -> bool:
         J: Array | float = 0.0 if of_batches is None else of_batches
         if of_batches is None or not by_batches:
-            J = data.objective.cost(theta, data.examples)
+            J = data.objective.cost(run.used(theta, optimizer), data.examples)
         rate = factor * rate_at(run.learning_rate, iteration)
         after, last = (theta, optimizer, iteration, epoch), epoch == epochs
-        return recorder.note(iteration, theta, J, rate, after, last=last)
+        used = run.used(theta, optimizer)
+        return recorder.note(iteration, theta, J, rate, after, last=last, used=used)
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None

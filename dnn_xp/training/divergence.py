@@ -14,6 +14,7 @@ from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import standardize
 from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.parametric import mixed_activation, unflatten_mixes
 from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
@@ -141,6 +142,7 @@ class _Search:
         *,
         last: bool,
         stops: bool = False,
+        used: Array | None = None,
     ) -> bool:
         return self._passed(theta, J, moved=not self._batches)
 
@@ -184,6 +186,10 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     parameters = unflatten(flat, sizes, xp=np)
     for layer, (dW, db) in enumerate(parameters, start=1):
         norms[f"W[{layer}]"], norms[f"b[{layer}]"] = map(np.linalg.norm, (dW, db))
+    if run.network.parametric:
+        mixes = unflatten_mixes(flat, sizes, xp=np)
+        norms |= {f"a[{layer}]": np.linalg.norm(da) for layer, da in enumerate(mixes, start=1)}
+    flat = flat[: flat.size - run.network.scaled]
     tables = unflatten_embeddings(flat, run.network.embeddings, xp=np)
     norms |= {f"E[{j}]": np.linalg.norm(dE) for j, dE in enumerate(tables, start=1)}
     largest = _largest_outputs(run, data, to_host(theta).astype(np.float64))
@@ -208,6 +214,7 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         layers[0] = W * theta[None, rest:], b
         theta = theta[:rest]
     tables = unflatten_embeddings(theta, network.embeddings, xp=xp)
+    mixes = unflatten_mixes(theta, network.sizes, xp=xp) if network.parametric else []
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(layers)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
@@ -223,5 +230,6 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
         for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
             Z = W @ A + b
             largest[place] = max(largest[place], float(np.abs(Z).max()))
-            A = g.forward(Z, xp=xp)
+            mixed = place < len(mixes)
+            A = mixed_activation(Z, mixes[place], g, xp=xp) if mixed else g.forward(Z, xp=xp)
     return largest

@@ -179,9 +179,11 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
         embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
-        biases = np.flatnonzero(mask == 0.0)
-        theta[biases] = 0.1 * rng.standard_normal(biases.size)
+        mask = weight_mask(
+            network.sizes, dtype="float64", mixed=network.mixed, embedded=embedded, xp=np
+        )
+        others = np.flatnonzero(mask == 0.0)
+        theta[others] += 0.1 * rng.standard_normal(others.size)
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
         targets = None if model is None else model.target_standardization
@@ -243,12 +245,14 @@ def _check(
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
-    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., s, as theta holds them."""
+    """Name and shape of W[1], b[1], W[2], ..., a[1], ..., E[1], ..., s, as theta holds them."""
     layers = [
         part
         for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
         for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
     ]
+    if network.parametric:
+        layers += [(f"a{layer}", (n, 1)) for layer, n in enumerate(network.sizes[1:-1], start=1)]
     layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
     return [*layers, ("s", (network.scaled, 1))] if network.scaling_layer else layers
 

@@ -14,6 +14,7 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize, initialize_embedding
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.model import Model
 
 
@@ -43,14 +44,18 @@ def initial_parameters(
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
-    arrays = [*(array for layer in layers for array in layer), *tables, np.ones(network.scaled)]
+    of_layers = [array for layer in layers for array in layer]
+    arrays = [*of_layers, np.ones(network.mixed), *tables, np.ones(network.scaled)]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def parameters_of(model: Model, network: Network) -> np.ndarray:
-    """Flat theta of a model on the host, in its dtype, for a network with all factors of a scaling layer at 1."""
+    """Flat theta of a model on the host, in its dtype, with 1 for each factor that the network has beyond it."""
     theta = np.asarray(model.backend.to_host(model.theta))
-    return np.append(theta, np.ones(network.scaled, theta.dtype))
+    rest = parameter_count(network.sizes)
+    mixes = np.ones(network.mixed - model.network.mixed, theta.dtype)
+    scales = np.ones(network.scaled, theta.dtype)
+    return np.concatenate([theta[:rest], mixes, theta[rest:], scales])
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -176,12 +176,14 @@ def plan_memory(
     targets_standardized: bool,
     replayed: bool,
     orientation: str | None,
+    averages: bool,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
     and scale of X have to be looked for, `replayed` whether a step of examples in memory is replayed
-    as a CUDA graph, `orientation` how blocks are laid out on NumPy.
+    as a CUDA graph, `orientation` how blocks are laid out on NumPy, `averages` whether costs are those
+    of an average of theta.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -216,8 +218,8 @@ def plan_memory(
         return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
 
     drops_out = bool(network.keep_probs)
-    # A full-batch step gives the cost, too, unless units drop out.
-    costs = [data.X] if drops_out or batch_size is not None else []
+    # A full-batch step gives the cost, too, unless units drop out or theta is averaged.
+    costs = [data.X] if drops_out or averages or batch_size is not None else []
     costs += [held_out[0]] if held_out else []
     return make_plan(
         network.sizes,
@@ -226,7 +228,8 @@ def plan_memory(
         X=Values(given, data.dtype, standardized),
         Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
-        many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
+        many_temporaries=network.parametric
+        or any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,

@@ -19,8 +19,8 @@ from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
+from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.tabular import rate_factors
 from dnn_xp.formulas.types import Array
@@ -315,11 +315,19 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
 def _factors(run: Run) -> Array | None:
     """Factors of the learning rate, flat as theta where the run computes; None where all are 1."""
     network, rates = run.network, run.rates
-    if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
+    same = (not network.scaling_layer or rates.scale == 1.0) and (
+        not network.parametric or rates.mix == 1.0
+    )
+    if rates.equal and same:
         return None
-    rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
     factors = rate_factors(
-        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+        network.sizes,
+        rates,
+        mixed=network.mixed,
+        rest=embedding_parameters(network.embeddings),
+        scaled=network.scaled,
+        dtype=np.dtype(run.dtype),
+        xp=np,
     )
     return run.backend.from_host(factors)
 

@@ -17,6 +17,7 @@ from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.averaging import with_average
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
@@ -24,6 +25,7 @@ from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
+from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
 from dnn_xp.training.inputs import Prepared
@@ -137,6 +139,20 @@ class Run:
         """Whether any hidden layer has dropout."""
         return bool(self.network.keep_probs)
 
+    @property
+    def averages(self) -> bool:
+        """Whether the parameters that are used are an average of theta over the updates."""
+        return self.asked.ema_decay is not None
+
+    @property
+    def extra_costs(self) -> bool:
+        """Whether a full-batch step does not give the cost that is reported."""
+        return self.drops_out or self.averages
+
+    def used(self, theta: Array, optimizer: tuple[Array, ...]) -> Array:
+        """The parameters that are reported and kept: theta, or its average, the last of the optimizer's."""
+        return optimizer[-1] if self.averages else theta
+
     def settings(self) -> dict[str, Any]:
         """The options that a model shows, as they were decided."""
         of_problem = {each.name for each in fields(Problem)}
@@ -168,6 +184,8 @@ class Run:
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
             "output_rate": None if rates.output == 1.0 else rates.output,
             "scale_rate": rates.scale if self.network.scaling_layer else None,
+            "parametric_activation": self.network.parametric or None,
+            "parametric_rate": rates.mix if self.network.parametric else None,
         }
 
     def _chosen(self) -> str | None:
@@ -237,6 +255,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         targets_standardized=targets_scaled,
         replayed=replayed,
         orientation=orientation_of(asked),
+        averages=asked.ema_decay is not None,
     )
     return Run(
         asked=asked,
@@ -276,7 +295,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
 
 def _vectors_kept(asked: Specification, optimizer: str) -> int:
     """Vectors like theta that are kept besides it: the optimizer's, and states to go back to."""
-    own = _STATE_VECTORS.get(optimizer, 2)
+    own = _STATE_VECTORS.get(optimizer, 2) + (asked.ema_decay is not None)
     return own + 2 * (1 + own) if asked.on_divergence == "halve" else own
 
 
@@ -291,7 +310,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
                 f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
         return model.network._replace(
-            keep_probs=asked.keep_probs, scaling_layer=asked.scaling_layer
+            keep_probs=asked.keep_probs,
+            scaling_layer=asked.scaling_layer,
+            parametric=asked.parametric_activation or model.network.parametric,
         )
     check_fitting_cost(targets.output_activation, targets.cost)
     named = asked.activation
@@ -308,6 +329,7 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         asked.keep_probs,
         embeddings,
         asked.scaling_layer,
+        asked.parametric_activation,
     )
 
 
@@ -330,9 +352,11 @@ def pays_to_replay(network: Network, at_once: int) -> bool:
 
 
 def _optimizer(asked: Specification) -> Optimizer | None:
-    if isinstance(asked.optimizer, Optimizer):
-        return asked.optimizer
-    return None if asked.is_lbfgs else OPTIMIZERS[asked.optimizer]()
+    if asked.is_lbfgs:
+        return None
+    given = asked.optimizer
+    found = given if isinstance(given, Optimizer) else OPTIMIZERS[given]()
+    return found if asked.ema_decay is None else with_average(found, asked.ema_decay)
 
 
 def _l2(asked: Specification, m: int, *, values: bool) -> float:
@@ -376,7 +400,7 @@ def _rates(asked: Specification, kind: str) -> Rates:
     if output is None:
         two = asked.preset == "tabular" and kind == "binary"
         output = preset.TWO_CLASSES_RATE if two else 1.0
-    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate)
+    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate, asked.parametric_rate)
 
 
 def _label_smoothing(asked: Problem, kind: str) -> float:

@@ -235,6 +235,15 @@ class Problem:
         group="network",
         shown=True,
     )
+    parametric_activation: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "learn for each hidden unit how much of its activation it takes",
+        "Z + a (g(Z) - Z) in the place of g(Z), with a number a for each unit, 1 at first.",
+        group="network",
+        shown=True,
+    )
     label_smoothing: float | None = option(
         None,
         optional(partial(check_float, at_least=0.0, below=1.0)),
@@ -447,6 +456,13 @@ class Specification(Problem):
         "factor of the learning rate for the scaling layer",
         shown=True,
     )
+    parametric_rate: float = option(
+        0.1,
+        partial(check_float, at_least=0.0),
+        "float",
+        "factor of the learning rate for what parametric_activation learns",
+        shown=True,
+    )
     iterations: int | None = option(
         None,
         optional(partial(check_int, at_least=0)),
@@ -476,6 +492,17 @@ class Specification(Problem):
         optional(partial(check_float, above=0.0)),
         "float, optional",
         "largest norm of the gradient; a longer one is scaled down to it",
+        text="float",
+        shown=True,
+    )
+    ema_decay: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0, below=1.0)),
+        "float, optional",
+        "average theta over the updates, that much of the average kept at each, and use the average",
+        "average <- ema_decay average + (1 - ema_decay) theta, corrected for its start. The updates go on "
+        "from theta; validation, keep_best, patience, reports and the model have the average. None when "
+        "left out.",
         text="float",
         shown=True,
     )
@@ -509,7 +536,7 @@ class Specification(Problem):
         "int",
         "iterations (full batch) or epochs (mini-batches) between reports",
         "The reported cost is always that of all training examples: free on full batches without "
-        "dropout, one forward pass otherwise.",
+        "dropout and ema_decay, one forward pass otherwise.",
         text="int",
     )
     on_divergence: str = option(
@@ -640,6 +667,11 @@ class Specification(Problem):
             ("batch_size", self.batch_size is not None, "it works on the full batch only"),
             (dropped, bool(self.keep_probs), exact),
             ("clip_norm", self.clip_norm is not None, exact),
+            (
+                "ema_decay",
+                self.ema_decay is not None,
+                "its few iterates differ too much to average",
+            ),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
             ("schedule", self.schedule is not None, "its line search finds the rate"),
             ("precision", low, exact),

@@ -118,8 +118,9 @@ def test_rates_multiply_the_steps_of_adam(X):
     assert factors[-5:].tolist() == pytest.approx([3 / 2] * 4 + [0.3])
 
 
+@pytest.mark.parametrize("parametric", [False, True])
 @pytest.mark.parametrize("classes", [0, 2, 3])
-def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
+def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
     """Against the original parametrization in PyTorch, written from the paper: W / sqrt(n), two outputs, ..."""
     torch = pytest.importorskip("torch")
     Y = X[0] * X[1] if classes == 0 else np.digitize(X[0], [0.0, 0.8][: classes - 1])
@@ -131,6 +132,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
         "batch_size": 240,
         "dtype": "float64",
         "seed": 5,
+        "parametric_activation": parametric,
     }
     how |= {"validation": None, "keep_best": None}
     # Of the two parametrizations epsilon is the one difference.
@@ -139,7 +141,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
     how["optimizer"] = adam(beta2=0.95, epsilon=1e-14)
     start = dnn_xp.train(X, Y, **how | {"epochs": 0})
     mine = dnn_xp.train(X, Y, **how)
-    theirs = RealMLPStep(torch, start, X, Y, classes)
+    theirs = RealMLPStep(torch, start, X, Y, classes, parametric)
     for step in range(6):
         theirs.step(step / 6)
     np.testing.assert_allclose(

@@ -34,6 +34,8 @@ HOW = {
     "lbfgs": SMALL | {"optimizer": "lbfgs"},
     "dropout, penalty": SMALL | {"keep_prob": 0.8, "l2": 1.0},
     "validation": SMALL | {"validation": 0.2, "patience": 2, "iterations": 12},
+    "parametric": SMALL | {"parametric_activation": True, "activation": "mish"},
+    "average": SMALL | {"ema_decay": 0.5},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
     "unstandardized": SMALL | {"standardize": False},
     "batches": {"hidden": [8], "batch_size": 1500, "epochs": 2, "block_size": 256},
