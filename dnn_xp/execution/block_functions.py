@@ -8,29 +8,42 @@ fewer bits; costs and results are in the working dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dnn_xp.backends.record import as_given
 from dnn_xp.execution.examples import Block
 from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
-from dnn_xp.formulas.embeddings import embed, embedding_gradient_sums
+from dnn_xp.formulas.embeddings import embed, embedded_rows, embedding_gradient_sums
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
     Network,
     gradient_sums,
-    gradient_sums_of_embedded,
+    gradient_sums_of_learned,
     linear_output,
     output_cost_sum,
     output_loss,
 )
+from dnn_xp.formulas.number_encodings import (
+    encoded_parameters,
+    number_rows,
+    periodic_encoding,
+    periodic_gradient_sums,
+)
 from dnn_xp.formulas.parameters import Parameters
 from dnn_xp.formulas.tabular import smooth_labels
 from dnn_xp.formulas.types import Array, Namespace
+
+
+class Widened(NamedTuple):
+    """X of which A[0] was made, standardized, and the cache of a periodic encoding if there is one."""
+
+    X: Array
+    periodic: tuple[Array, Array, Array] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +91,7 @@ class BlockFunctions:
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        parameters, X = self._layer_inputs(parameters, X)
+        parameters, X, _ = self._layer_inputs(parameters, X)
         g = self.network.activations
         Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
         return self._working(Z)
@@ -143,53 +156,79 @@ class BlockFunctions:
         outputs = self.network.sizes[-1]
         return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
-    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters and standardized X, in the compute dtype."""
+    def _layer_inputs(
+        self, parameters: Sequence[Any], X: Array
+    ) -> tuple[Parameters, Array, Array | None]:
+        """Parameters of the layers and A[0] in the compute dtype; X as A[0] is made of it.
+
+        The last is what the gradient of what is learned of X needs; None where A[0] is X.
+        """
         X = self._scaled(X, self.inputs)
-        if self.network.embeddings:
-            parameters, X = self._embedded(parameters, X)
+        widened = None
+        if self.network.widened:
+            parameters, X, widened = self._widened(parameters, X)
         else:
             X = self.canonical(X, orientation=self.orientation)
         if self.compute_dtype is None:
-            return parameters, X
+            return parameters, X, widened
         narrow, xp = self.compute_dtype, self.xp
         pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow)
+        return pairs, xp.astype(X, narrow), widened
 
-    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
-        depth = len(self.network.activations)
-        tables = [arrays[0] for arrays in parameters[depth:]]
-        A = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
-        return parameters[:depth], A
+    def _widened(self, parameters: Sequence[Any], X: Array) -> tuple[Parameters, Array, Widened]:
+        """Parameters of the layers, and A[0] of X, made before any dtype is too narrow for the codes."""
+        depth, encoding = len(self.network.activations), self.network.number_encoding
+        layers, rest, encoded, cache = parameters[:depth], parameters[depth:], [], None
+        if encoded_parameters(encoding):
+            assert encoding is not None
+            X = self.canonical(X, orientation="columns")
+            numbers = number_rows(X, encoding.rows, xp=self.xp)
+            P, cache = periodic_encoding(numbers, rest[0], xp=self.xp)
+            encoded, rest = [P], rest[1:]
+        A = embed(X, [arrays[0] for arrays in rest], encoded=encoded, xp=self.xp)
+        return layers, self.canonical(A, orientation="columns"), Widened(X, cache)
 
     def _gradients(
-        self, parameters: Parameters, Y: Array, block: Block
+        self, parameters: Sequence[Any], Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
-        """M dW[1], m db[1], ..., m db[L], m dE[1], ...; and Z[L]."""
+        """M dW[1], m db[1], ..., m db[L], then of what encodes numbers and of embeddings; and Z[L]."""
         network, xp = self.network, self.xp
-        parameters, X = self._layer_inputs(parameters, block.X)
+        layers, X, widened = self._layer_inputs(parameters, block.X)
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
             "layers": self.layers,
             "xp": xp,
         }
-        if network.embeddings:
-            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
-            tables = embedding_gradient_sums(
-                self._working(dA),
-                self._scaled(block.X, self.inputs),
-                network.embeddings,
-                self.places,
-                sums_by_code=self.layers.segment_sums,
-                xp=xp,
-            )
+        learned: Sequence[Array] = ()
+        if widened is not None and network.learned:
+            sums, Z, dA = gradient_sums_of_learned(X, Y, layers, network, **how)
+            learned = self._learned(self._working(dA), parameters, widened)
         else:
-            layers, Z = gradient_sums(X, Y, parameters, network, **how)
-            tables = []
-        flat = (*[array for layer in layers for array in layer], *tables)
+            sums, Z = gradient_sums(X, Y, layers, network, **how)
+        flat = (*[array for layer in sums for array in layer], *learned)
         return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
+
+    def _learned(self, dA: Array, parameters: Sequence[Any], widened: Widened) -> Sequence[Array]:
+        """M dw, m db, m dV, m dc of a periodic encoding, and m dE[1], ..., from the rows of dA[0]."""
+        embedded = embedded_rows(self.network.embeddings)
+        periodic: Sequence[Array] = ()
+        if widened.periodic is not None:
+            of_encoding = parameters[len(self.network.activations)]
+            periodic = periodic_gradient_sums(
+                dA[embedded:, :], of_encoding, widened.periodic, xp=self.xp
+            )
+        if not embedded:
+            return periodic
+        tables = embedding_gradient_sums(
+            dA[:embedded, :],
+            widened.X,
+            self.network.embeddings,
+            self.places,
+            sums_by_code=self.layers.segment_sums,
+            xp=self.xp,
+        )
+        return [*periodic, *tables]
 
     def _masks(self, block: Block) -> list[Array | None]:
         """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""

@@ -32,8 +32,8 @@ from dnn_xp.execution.scaling import MeanAndScale, scaling_on
 from dnn_xp.execution.tree import Node
 from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
 from dnn_xp.formulas.metrics import binary_correct, class_correct
-from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.network import Network, unflatten_encoding
+from dnn_xp.formulas.parameters import flatten, unflatten
 from dnn_xp.formulas.tabular import scaled_weights, scaled_weights_backward
 from dnn_xp.formulas.types import Array
 
@@ -130,7 +130,7 @@ class Objective:
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
         embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        mask = network.weight_mask(dtype=dtype, xp=np)
         self._penalties = [
             (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
@@ -241,14 +241,18 @@ class Objective:
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
-        """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
+        """(W, b) of each layer, (w, b, V, c) of a periodic encoding, (E,) of each embedding.
+
+        W[1] times the scaling layer's s.
+        """
         layers = unflatten(theta, self.network.sizes, xp=self._xp)
         if self.network.scaling_layer:
             theta, s = self._split(theta)
             W, b = layers[0]
             layers[0] = scaled_weights(W, s, xp=self._xp), b
         tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
-        return [*layers, *((E,) for E in tables)]
+        periodic = unflatten_encoding(theta, self.network, xp=self._xp)
+        return [*layers, *periodic, *((E,) for E in tables)]
 
     def _split(self, theta: Array) -> tuple[Array, Array]:
         """What all networks have of theta, and s."""
@@ -344,7 +348,7 @@ class Objective:
         return J
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
-        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
+        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L], ... as in theta."""
         if self.network.scaling_layer:
             W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
             dW, ds = scaled_weights_backward(sums[0], W, self._split(theta)[1], xp=self._xp)

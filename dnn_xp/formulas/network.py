@@ -16,7 +16,7 @@ knows which library holds the arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
@@ -29,7 +29,14 @@ from dnn_xp.formulas.layers import (
     linear_backward,
     linear_derivative,
 )
-from dnn_xp.formulas.parameters import Parameters, parameter_count
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    Periodic,
+    encoded_parameters,
+    encoded_rows,
+    unflatten_periodic,
+)
+from dnn_xp.formulas.parameters import Parameters, parameter_count, weight_mask
 from dnn_xp.formulas.types import Array, Namespace
 
 Gradients = list[tuple[Array, Array]]
@@ -52,6 +59,8 @@ class Network(NamedTuple):
         Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
     scaling_layer : bool
         Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
+    number_encoding : NumberEncoding, optional
+        What is made of rows of X that hold numbers: the last rows of A[0].
     """
 
     sizes: tuple[int, ...]
@@ -60,12 +69,13 @@ class Network(NamedTuple):
     keep_probs: tuple[float, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     scaling_layer: bool = False
+    number_encoding: NumberEncoding | None = None
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l], b[l] and E[j], and of s."""
-        embedded = embedding_parameters(self.embeddings)
-        return parameter_count(self.sizes) + embedded + self.scaled
+        """Entries of all W[l] and b[l], of the encoding of numbers, of E[j], and of s."""
+        of_rows = encoded_parameters(self.number_encoding) + embedding_parameters(self.embeddings)
+        return parameter_count(self.sizes) + of_rows + self.scaled
 
     @property
     def scaled(self) -> int:
@@ -74,8 +84,43 @@ class Network(NamedTuple):
 
     @property
     def n_x(self) -> int:
-        """Rows of X: n_0 without embeddings, of which each makes several rows of one row of codes."""
-        return self.sizes[0] - embedded_rows(self.embeddings) + len(self.embeddings)
+        """Rows of X: n_0 without those made by an encoding, and with one row of codes for each embedding."""
+        return self.sizes[0] - self.made + len(self.embeddings)
+
+    @property
+    def made(self) -> int:
+        """Rows of A[0] that embeddings and the encoding of numbers make: its last ones."""
+        return embedded_rows(self.embeddings) + encoded_rows(self.number_encoding)
+
+    @property
+    def learned(self) -> int:
+        """Rows of these that are made by parameters; a piecewise encoding has none, and is behind them."""
+        periodic = encoded_parameters(self.number_encoding) > 0
+        return self.made if periodic else embedded_rows(self.embeddings)
+
+    @property
+    def widened(self) -> bool:
+        """Whether A[0] has rows besides those of X."""
+        return bool(self.embeddings) or self.number_encoding is not None
+
+    def weight_mask(self, *, dtype: Any, xp: Namespace) -> Array:
+        """1 at the entries of theta, but for s, that penalties count, see `parameters.weight_mask`."""
+        encoding = self.number_encoding
+        return weight_mask(
+            self.sizes,
+            dtype=dtype,
+            xp=xp,
+            encoded=() if encoding is None else encoding.parameter_parts,
+            embedded=embedding_parameters(self.embeddings),
+        )
+
+
+def unflatten_encoding(theta: Array, network: Network, *, xp: Namespace) -> list[Periodic]:
+    """[(w, b, V, c)] of a periodic encoding from theta, [] where nothing of numbers is learned."""
+    encoding = network.number_encoding
+    if encoding is None or not encoding.hidden:
+        return []
+    return [unflatten_periodic(theta, encoding, start=parameter_count(network.sizes), xp=xp)]
 
 
 def linear_output(
@@ -260,7 +305,7 @@ def gradient_sums(
     return sums, Z
 
 
-def gradient_sums_of_embedded(
+def gradient_sums_of_learned(
     A: Array,
     Y: Array,
     parameters: Parameters,
@@ -271,13 +316,14 @@ def gradient_sums_of_embedded(
     masks: Sequence[Array | None] = (),
     layers: Layers = REFERENCE_LAYERS,
 ) -> tuple[Gradients, Array, Array]:
-    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its embedded rows.
+    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its learned rows.
 
-    ``dA[0] = W[1]^T dZ[1]``, of the last rows, which embeddings made.
+    ``dA[0] = W[1]^T dZ[1]``, of the rows that embeddings and a periodic encoding made, in this order.
     """
     sums, Z, dZ = _sums(A, Y, parameters, network, weights, masks, layers, xp=xp)
-    first = network.sizes[0] - embedded_rows(network.embeddings)
-    return sums, Z, linear_derivative(dZ, parameters[0][0][:, first:], xp=xp)
+    first = network.sizes[0] - network.made
+    W = parameters[0][0][:, first : first + network.learned]
+    return sums, Z, linear_derivative(dZ, W, xp=xp)
 
 
 def _sums(

@@ -59,10 +59,18 @@ def flatten(arrays: Sequence[Array], *, xp: Namespace) -> Array:
     return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
 
 
-def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace, embedded: int = 0) -> Array:
+def weight_mask(
+    sizes: Sequence[int],
+    *,
+    dtype: Any,
+    xp: Namespace,
+    encoded: Sequence[int] = (),
+    embedded: int = 0,
+) -> Array:
     """1 at the entries of W and 0 at those of b, flat as theta: the entries that penalties count.
 
-    `embedded` entries of embeddings follow, which penalties count, too.
+    `encoded` are the numbers of entries of w, b, V and c of a periodic encoding, which follow; of these
+    w and V count. `embedded` entries of embeddings come last, which penalties count, too.
 
     Examples
     --------
@@ -75,4 +83,7 @@ def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace, embedded: in
         for n_prev, n in pairwise(sizes)
         for part in (xp.ones((n * n_prev,), dtype=dtype), xp.zeros((n,), dtype=dtype))
     ]
+    for place, count in enumerate(encoded):
+        make = xp.zeros if place % 2 else xp.ones
+        parts.append(make((count,), dtype=dtype))
     return xp.concat([*parts, xp.ones((embedded,), dtype=dtype)] if embedded else parts)

@@ -22,9 +22,7 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Objective
-from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import weight_mask
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
@@ -174,12 +172,15 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
     else:
         theta = initial_parameters(
-            network, asked.initialization, rng=rng, scale=asked.initial_scale
+            network,
+            asked.initialization,
+            rng=rng,
+            scale=asked.initial_scale,
+            frequency=asked.frequency,
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
-        embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
+        mask = network.weight_mask(dtype="float64", xp=np)
         biases = np.flatnonzero(mask == 0.0)
         theta[biases] = 0.1 * rng.standard_normal(biases.size)
     with run.backend.active(), Engine(run.threads) as engine:
@@ -243,12 +244,16 @@ def _check(
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
-    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., s, as theta holds them."""
+    """Name and shape of W[1], b[1], W[2], ..., w, b, V, c, E[1], ..., s, as theta holds them."""
     layers = [
         part
         for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
         for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
     ]
+    encoding = network.number_encoding
+    if encoding is not None and encoding.hidden:
+        n, h, d = encoding.numbers, encoding.hidden, encoding.outputs
+        layers += [("w", (n, h)), ("b", (n, h)), ("V", (n * d, h)), ("c", (n, d))]
     layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
     return [*layers, ("s", (network.scaled, 1))] if network.scaling_layer else layers
 

@@ -19,8 +19,9 @@ from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
+from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.parameters import parameter_count
+from dnn_xp.formulas.number_encodings import encoded_parameters
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.tabular import rate_factors
 from dnn_xp.formulas.types import Array
@@ -315,11 +316,18 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
 def _factors(run: Run) -> Array | None:
     """Factors of the learning rate, flat as theta where the run computes; None where all are 1."""
     network, rates = run.network, run.rates
-    if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
+    encoded = encoded_parameters(network.number_encoding)
+    scaled_alike = not network.scaling_layer or rates.scale == 1.0
+    if rates.equal and scaled_alike and (not encoded or rates.encoding == 1.0):
         return None
-    rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
     factors = rate_factors(
-        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+        network.sizes,
+        rates,
+        encoded=encoded,
+        rest=embedding_parameters(network.embeddings),
+        scaled=network.scaled,
+        dtype=np.dtype(run.dtype),
+        xp=np,
     )
     return run.backend.from_host(factors)
 

@@ -21,6 +21,13 @@ from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.number_encodings import (
+    PERIODIC_HIDDEN,
+    PERIODIC_OUTPUTS,
+    NumberEncoding,
+    encoded_parameters,
+    encoded_rows,
+)
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
@@ -158,16 +165,18 @@ class Run:
 
     def _of_tables(self) -> dict[str, Any]:
         """The options that are shown only where they change something."""
-        asked, rates = self.asked, self.rates
+        asked, rates, encoding = self.asked, self.rates, self.network.number_encoding
         quantiles = self.moments_taken and asked.standardize_by == "quantiles"
         return {
             "standardize_by": "quantiles" if quantiles else None,
+            "number_encoding": _said_of_encoding(encoding),
             "scaling_layer": self.network.scaling_layer or None,
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
             "output_rate": None if rates.output == 1.0 else rates.output,
             "scale_rate": rates.scale if self.network.scaling_layer else None,
+            "encoding_rate": rates.encoding if encoded_parameters(encoding) else None,
         }
 
     def _chosen(self) -> str | None:
@@ -300,7 +309,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         named = of_kind if asked.preset == "tabular" else "relu"
     names = (named,) * len(asked.sizes) if isinstance(named, str) else named
     embeddings = () if data.encoder is None else data.encoder.embeddings
-    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
+    encoding = encoding_of(asked, data)
+    made = embedded_rows(embeddings) + encoded_rows(encoding)
+    n_0 = data.X.n - len(embeddings) + made
     return Network(
         (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
@@ -308,7 +319,23 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         asked.keep_probs,
         embeddings,
         asked.scaling_layer,
+        encoding,
     )
+
+
+def encoding_of(asked: Problem, data: Prepared) -> NumberEncoding | None:
+    """The encoding of numbers that was asked for, of the features that are not 0 or 1 by construction."""
+    if asked.number_encoding is None:
+        return None
+    n, encoder = data.X.n, data.encoder
+    numbers = [True] * n if encoder is None else [not each for each in encoder.one_hot.tolist()]
+    edges = [j for j in range(n + 1) if (j < n and numbers[j]) != (j > 0 and numbers[j - 1])]
+    rows = tuple(zip(edges[::2], edges[1::2], strict=True))
+    if not rows:
+        return None
+    if asked.number_encoding == "piecewise":
+        return NumberEncoding("piecewise", rows, asked.bins)
+    return NumberEncoding("periodic", rows, PERIODIC_OUTPUTS, PERIODIC_HIDDEN)
 
 
 def _scales_targets(asked: Specification, network: Network) -> bool:
@@ -376,7 +403,7 @@ def _rates(asked: Specification, kind: str) -> Rates:
     if output is None:
         two = asked.preset == "tabular" and kind == "binary"
         output = preset.TWO_CLASSES_RATE if two else 1.0
-    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate)
+    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate, asked.encoding_rate)
 
 
 def _label_smoothing(asked: Problem, kind: str) -> float:
@@ -410,6 +437,13 @@ def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int
     if asked.schedule == "flat_cosine":
         return flat_cosine(given, iterations=length)
     return cosine_decay(given, iterations=length) if asked.schedule == "cosine" else constant(given)
+
+
+def _said_of_encoding(encoding: NumberEncoding | None) -> str | None:
+    if encoding is None:
+        return None
+    of_each = f"{encoding.outputs} {'values' if encoding.hidden else 'bins'} each"
+    return f"{encoding.kind}, {counted(encoding.numbers, 'number')}, {of_each}"
 
 
 def _shown_optimizer(optimizer: Optimizer | None) -> str:
