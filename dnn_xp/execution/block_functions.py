@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from dnn_xp.backends.record import as_given
 from dnn_xp.execution.examples import Block
+from dnn_xp.execution.first_activations import First, FirstActivations
 from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
 from dnn_xp.formulas.dropout import dropout_mask
-from dnn_xp.formulas.embeddings import embed, embedded_rows, embedding_gradient_sums
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
@@ -28,22 +28,9 @@ from dnn_xp.formulas.network import (
     output_cost_sum,
     output_loss,
 )
-from dnn_xp.formulas.number_encodings import (
-    encoded_parameters,
-    number_rows,
-    periodic_encoding,
-    periodic_gradient_sums,
-)
 from dnn_xp.formulas.parameters import Parameters
 from dnn_xp.formulas.tabular import smooth_labels
 from dnn_xp.formulas.types import Array, Namespace
-
-
-class Widened(NamedTuple):
-    """X of which A[0] was made, standardized, and the cache of a periodic encoding if there is one."""
-
-    X: Array
-    periodic: tuple[Array, Array, Array] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,44 +43,39 @@ class BlockFunctions:
         Sizes, activations, cost, dropout.
     xp : namespace
         The array library.
+    first : FirstActivations
+        Makes A[0] of X.
     dtype : dtype of that library
         The working dtype: of parameters, costs and sums.
     compute_dtype : dtype of that library, optional
         Dtype in which layers are computed; `dtype` when left out.
-    inputs, targets : Scaling, optional
-        The standardization of X and of Y.
+    targets : Scaling, optional
+        The standardization of Y.
     separate : bool
         Whether costs are summed for each output by itself, (n_L, 1), and not over all of them.
     layers : Layers
         The functions that run the steps of a layer.
     canonical : callable
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
-    orientation : {"columns", "rows"}, optional
-        Layout of blocks of X; the layout they have when left out.
-    places : array, optional
-        The int32 codes 0, 1, ... of the largest embedding.
     label_smoothing : float
         Of Y, of classes; 0 leaves Y as it is.
     """
 
     network: Network
     xp: Namespace
+    first: FirstActivations
     dtype: Any
     compute_dtype: Any = None
-    inputs: Scaling | None = None
     targets: Scaling | None = None
     separate: bool = False
     layers: Layers = REFERENCE_LAYERS
     canonical: Callable[..., Array] = as_given
-    orientation: str | None = None
-    places: Array = None
     label_smoothing: float = 0.0
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        parameters, X, _ = self._layer_inputs(parameters, X)
-        g = self.network.activations
-        Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
+        first, g = self._first(parameters, X), self.network.activations
+        Z, _ = linear_output(first.A, first.layers, g, xp=self.xp, layers=self.layers)
         return self._working(Z)
 
     def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
@@ -143,92 +125,48 @@ class BlockFunctions:
     def _working(self, array: Array) -> Array:
         return self.xp.astype(array, self.dtype, copy=False)
 
-    def _scaled(self, values: Array, scaling: Scaling | None) -> Array:
-        """A block in the working dtype, standardized where it has a mean and a scale."""
-        if scaling is None:
-            return self.xp.astype(values, self.dtype, copy=False)
-        return scaling.standardized(values, self.dtype, xp=self.xp)
-
     def _targets(self, block: Block) -> Array:
-        Y = self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        Y = block.Y
+        if self.targets is None:
+            Y = self._working(Y)
+        else:
+            Y = self.targets.standardized(Y, self.dtype, xp=self.xp)
+        Y = self.canonical(Y, orientation="columns")
         if not self.label_smoothing:
             return Y
         outputs = self.network.sizes[-1]
         return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
-    def _layer_inputs(
-        self, parameters: Sequence[Any], X: Array
-    ) -> tuple[Parameters, Array, Array | None]:
-        """Parameters of the layers and A[0] in the compute dtype; X as A[0] is made of it.
-
-        The last is what the gradient of what is learned of X needs; None where A[0] is X.
-        """
-        X = self._scaled(X, self.inputs)
-        widened = None
-        if self.network.widened:
-            parameters, X, widened = self._widened(parameters, X)
-        else:
-            X = self.canonical(X, orientation=self.orientation)
+    def _first(self, parameters: Sequence[Any], X: Array) -> First:
+        """A[0] and the parameters of the layers, in the compute dtype."""
+        first = self.first.of(parameters, X)
         if self.compute_dtype is None:
-            return parameters, X, widened
+            return first
         narrow, xp = self.compute_dtype, self.xp
-        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow), widened
-
-    def _widened(self, parameters: Sequence[Any], X: Array) -> tuple[Parameters, Array, Widened]:
-        """Parameters of the layers, and A[0] of X, made before any dtype is too narrow for the codes."""
-        depth, encoding = len(self.network.activations), self.network.number_encoding
-        layers, rest, encoded, cache = parameters[:depth], parameters[depth:], [], None
-        if encoded_parameters(encoding):
-            assert encoding is not None
-            X = self.canonical(X, orientation="columns")
-            numbers = number_rows(X, encoding.rows, xp=self.xp)
-            P, cache = periodic_encoding(numbers, rest[0], xp=self.xp)
-            encoded, rest = [P], rest[1:]
-        A = embed(X, [arrays[0] for arrays in rest], encoded=encoded, xp=self.xp)
-        return layers, self.canonical(A, orientation="columns"), Widened(X, cache)
+        layers = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in first.layers]
+        return first._replace(A=xp.astype(first.A, narrow), layers=layers)
 
     def _gradients(
         self, parameters: Sequence[Any], Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
-        """M dW[1], m db[1], ..., m db[L], then of what encodes numbers and of embeddings; and Z[L]."""
-        network, xp = self.network, self.xp
-        layers, X, widened = self._layer_inputs(parameters, block.X)
+        """M dW[1], m db[1], ..., m db[L], then of what is learned of X, as in theta; and Z[L]."""
+        network, first = self.network, self._first(parameters, block.X)
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
             "layers": self.layers,
-            "xp": xp,
+            "xp": self.xp,
         }
-        learned: Sequence[Array] = ()
-        if widened is not None and network.learned:
-            sums, Z, dA = gradient_sums_of_learned(X, Y, layers, network, **how)
-            learned = self._learned(self._working(dA), parameters, widened)
+        learned: list[Array] = []
+        if network.learned:
+            sums, Z, dA = gradient_sums_of_learned(first.A, Y, first.layers, network, **how)
+            learned = self.first.gradient_sums(
+                self._working(dA), parameters, first, sums_by_code=self.layers.segment_sums
+            )
         else:
-            sums, Z = gradient_sums(X, Y, layers, network, **how)
+            sums, Z = gradient_sums(first.A, Y, first.layers, network, **how)
         flat = (*[array for layer in sums for array in layer], *learned)
         return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
-
-    def _learned(self, dA: Array, parameters: Sequence[Any], widened: Widened) -> Sequence[Array]:
-        """M dw, m db, m dV, m dc of a periodic encoding, and m dE[1], ..., from the rows of dA[0]."""
-        embedded = embedded_rows(self.network.embeddings)
-        periodic: Sequence[Array] = ()
-        if widened.periodic is not None:
-            of_encoding = parameters[len(self.network.activations)]
-            periodic = periodic_gradient_sums(
-                dA[embedded:, :], of_encoding, widened.periodic, xp=self.xp
-            )
-        if not embedded:
-            return periodic
-        tables = embedding_gradient_sums(
-            dA[:embedded, :],
-            widened.X,
-            self.network.embeddings,
-            self.places,
-            sums_by_code=self.layers.segment_sums,
-            xp=self.xp,
-        )
-        return [*periodic, *tables]
 
     def _masks(self, block: Block) -> list[Array | None]:
         """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""

@@ -16,7 +16,7 @@ knows which library holds the arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
@@ -31,12 +31,10 @@ from dnn_xp.formulas.layers import (
 )
 from dnn_xp.formulas.number_encodings import (
     NumberEncoding,
-    Periodic,
     encoded_parameters,
     encoded_rows,
-    unflatten_periodic,
 )
-from dnn_xp.formulas.parameters import Parameters, parameter_count, weight_mask
+from dnn_xp.formulas.parameters import Parameters, parameter_count
 from dnn_xp.formulas.types import Array, Namespace
 
 Gradients = list[tuple[Array, Array]]
@@ -97,30 +95,6 @@ class Network(NamedTuple):
         """Rows of these that are made by parameters; a piecewise encoding has none, and is behind them."""
         periodic = encoded_parameters(self.number_encoding) > 0
         return self.made if periodic else embedded_rows(self.embeddings)
-
-    @property
-    def widened(self) -> bool:
-        """Whether A[0] has rows besides those of X."""
-        return bool(self.embeddings) or self.number_encoding is not None
-
-    def weight_mask(self, *, dtype: Any, xp: Namespace) -> Array:
-        """1 at the entries of theta, but for s, that penalties count, see `parameters.weight_mask`."""
-        encoding = self.number_encoding
-        return weight_mask(
-            self.sizes,
-            dtype=dtype,
-            xp=xp,
-            encoded=() if encoding is None else encoding.parameter_parts,
-            embedded=embedding_parameters(self.embeddings),
-        )
-
-
-def unflatten_encoding(theta: Array, network: Network, *, xp: Namespace) -> list[Periodic]:
-    """[(w, b, V, c)] of a periodic encoding from theta, [] where nothing of numbers is learned."""
-    encoding = network.number_encoding
-    if encoding is None or not encoding.hidden:
-        return []
-    return [unflatten_periodic(theta, encoding, start=parameter_count(network.sizes), xp=xp)]
 
 
 def linear_output(

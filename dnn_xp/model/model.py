@@ -22,6 +22,7 @@ from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.quantiles import scaled_by
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
@@ -35,6 +36,7 @@ from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.theta import periodic_parameters
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -139,6 +141,15 @@ class Model(Exports):
         return dict(zip(encoder.embedded, tables, strict=True))
 
     @property
+    def periodic(self) -> tuple[Array, ...]:
+        """(w, b, V, c) of the periodic encoding of numbers, see :mod:`dnn_xp.formulas`; () without one.
+
+        w and b are (n, 16), V is (n, 3, 16) and c is (n, 3), of the n features that are encoded.
+        """
+        found = periodic_parameters(self.theta, self.network, xp=self.backend.xp)
+        return tuple(found[0]) if found else ()
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """The columns that the model was trained on; () for arrays and tables without names."""
         named = self.encoder is not None and self.encoder.named
@@ -152,7 +163,7 @@ class Model(Exports):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """n_0, ..., n_L; with embeddings n_0 counts what they make of a category."""
+        """n_0, ..., n_L; n_0 counts what embeddings make of a category, and an encoding of a number."""
         return self.network.sizes
 
     @property
@@ -301,7 +312,8 @@ class Model(Exports):
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
         given = given_for(self, X, Y, examples)
-        check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
+        as_it_is = scaled_by(self.standardization) == "none"
+        check_finite(given.X, "X", within=self.dtype if as_it_is else None)
         return given
 
     @in_own_context

@@ -203,6 +203,7 @@ def take_moments(
         standardize=run.moments_taken,
         by=run.asked.standardize_by,
         encoder=data.encoder,
+        encoding=run.bins_taken,
     )
     if not run.target_moments_taken:
         return found, None

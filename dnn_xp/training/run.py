@@ -106,6 +106,8 @@ class Run:
         Factors of the learning rate for parts of theta.
     label_smoothing : float
         Of Y, of classes.
+    bins_taken : NumberEncoding, optional
+        The piecewise encoding whose bins have to be found first.
     moments_taken, target_moments_taken, replayed : bool
         Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
         examples in memory is replayed as a CUDA graph.
@@ -129,6 +131,7 @@ class Run:
     threads: int
     rates: Rates
     label_smoothing: float
+    bins_taken: NumberEncoding | None
     moments_taken: bool
     target_moments_taken: bool
     replayed: bool
@@ -228,6 +231,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     threads = threads_used(asked.threads, backend)
     block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
     moments_taken = asked.standardize and model is None
+    piecewise = network.number_encoding is not None and not network.number_encoding.hidden
+    bins_taken = network.number_encoding if piecewise and model is None else None
     if model is None:
         targets_scaled = targets_taken = _scales_targets(asked, network)
     else:
@@ -276,6 +281,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         threads=threads,
         rates=_rates(asked, data.targets.kind),
         label_smoothing=_label_smoothing(asked, data.targets.kind),
+        bins_taken=bins_taken,
         moments_taken=moments_taken,
         target_moments_taken=targets_taken,
         replayed=replayed,
