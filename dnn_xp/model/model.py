@@ -388,7 +388,9 @@ def _objective(model: Model) -> Objective:
             model.network,
             model.backend,
             dtype=model.dtype,
-            block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
+            block_size=block_size_of(
+                "auto", model.network, dtype=model.dtype, backend=model.backend
+            ),
             standardization=model.standardization,
             target_standardization=model.target_standardization,
             orientation=model.settings.get("layout"),

@@ -229,9 +229,10 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     precision = asked.precision or data.dtype
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
-    block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
+    block_size = block_size_of(asked.block_size, network, dtype=data.dtype, backend=backend)
     moments_taken = asked.standardize and model is None
     piecewise = network.number_encoding is not None and not network.number_encoding.hidden
+    by_quantiles = moments_taken and asked.standardize_by == "quantiles"
     bins_taken = network.number_encoding if piecewise and model is None else None
     if model is None:
         targets_scaled = targets_taken = _scales_targets(asked, network)
@@ -246,8 +247,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_vectors_kept(asked, name),
-        standardized=moments_taken if model is None else model.standardization is not None,
-        moments_taken=moments_taken,
+        # Bins without a standardization come with a mean of 0 and a scale of 1.
+        standardized=moments_taken or bins_taken is not None
+        if model is None
+        else model.standardization is not None,
+        moments_taken=moments_taken and not by_quantiles,
+        sampled=by_quantiles or bins_taken is not None,
         targets_standardized=targets_scaled,
         replayed=replayed,
         orientation=orientation_of(asked),
