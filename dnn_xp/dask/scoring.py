@@ -131,7 +131,7 @@ def evaluate(
     cluster = Cluster(client)
     check_workers(cluster)
     backend, dtype = model.backend, model.dtype
-    block_size = block_size_of("auto", model.sizes, dtype=dtype, backend=backend)
+    block_size = block_size_of("auto", model.network, dtype=dtype, backend=backend)
     sources = (given.X, targets, weights)
     shared = share(cluster, "evaluated", sources, block_size(given.X.m))
     of_model: Any = {

@@ -29,6 +29,11 @@ from dnn_xp.formulas.layers import (
     linear_backward,
     linear_derivative,
 )
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    encoded_parameters,
+    encoded_rows,
+)
 from dnn_xp.formulas.parameters import Parameters, parameter_count
 from dnn_xp.formulas.parametric import mixed_activation, mixed_activation_backward
 from dnn_xp.formulas.types import Array, Namespace
@@ -55,6 +60,8 @@ class Network(NamedTuple):
         Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
     parametric : bool
         Whether hidden units mix g[l] with the identity by a[l] (n_l, 1), which is trained.
+    number_encoding : NumberEncoding, optional
+        What is made of rows of X that hold numbers: the last rows of A[0].
     """
 
     sizes: tuple[int, ...]
@@ -64,12 +71,13 @@ class Network(NamedTuple):
     embeddings: tuple[Embedding, ...] = ()
     scaling_layer: bool = False
     parametric: bool = False
+    number_encoding: NumberEncoding | None = None
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l], b[l], a[l] and E[j], and of s."""
-        embedded = embedding_parameters(self.embeddings)
-        return parameter_count(self.sizes) + self.mixed + embedded + self.scaled
+        """Entries of all W[l], b[l] and a[l], of the encoding of numbers, of E[j], and of s."""
+        of_rows = encoded_parameters(self.number_encoding) + embedding_parameters(self.embeddings)
+        return parameter_count(self.sizes) + self.mixed + of_rows + self.scaled
 
     @property
     def mixed(self) -> int:
@@ -83,8 +91,19 @@ class Network(NamedTuple):
 
     @property
     def n_x(self) -> int:
-        """Rows of X: n_0 without embeddings, of which each makes several rows of one row of codes."""
-        return self.sizes[0] - embedded_rows(self.embeddings) + len(self.embeddings)
+        """Rows of X: n_0 without those made by an encoding, and with one row of codes for each embedding."""
+        return self.sizes[0] - self.made + len(self.embeddings)
+
+    @property
+    def made(self) -> int:
+        """Rows of A[0] that embeddings and the encoding of numbers make: its last ones."""
+        return embedded_rows(self.embeddings) + encoded_rows(self.number_encoding)
+
+    @property
+    def learned(self) -> int:
+        """Rows of these that are made by parameters; a piecewise encoding has none, and is behind them."""
+        periodic = encoded_parameters(self.number_encoding) > 0
+        return self.made if periodic else embedded_rows(self.embeddings)
 
 
 def linear_output(
@@ -289,7 +308,7 @@ def gradient_sums(
     return sums, Z
 
 
-def gradient_sums_of_embedded(
+def gradient_sums_of_learned(
     A: Array,
     Y: Array,
     parameters: Parameters,
@@ -301,13 +320,14 @@ def gradient_sums_of_embedded(
     layers: Layers = REFERENCE_LAYERS,
     mixes: Sequence[Array] = (),
 ) -> tuple[list[tuple[Array, ...]], Array, Array]:
-    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its embedded rows.
+    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its learned rows.
 
-    ``dA[0] = W[1]^T dZ[1]``, of the last rows, which embeddings made.
+    ``dA[0] = W[1]^T dZ[1]``, of the rows that embeddings and a periodic encoding made, in this order.
     """
     sums, Z, dZ = _sums(A, Y, parameters, network, weights, masks, layers, mixes, xp=xp)
-    first = network.sizes[0] - embedded_rows(network.embeddings)
-    return sums, Z, linear_derivative(dZ, parameters[0][0][:, first:], xp=xp)
+    first = network.sizes[0] - network.made
+    W = parameters[0][0][:, first : first + network.learned]
+    return sums, Z, linear_derivative(dZ, W, xp=xp)
 
 
 def _sums(

@@ -100,9 +100,9 @@ class Rates(NamedTuple):
         Whether the rate of W[l] is multiplied by ``1 / sqrt(n_{l-1})``. Adam with it takes the steps,
         up to its epsilon, that it takes for V in ``W = V / sqrt(n_{l-1})``, the neural tangent
         parametrization (Jacot, Gabriel and Hongler 2018).
-    bias, output, scale, mix : float
-        Factors of every b[l], of W[L] and b[L], of the scaling layer, and of every a[l] of mixed
-        activations.
+    bias, output, scale, mix, encoding : float
+        Factors of every b[l], of W[L] and b[L], of the scaling layer, of every a[l] of mixed
+        activations, and of a periodic encoding.
     """
 
     ntk: bool = False
@@ -110,10 +110,11 @@ class Rates(NamedTuple):
     output: float = 1.0
     scale: float = 1.0
     mix: float = 1.0
+    encoding: float = 1.0
 
     @property
     def equal(self) -> bool:
-        """Whether there is nothing to multiply, but for a scaling layer and mixed activations."""
+        """Whether there is nothing to multiply, but for a scaling layer, mixes and an encoding."""
         return not self.ntk and self.bias == self.output == 1.0
 
 
@@ -124,13 +125,14 @@ def rate_factors(
     dtype: Any,
     xp: Namespace,
     mixed: int = 0,
+    encoded: int = 0,
     rest: int = 0,
     scaled: int = 0,
 ) -> Array:
     """The factors of the rates of all parameters, flat as theta.
 
-    Behind b[L] are `mixed` parameters of mixed activations, `rest` whose factor is 1, and `scaled`
-    of a scaling layer.
+    Behind b[L] are `mixed` parameters of mixed activations, `encoded` of an encoding of numbers,
+    `rest` whose factor is 1, and `scaled` of a scaling layer, last.
 
     Examples
     --------
@@ -144,5 +146,5 @@ def rate_factors(
         last = rates.output if layer == len(sizes) - 1 else 1.0
         of_W = last / math.sqrt(n_prev) if rates.ntk else last
         parts += [(n * n_prev, of_W), (n, last * rates.bias)]
-    parts += [(mixed, rates.mix), (rest, 1.0), (scaled, rates.scale)]
+    parts += [(mixed, rates.mix), (encoded, rates.encoding), (rest, 1.0), (scaled, rates.scale)]
     return xp.concat([xp.full((count,), factor, dtype=dtype) for count, factor in parts])

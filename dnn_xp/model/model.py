@@ -22,6 +22,7 @@ from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.quantiles import scaled_by
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
@@ -36,6 +37,7 @@ from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.parametric import unflatten_mixes
+from dnn_xp.formulas.theta import periodic_parameters
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -147,6 +149,15 @@ class Model(Exports):
         return dict(zip(encoder.embedded, tables, strict=True))
 
     @property
+    def periodic(self) -> tuple[Array, ...]:
+        """(w, b, V, c) of the periodic encoding of numbers, see :mod:`dnn_xp.formulas`; () without one.
+
+        w and b are (n, 16), V is (n, 3, 16) and c is (n, 3), of the n features that are encoded.
+        """
+        found = periodic_parameters(self.theta, self.network, xp=self.backend.xp)
+        return tuple(found[0]) if found else ()
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """The columns that the model was trained on; () for arrays and tables without names."""
         named = self.encoder is not None and self.encoder.named
@@ -160,7 +171,7 @@ class Model(Exports):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """n_0, ..., n_L; with embeddings n_0 counts what they make of a category."""
+        """n_0, ..., n_L; n_0 counts what embeddings make of a category, and an encoding of a number."""
         return self.network.sizes
 
     @property
@@ -309,7 +320,8 @@ class Model(Exports):
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
         given = given_for(self, X, Y, examples)
-        check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
+        as_it_is = scaled_by(self.standardization) == "none"
+        check_finite(given.X, "X", within=self.dtype if as_it_is else None)
         return given
 
     @in_own_context
@@ -384,7 +396,9 @@ def _objective(model: Model) -> Objective:
             model.network,
             model.backend,
             dtype=model.dtype,
-            block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
+            block_size=block_size_of(
+                "auto", model.network, dtype=model.dtype, backend=model.backend
+            ),
             standardization=model.standardization,
             target_standardization=model.target_standardization,
             orientation=model.settings.get("layout"),

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data.quantiles import Quantiles
+from dnn_xp.data.quantiles import scaled_by
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -36,9 +36,10 @@ def layer_rows(model: Model) -> list[Row]:
 
 
 def _standardized(model: Model) -> str:
-    if isinstance(model.standardization, Quantiles):
-        return ", scaled by quantiles and clipped at +-3 by the model"
-    return ", standardized by the model" if model.standardization else ""
+    return {
+        "quantiles": ", scaled by quantiles and clipped at +-3 by the model",
+        "moments": ", standardized by the model",
+    }.get(scaled_by(model.standardization), "")
 
 
 def facts(model: Model) -> list[tuple[str, str]]:

@@ -77,7 +77,7 @@ class Shelf:
         backend, batches = run.backend, run.batch_size is not None
         data = _key(run.asked)
         by = run.asked.standardize_by
-        moments = data, by, run.moments_taken, run.target_moments_taken
+        moments = data, by, run.moments_taken, run.target_moments_taken, run.bins_taken
         place = *moments, backend.library, backend.device_name, batches
         if place not in self._shared:
             precise = with_precision(backend, run.precision)

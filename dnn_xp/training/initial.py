@@ -12,7 +12,7 @@ from dnn_xp.common.checks import check_sequence
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
-from dnn_xp.formulas.initialization import initialize, initialize_embedding
+from dnn_xp.formulas.initialization import initialize, initialize_embedding, initialize_periodic
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.model import Model
@@ -24,11 +24,12 @@ def initial_parameters(
     *,
     rng: np.random.Generator,
     scale: float = 0.01,
+    frequency: float = 0.1,
     argument: str = "initialization",
 ) -> np.ndarray:
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
 
-    Embeddings are drawn after all else.
+    Embeddings are drawn after the layers, and a periodic encoding after all else.
     """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
@@ -44,8 +45,13 @@ def initial_parameters(
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
-    of_layers = [array for layer in layers for array in layer]
-    arrays = [*of_layers, np.ones(network.mixed), *tables, np.ones(network.scaled)]
+    encoding = network.number_encoding
+    periodic: Sequence[np.ndarray] = ()
+    if encoding is not None and encoding.hidden:
+        shape = encoding.numbers, encoding.hidden, encoding.outputs
+        periodic = initialize_periodic(*shape, frequency=frequency, rng=rng)
+    of_layers = (array for layer in layers for array in layer)
+    arrays = [*of_layers, np.ones(network.mixed), *periodic, *tables, np.ones(network.scaled)]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dnn_xp.backends.record import Backend
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.host import library
+from dnn_xp.data.quantiles import sample_bytes
 from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
 from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.sources.subset import RangeSource
@@ -146,6 +147,7 @@ def checking_bytes(
     threads: int,
     read: bool,
     split: bool,
+    sampled: bool = False,
     outputs: int = 1,
 ) -> int:
     """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
@@ -159,7 +161,12 @@ def checking_bytes(
     of_split = 17 * m if split else 0
     of_targets = min(m * outputs, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
     of_labels = min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS
-    return max(examples * n * of_value, of_labels, of_targets) + of_split
+    of_sample = 0
+    if sampled:
+        # A block, read or taken from a device, beside the examples that are kept for quantiles.
+        itemsize = np.dtype(given).itemsize
+        of_sample = sample_bytes(n, m, itemsize) + examples * n * 2 * itemsize
+    return max(examples * n * of_value, of_sample, of_labels, of_targets) + of_split
 
 
 def plan_memory(
@@ -173,6 +180,7 @@ def plan_memory(
     optimizer_vectors: int,
     standardized: bool,
     moments_taken: bool,
+    sampled: bool,
     targets_standardized: bool,
     replayed: bool,
     orientation: str | None,
@@ -181,9 +189,9 @@ def plan_memory(
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
-    and scale of X have to be looked for, `replayed` whether a step of examples in memory is replayed
-    as a CUDA graph, `orientation` how blocks are laid out on NumPy, `averages` whether costs are those
-    of an average of theta.
+    and scale of X have to be looked for, `sampled` whether quantiles have, `replayed` whether a step of
+    examples in memory is replayed as a CUDA graph, `orientation` how blocks are laid out on NumPy,
+    `averages` whether costs are those of an average of theta.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -198,7 +206,7 @@ def plan_memory(
     if batch_size is not None:
         at_once = min(m, batch_size)
         # Runs of a file, from which batches are gathered, are counted as held.
-        each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
+        each, ahead_of_step = given.itemsize * (network.n_x + network.sizes[-1]), 0
         shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
     changed = standardized or given != np.dtype(data.dtype)
     copied = backend.library not in ("numpy", "torch")  # there a block is a view
@@ -234,6 +242,7 @@ def plan_memory(
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
         embeddings=network.embeddings,
+        encoding=network.number_encoding,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
@@ -243,6 +252,7 @@ def plan_memory(
             m,
             given=given,
             standardize=moments_taken,
+            sampled=sampled,
             threads=threads,
             read=not data.X.in_memory,
             split=bool(data.copied_bytes),

@@ -21,6 +21,7 @@ from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
+from dnn_xp.formulas.number_encodings import encoded_parameters
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.tabular import rate_factors
 from dnn_xp.formulas.types import Array
@@ -202,6 +203,7 @@ def take_moments(
         standardize=run.moments_taken,
         by=run.asked.standardize_by,
         encoder=data.encoder,
+        encoding=run.bins_taken,
     )
     if not run.target_moments_taken:
         return found, None
@@ -315,15 +317,15 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
 def _factors(run: Run) -> Array | None:
     """Factors of the learning rate, flat as theta where the run computes; None where all are 1."""
     network, rates = run.network, run.rates
-    same = (not network.scaling_layer or rates.scale == 1.0) and (
-        not network.parametric or rates.mix == 1.0
-    )
-    if rates.equal and same:
+    encoded = encoded_parameters(network.number_encoding)
+    parts = ((network.scaled, rates.scale), (network.mixed, rates.mix), (encoded, rates.encoding))
+    if rates.equal and all(rate == 1.0 for count, rate in parts if count):
         return None
     factors = rate_factors(
         network.sizes,
         rates,
         mixed=network.mixed,
+        encoded=encoded,
         rest=embedding_parameters(network.embeddings),
         scaled=network.scaled,
         dtype=np.dtype(run.dtype),

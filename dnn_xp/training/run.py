@@ -22,6 +22,13 @@ from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.number_encodings import (
+    PERIODIC_HIDDEN,
+    PERIODIC_OUTPUTS,
+    NumberEncoding,
+    encoded_parameters,
+    encoded_rows,
+)
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
@@ -101,6 +108,8 @@ class Run:
         Factors of the learning rate for parts of theta.
     label_smoothing : float
         Of Y, of classes.
+    bins_taken : NumberEncoding, optional
+        The piecewise encoding whose bins have to be found first.
     moments_taken, target_moments_taken, replayed : bool
         Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
         examples in memory is replayed as a CUDA graph.
@@ -124,6 +133,7 @@ class Run:
     threads: int
     rates: Rates
     label_smoothing: float
+    bins_taken: NumberEncoding | None
     moments_taken: bool
     target_moments_taken: bool
     replayed: bool
@@ -174,10 +184,11 @@ class Run:
 
     def _of_tables(self) -> dict[str, Any]:
         """The options that are shown only where they change something."""
-        asked, rates = self.asked, self.rates
+        asked, rates, encoding = self.asked, self.rates, self.network.number_encoding
         quantiles = self.moments_taken and asked.standardize_by == "quantiles"
         return {
             "standardize_by": "quantiles" if quantiles else None,
+            "number_encoding": _said_of_encoding(encoding),
             "scaling_layer": self.network.scaling_layer or None,
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
@@ -186,6 +197,7 @@ class Run:
             "scale_rate": rates.scale if self.network.scaling_layer else None,
             "parametric_activation": self.network.parametric or None,
             "parametric_rate": rates.mix if self.network.parametric else None,
+            "encoding_rate": rates.encoding if encoded_parameters(encoding) else None,
         }
 
     def _chosen(self) -> str | None:
@@ -235,8 +247,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     precision = asked.precision or data.dtype
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
-    block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
+    block_size = block_size_of(asked.block_size, network, dtype=data.dtype, backend=backend)
     moments_taken = asked.standardize and model is None
+    piecewise = network.number_encoding is not None and not network.number_encoding.hidden
+    by_quantiles = moments_taken and asked.standardize_by == "quantiles"
+    bins_taken = network.number_encoding if piecewise and model is None else None
     if model is None:
         targets_scaled = targets_taken = _scales_targets(asked, network)
     else:
@@ -250,8 +265,12 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_vectors_kept(asked, name),
-        standardized=moments_taken if model is None else model.standardization is not None,
-        moments_taken=moments_taken,
+        # Bins without a standardization come with a mean of 0 and a scale of 1.
+        standardized=moments_taken or bins_taken is not None
+        if model is None
+        else model.standardization is not None,
+        moments_taken=moments_taken and not by_quantiles,
+        sampled=by_quantiles or bins_taken is not None,
         targets_standardized=targets_scaled,
         replayed=replayed,
         orientation=orientation_of(asked),
@@ -286,6 +305,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         threads=threads,
         rates=_rates(asked, data.targets.kind),
         label_smoothing=_label_smoothing(asked, data.targets.kind),
+        bins_taken=bins_taken,
         moments_taken=moments_taken,
         target_moments_taken=targets_taken,
         replayed=replayed,
@@ -321,7 +341,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         named = of_kind if asked.preset == "tabular" else "relu"
     names = (named,) * len(asked.sizes) if isinstance(named, str) else named
     embeddings = () if data.encoder is None else data.encoder.embeddings
-    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
+    encoding = encoding_of(asked, data)
+    made = embedded_rows(embeddings) + encoded_rows(encoding)
+    n_0 = data.X.n - len(embeddings) + made
     return Network(
         (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
@@ -330,7 +352,23 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         embeddings,
         asked.scaling_layer,
         asked.parametric_activation,
+        encoding,
     )
+
+
+def encoding_of(asked: Problem, data: Prepared) -> NumberEncoding | None:
+    """The encoding of numbers that was asked for, of the features that are not 0 or 1 by construction."""
+    if asked.number_encoding is None:
+        return None
+    n, encoder = data.X.n, data.encoder
+    numbers = [True] * n if encoder is None else [not each for each in encoder.one_hot.tolist()]
+    edges = [j for j in range(n + 1) if (j < n and numbers[j]) != (j > 0 and numbers[j - 1])]
+    rows = tuple(zip(edges[::2], edges[1::2], strict=True))
+    if not rows:
+        return None
+    if asked.number_encoding == "piecewise":
+        return NumberEncoding("piecewise", rows, asked.bins)
+    return NumberEncoding("periodic", rows, PERIODIC_OUTPUTS, PERIODIC_HIDDEN)
 
 
 def _scales_targets(asked: Specification, network: Network) -> bool:
@@ -400,7 +438,14 @@ def _rates(asked: Specification, kind: str) -> Rates:
     if output is None:
         two = asked.preset == "tabular" and kind == "binary"
         output = preset.TWO_CLASSES_RATE if two else 1.0
-    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate, asked.parametric_rate)
+    return Rates(
+        asked.ntk,
+        asked.bias_rate,
+        output,
+        asked.scale_rate,
+        asked.parametric_rate,
+        asked.encoding_rate,
+    )
 
 
 def _label_smoothing(asked: Problem, kind: str) -> float:
@@ -434,6 +479,13 @@ def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int
     if asked.schedule == "flat_cosine":
         return flat_cosine(given, iterations=length)
     return cosine_decay(given, iterations=length) if asked.schedule == "cosine" else constant(given)
+
+
+def _said_of_encoding(encoding: NumberEncoding | None) -> str | None:
+    if encoding is None:
+        return None
+    of_each = f"{encoding.outputs} {'values' if encoding.hidden else 'bins'} each"
+    return f"{encoding.kind}, {counted(encoding.numbers, 'number')}, {of_each}"
 
 
 def _shown_optimizer(optimizer: Optimizer | None) -> str:

@@ -225,6 +225,33 @@ class Problem:
         choices=("moments", "quantiles"),
         shown=True,
     )
+    number_encoding: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=("periodic", "piecewise"))),
+        '{"periodic", "piecewise"}, optional',
+        "what the first layer gets of each number besides the number; nothing more when left out",
+        "periodic: V cos(2 pi w x + b) + c, three values of 16 cosines, all of it learned; piecewise: "
+        "the parts of the bins, between quantiles, that are below x, each 0 to 1. Features that are "
+        "0 or 1 by construction and embedded columns have neither.",
+        group="network",
+        choices=("periodic", "piecewise"),
+        shown=True,
+    )
+    bins: int = option(
+        48,
+        partial(check_int, at_least=1),
+        "int",
+        'bins of each number with number_encoding="piecewise"',
+        group="network",
+        text="int",
+    )
+    frequency: float = option(
+        0.1,
+        partial(check_float, above=0.0),
+        "float",
+        'standard deviation of w, which number_encoding="periodic" starts with',
+        group="network",
+    )
     scaling_layer: bool = option(
         False,
         check_bool,
@@ -461,6 +488,13 @@ class Specification(Problem):
         partial(check_float, at_least=0.0),
         "float",
         "factor of the learning rate for what parametric_activation learns",
+        shown=True,
+    )
+    encoding_rate: float = option(
+        0.1,
+        partial(check_float, at_least=0.0),
+        "float",
+        'factor of the learning rate for number_encoding="periodic"',
         shown=True,
     )
     iterations: int | None = option(
