@@ -422,8 +422,11 @@ def _epochs(asked: Specification, m: int) -> int | None:
     if asked.batch_size is None or asked.epochs is not None:
         return asked.epochs if asked.batch_size else None
     # A small set has few batches: as many epochs as make enough updates.
+    fewest, updates, most = _EPOCHS, _BATCH_UPDATES, _MOST_EPOCHS
+    if asked.preset == "tabular":
+        fewest, updates, most = preset.FEWEST_EPOCHS, preset.UPDATES, preset.MOST_EPOCHS
     batches = math.ceil(m / asked.batch_size)
-    return min(max(_EPOCHS, math.ceil(_BATCH_UPDATES / batches)), _MOST_EPOCHS)
+    return min(max(fewest, math.ceil(updates / batches)), most)
 
 
 def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:
