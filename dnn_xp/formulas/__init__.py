@@ -68,6 +68,12 @@ from dnn_xp.formulas.lbfgs import (
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
 from dnn_xp.formulas.mini_batches import mini_batches
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    number_rows,
+    periodic_encoding,
+    periodic_gradient_sums,
+)
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -90,6 +96,7 @@ from dnn_xp.formulas.output_activations import (
 )
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
+from dnn_xp.formulas.piecewise import piecewise_encoding
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
     Schedule,
@@ -127,6 +134,7 @@ __all__ = [
     "LayerCache",
     "LinearCache",
     "Namespace",
+    "NumberEncoding",
     "Optimizer",
     "Rates",
     "Schedule",
@@ -182,6 +190,10 @@ __all__ = [
     "mish_backward",
     "momentum",
     "nesterov",
+    "number_rows",
+    "periodic_encoding",
+    "periodic_gradient_sums",
+    "piecewise_encoding",
     "poisson",
     "poisson_derivative",
     "poisson_from_output",
