@@ -48,7 +48,7 @@ def auto_block_size(
     """
     itemsize = np.dtype(dtype).itemsize
     by_cache = backend.block_bytes // (itemsize * max(*sizes[1:], widest))
-    by_parameters = int(1.5 * parameter_count(sizes) / sum(sizes[1:]))
+    by_parameters = int(1.5 * parameter_count(sizes) / (sum(sizes[1:]) + widest))
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):

@@ -69,6 +69,12 @@ from dnn_xp.formulas.lbfgs import (
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
 from dnn_xp.formulas.mini_batches import mini_batches
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    number_rows,
+    periodic_encoding,
+    periodic_gradient_sums,
+)
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -96,6 +102,7 @@ from dnn_xp.formulas.parametric import (
     unflatten_mixes,
 )
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
+from dnn_xp.formulas.piecewise import piecewise_encoding
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
     Schedule,
@@ -133,6 +140,7 @@ __all__ = [
     "LayerCache",
     "LinearCache",
     "Namespace",
+    "NumberEncoding",
     "Optimizer",
     "Rates",
     "Schedule",
@@ -192,6 +200,10 @@ __all__ = [
     "momentum",
     "moving_average",
     "nesterov",
+    "number_rows",
+    "periodic_encoding",
+    "periodic_gradient_sums",
+    "piecewise_encoding",
     "poisson",
     "poisson_derivative",
     "poisson_from_output",

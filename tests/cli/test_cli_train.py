@@ -94,6 +94,7 @@ def test_every_option_arrives(
         "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5 "
         "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
+        "--number-encoding periodic --bins 7 --frequency 0.2 --encoding-rate 0.5 "
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
         "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2"
     )
@@ -140,6 +141,10 @@ def test_every_option_arrives(
         "seed": 5,
         "preset": None,
         "standardize_by": "quantiles",
+        "number_encoding": "periodic",
+        "bins": 7,
+        "frequency": 0.2,
+        "encoding_rate": 0.5,
         "scaling_layer": True,
         "scale_rate": 6.0,
         "bias_rate": 0.1,

@@ -8,7 +8,7 @@ from oracle_of_realmlp import RealMLPStep
 from refusals import refused
 
 import dnn_xp
-from dnn_xp.data.quantiles import Quantiles, quantiles, step_of_sample
+from dnn_xp.data.quantiles import Quantiles, quantiles, sample_of, step_of_sample
 from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.formulas import (
     Rates,
@@ -69,7 +69,7 @@ def test_smoothed_labels_are_distributions(library):
 
 
 def test_quantiles_are_those_of_numpy_with_a_scale_for_every_feature(X):
-    found = quantiles(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)])
+    found = quantiles(sample_of(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)]))
     low, middle, high = np.quantile(X, (0.25, 0.5, 0.75), axis=1, keepdims=True)
     np.testing.assert_array_equal(found.mean, middle)
     np.testing.assert_array_equal(found.scale[:3], (high - low)[:3])
@@ -80,7 +80,7 @@ def test_a_sample_is_every_kth_example_wherever_blocks_end(monkeypatch, X):
     monkeypatch.setattr("dnn_xp.data.quantiles.VALUES", 5 * 80)
     monkeypatch.setattr("dnn_xp.data.quantiles.LEAST", 10)
     assert step_of_sample(5, 240) == 3
-    found = quantiles(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)])
+    found = quantiles(sample_of(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)]))
     np.testing.assert_array_equal(found.mean, np.median(X[:, ::3], axis=1, keepdims=True))
 
 

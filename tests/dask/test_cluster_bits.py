@@ -38,6 +38,18 @@ HOW = {
     "average": SMALL | {"ema_decay": 0.5},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
     "unstandardized": SMALL | {"standardize": False},
+    "periodic, quantiles": SMALL
+    | {"number_encoding": "periodic", "scaling_layer": True, "standardize_by": "quantiles"},
+    "piecewise": SMALL | {"number_encoding": "piecewise", "bins": 5},
+    "piecewise, unstandardized": SMALL
+    | {"number_encoding": "piecewise", "bins": 5, "standardize": False},
+    "piecewise, quantiles, batches": {
+        "hidden": [8],
+        "batch_size": 1500,
+        "epochs": 2,
+        "block_size": 256,
+    }
+    | {"number_encoding": "piecewise", "bins": 5, "standardize_by": "quantiles"},
     "batches": {"hidden": [8], "batch_size": 1500, "epochs": 2, "block_size": 256},
 }
 
