@@ -16,15 +16,14 @@ from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import DaskSource, taken
 from dnn_xp.dask.examples import ClusterExamples, share
 from dnn_xp.dask.objective import ClusterObjective
-from dnn_xp.dask.tasks import Job
+from dnn_xp.dask.tasks import Device
 from dnn_xp.data.finite import check_cost
 from dnn_xp.data.given import Given
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
-from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.scoring import Evaluation, score
-from dnn_xp.model.model import Model, given_for, targets_for
+from dnn_xp.model.model import Model, given_for, objective_for, targets_for
 
 # Bytes of the examples of a chunk of predictions, where X has no chunks.
 _CHUNK = 64 << 20
@@ -130,32 +129,15 @@ def evaluate(
     targets, weights = targets_for(model, given, sample_weight)
     cluster = Cluster(client)
     check_workers(cluster)
-    backend, dtype = model.backend, model.dtype
-    block_size = block_size_of("auto", model.sizes, dtype=dtype, backend=backend)
+    backend = model.backend
+    device = Device("cuda" if backend.device_name.startswith("cuda") else "cpu")
+    objective = objective_for(model, partial(ClusterObjective, cluster, device))
     sources = (given.X, targets, weights)
-    shared = share(cluster, "evaluated", sources, block_size(given.X.m))
-    of_model: Any = {
-        "standardization": model.standardization,
-        "target_standardization": model.target_standardization,
-        "orientation": model.settings.get("layout"),
-    }
-    job = Job(
-        model.network,
-        dtype,
-        dtype,
-        **of_model,
-        device="cuda" if backend.device_name.startswith("cuda") else "cpu",
-        fallback=True,
-        blas="auto",
-        compile=False,
-    )
-    objective = ClusterObjective(
-        cluster, job, model.network, backend, dtype=dtype, block_size=block_size, **of_model
-    )
+    shared = share(cluster, "evaluated", sources, objective.block_size(given.X.m))
     of_cluster: Any = ClusterExamples(*sources, shared)
     with backend.active(), Engine() as engine, np.errstate(over="ignore", invalid="ignore"):
         found = score(objective.using(engine), model.theta, of_cluster, model.kind)
-    check_cost(found.cost, dtype)
+    check_cost(found.cost, model.dtype)
     return found
 
 
