@@ -89,7 +89,11 @@ def train(client: Any, X: Any, Y: Any, **options: Any) -> Model:
     arguments = TrainArguments(X, Y, **options | {"examples": examples})
     cluster = Cluster(client)
     check_workers(cluster)
-    model = train_where(arguments, placed_on(cluster))
+    return recorded(cluster, train_where(arguments, placed_on(cluster)))
+
+
+def recorded(cluster: Cluster, model: Model) -> Model:
+    """The model, which says what its training took of the cluster."""
     return replace(model, settings=model.settings | {"cluster": str(cluster.counts)})
 
 
@@ -115,7 +119,9 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
     examples = _shared(cluster, "training", (X, data.targets.source, data.weights), block_size)
     held_out = None
     if data.validation is not None:
-        held_out = _shared(cluster, "held out", (*data.validation, None), block_size)
+        held_out = _shared(
+            cluster, "held out", (*data.validation, data.validation_weights), block_size
+        )
     check_sources(cluster, [each.shared for each in (examples, held_out) if each], run)
     standardization, target_standardization = begun.standardization, begun.target_standardization
     if run.moments_taken and run.asked.standardize_by == "quantiles":

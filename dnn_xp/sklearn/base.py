@@ -45,6 +45,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """A deep fully connected network with scikit-learn's interface; see the two public classes."""
 
     classes_: npt.NDArray[Any]
+    client: Any
 
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False
@@ -267,6 +268,14 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         return packed(super().__getstate__())
+
+    def __sklearn_clone__(self) -> Self:
+        # With the same client: a connection cannot be copied.
+        own = type(self).__new__(type(self))
+        own.__dict__ = self.__dict__ | {"client": None}
+        made: Self = super(DNNEstimator, own).__sklearn_clone__()
+        made.client = self.client
+        return made
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(unpacked(state))

@@ -70,6 +70,8 @@ class Prepared:
         X and Y to validate on.
     dtype : str
         "float32" or "float64".
+    validation_weights : Source or None
+        Weights of the examples to validate on, of mean 1.
     copied_bytes : int
         What was copied to split off the validation examples.
     flat_targets : bool
@@ -85,6 +87,7 @@ class Prepared:
     weights: Source | None
     validation: tuple[Source, Source] | None
     dtype: str
+    validation_weights: Source | None = None
     copied_bytes: int = 0
     flat_targets: bool = True
     notes: dict[str, str] = field(default_factory=dict)
@@ -112,7 +115,8 @@ class Prepared:
         if self.validation is None:
             return training, None
         X, Y = (place(source, backend) for source in self.validation)
-        return training, Examples(X, Y, None)
+        weights = self.validation_weights
+        return training, Examples(X, Y, None if weights is None else place(weights, backend))
 
 
 def given_as_asked(X: Any, Y: Any, asked: Problem, model: Model | None) -> Given:
