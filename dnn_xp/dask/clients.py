@@ -28,7 +28,7 @@ def check_client(name: str, given: Any) -> Any:
         if hasattr(given, "scheduler_address"):  # a cluster
             way = "pass Client(cluster)"
         raise ArgumentTypeError(name, describe(given), _WANTED, way)
-    if given.asynchronous:
+    if given._asynchronous or given.asynchronous:  # the second is true in an event loop
         raise ArgumentValueError(
             name,
             "an asynchronous Client",

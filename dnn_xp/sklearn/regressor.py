@@ -94,6 +94,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         precision: str | None = None,
         block_size: Any = "auto",
         threads: int | None = None,
+        client: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -126,6 +127,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.precision = precision
         self.block_size = block_size
         self.threads = threads
+        self.client = client
 
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False
