@@ -229,6 +229,7 @@ class BatchTasks:
         else:
             self._where = Where((None,) * 3, batch.m, 1)
             self._pieces = self._picked(cluster, parts)
+        cluster.counts.sent += self._chosen.nbytes
 
     def task(self, first: int, last: int) -> tuple[Where, Range, list[Any]]:
         """Arguments of the task of blocks first to last - 1."""

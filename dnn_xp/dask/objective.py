@@ -81,7 +81,6 @@ def _tasks(
     if isinstance(examples, Batch):
         of_batch = BatchTasks(cluster, examples, size)
         tasks = [of_batch.task(*each) for each in ranges]
-        cluster.counts.sent += sum(each[1].chosen.nbytes for each in tasks)
     else:
         tasks = [examples.task(*each, size) for each in ranges]
         if examples.shared.nbytes:

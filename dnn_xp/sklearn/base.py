@@ -21,6 +21,7 @@ from dnn_xp.sklearn.callbacks import (
     has_callbacks,
     with_callbacks,
 )
+from dnn_xp.sklearn.clusters import without_client
 from dnn_xp.sklearn.keeping import packed, unpacked
 from dnn_xp.sklearn.parameters import Settings, checked
 from dnn_xp.sklearn.solvers import initial_layers
@@ -270,10 +271,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         return packed(super().__getstate__())
 
     def __sklearn_clone__(self) -> Self:
-        # With the same client: a connection cannot be copied.
-        own = type(self).__new__(type(self))
-        own.__dict__ = self.__dict__ | {"client": None}
-        made: Self = super(DNNEstimator, own).__sklearn_clone__()
+        made: Self = super(DNNEstimator, without_client(self)).__sklearn_clone__()
         made.client = self.client
         return made
 

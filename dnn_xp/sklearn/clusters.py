@@ -28,6 +28,13 @@ def training_source(X: Any, y: Any, *, argument: str = "X") -> tuple[Any, Any, l
     return source, y, names
 
 
+def without_client(estimator: Any) -> Any:
+    """The same estimator without its client, sharing all else: a connection can be neither copied nor pickled."""
+    own = object.__new__(type(estimator))
+    own.__dict__ = estimator.__dict__ | {"client": None}
+    return own
+
+
 def by_chunks(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The method, which gives a dask.array with the chunks of X for a collection of Dask and for several files."""
 
@@ -44,8 +51,7 @@ def _answers(estimator: Any, method: str, X: Any) -> Any:
     check_is_fitted(estimator, "model_")
     source, _, names = training_source(X, None)
     _check_features(estimator, source.n, names)
-    own = type(estimator).__new__(type(estimator))
-    own.__dict__ = estimator.__dict__ | {"client": None}
+    own = without_client(estimator)
     own.__dict__.pop("feature_names_in_", None)  # compared above
     return in_chunks(source, partial(_of_rows, method), own, rows=True)
 

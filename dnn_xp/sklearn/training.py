@@ -76,9 +76,9 @@ def _fitted(task: Task, place: Place) -> Fitted:
         weights,
         None if held_out is None else (held_out.X, held_out.targets.source),
         dtype,
-        of_held_out,
         flat_targets=task.flat,
         given=task.given,
+        validation_weights=of_held_out,
     )
     run = decide(asked, prepared, model=task.model)
     # Like the loss, the penalty is divided by the weight of the examples of an update.

@@ -70,8 +70,6 @@ class Prepared:
         X and Y to validate on.
     dtype : str
         "float32" or "float64".
-    validation_weights : Source or None
-        Weights of the examples to validate on, of mean 1.
     copied_bytes : int
         What was copied to split off the validation examples.
     flat_targets : bool
@@ -80,6 +78,8 @@ class Prepared:
         What was decided of validation and class weights, for the settings of the model.
     given : Given or None
         What came, with the encoding of a table.
+    validation_weights : Source or None
+        Weights of the examples to validate on, of mean 1.
     """
 
     X: Source
@@ -87,11 +87,11 @@ class Prepared:
     weights: Source | None
     validation: tuple[Source, Source] | None
     dtype: str
-    validation_weights: Source | None = None
     copied_bytes: int = 0
     flat_targets: bool = True
     notes: dict[str, str] = field(default_factory=dict)
     given: Given | None = None
+    validation_weights: Source | None = None
 
     @property
     def encoder(self) -> TableEncoder | None:
