@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -18,10 +19,10 @@ import dnn_xp.dask
 
 
 def seconds_an_iteration(train: Callable[..., dnn_xp.Model], few: int, more: int) -> float:
-    """Of two trainings, so that what is done once does not count; the least of three."""
-    train(iterations=2)
+    """Of two trainings, so that what is done once does not count; the least of two."""
+    train(iterations=1)
     found = []
-    for _ in range(3):
+    for _ in range(2):
         times = []
         for iterations in (few, more):
             start = time.perf_counter()
@@ -76,18 +77,55 @@ def gradient_bytes() -> dict[str, Any]:
     return {"bytes": found}
 
 
+# Examples of 28 features a worker, whose gradient takes about a second.
+WIDE: dict[str, Any] = {"hidden": [300] * 4, "block_size": 2000, "lengths": (1, 4)}
+EXAMPLES = 52_000
+
+
+def wide_file(folder: str, workers: int) -> tuple[Path, Any]:
+    """A file for so many workers, and its targets."""
+    path = Path(folder) / f"X{workers}.npy"
+    X = np.random.default_rng(0).standard_normal((28, EXAMPLES * workers), dtype=np.float32)
+    np.save(path, X)
+    return path, X[0] > 0
+
+
 def scaling() -> dict[str, Any]:
     """The same examples a worker, 1 and 2 workers, on a gradient of about a second."""
-    rng = np.random.default_rng(0)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for workers in (1, 2):
-            path = Path(folder) / f"X{workers}.npy"
-            X = rng.standard_normal((28, 80_000 * workers), dtype=np.float32)
-            np.save(path, X)
-            how: dict[str, Any] = {"hidden": [300] * 4, "lengths": (1, 4), "block_size": 2000}
-            found[workers] = on(workers, path, X[0] > 0, **how)
+            found[workers] = on(workers, *wide_file(folder, workers), **WIDE)
     return {"scaling": found, "efficiency": found[1][0] / found[2][0]}
+
+
+def without_dask() -> dict[str, Any]:
+    """The same gradient in one process, and in two processes at once that know nothing of each other."""
+    context = multiprocessing.get_context("spawn")
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path, Y = wide_file(folder, 1)
+        for count in (1, 2):
+            together, times = context.Barrier(count), context.Queue()
+            given = path, Y, together, times
+            each = [context.Process(target=_alone, args=given) for _ in range(count)]
+            for process in each:
+                process.start()
+            found[count] = max(times.get() for _ in each)
+            for process in each:
+                process.join()
+    return {"processes": found, "efficiency": found[1] / found[2]}
+
+
+def _alone(path: Path, Y: Any, together: Any, times: Any) -> None:
+    how = {**WIDE, "threads": 1, "report_every": 1000}
+    few, more = how.pop("lengths")
+
+    def train(iterations: int) -> dnn_xp.Model:
+        together.wait()
+        return dnn_xp.train(path, Y, iterations=iterations, **how)
+
+    times.put(seconds_an_iteration(train, few, more))
 
 
 def seconds_by_model(
@@ -128,8 +166,13 @@ def draw(to: Path, second_per_byte: float) -> None:
 
 
 if __name__ == "__main__":
-    names = {"latency": latency, "bytes": gradient_bytes, "scaling": scaling}
+    measures = {
+        "latency": latency,
+        "bytes": gradient_bytes,
+        "scaling": scaling,
+        "alone": without_dask,
+    }
     if sys.argv[1] == "draw":
         draw(Path(sys.argv[2]), float(sys.argv[3]))
     else:
-        print(json.dumps(names[sys.argv[1]](), indent=1, default=str))
+        print(json.dumps(measures[sys.argv[1]](), indent=1, default=str))

@@ -82,8 +82,8 @@ def opened(stored: bytes) -> tuple[str, Source]:
         return name, _opened[name]
 
 
-def cached(stored: bytes, chunk: int) -> Joined:
-    """The source of a pickle, read `chunk` examples at a time."""
+def cached(stored: bytes, chunk: int, *, rows: bool) -> Joined:
+    """The source of a pickle, read `chunk` examples at a time; `rows` as of `Joined`."""
     name, source = opened(stored)
     return Joined(
         np.minimum(np.arange(0, source.m + chunk, chunk, dtype=np.int64), source.m),
@@ -92,6 +92,7 @@ def cached(stored: bytes, chunk: int) -> Joined:
         m=source.m,
         dtype=source.dtype,
         in_memory=False,
+        rows=rows,
     )
 
 

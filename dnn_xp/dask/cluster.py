@@ -69,6 +69,7 @@ class Cluster:
         self._count = itertools.count()
         self._anchors: dict[Any, Any] = {}
         self._held: list[Any] = []
+        self._staged: list[Any] = []
         self._workers: dict[str, int] = {}
         self._looked = -np.inf
         self.counts = Counts()
@@ -165,8 +166,16 @@ class Cluster:
                 if attempt == _ROUNDS - 1:
                     raise ClusterError(self._killed(error)) from error
             finally:
-                self._cancel(futures)
+                self._cancel([*futures, *self._staged])
         raise AssertionError
+
+    def stage(
+        self, label: str, function: Callable[..., Any], *arguments: Sequence[Any]
+    ) -> list[Any]:
+        """Futures of function(*each) for each of the arguments, for the tasks of the next round."""
+        with self._reached():
+            self._staged = self._submit(label, function, arguments)
+        return self._staged
 
     def _submit(
         self, label: str, function: Callable[..., Any], arguments: tuple[Sequence[Any], ...]
@@ -188,7 +197,8 @@ class Cluster:
 
     def _retry(self) -> None:
         """Compute again what was given up because the workers that it was on died."""
-        failed = [each for each in (*self._held, *self._anchors.values()) if each.status == "error"]
+        kept = *self._held, *self._staged, *self._anchors.values()
+        failed = [each for each in kept if each.status == "error"]
         if failed:
             self.client.retry(failed)
 

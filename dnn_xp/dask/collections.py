@@ -65,6 +65,11 @@ def is_collection(given: Any) -> bool:
     )
 
 
+def is_spread(given: Any) -> bool:
+    """Whether something is a collection of Dask, a list of files, or a folder of Parquet files."""
+    return is_collection(given) or _files(given) is not None
+
+
 def taken(X: Any, Y: Any, examples: str | None, argument: str = "X") -> tuple[Any, Any, str | None]:
     """X, Y and where the examples are, as `dnn_xp.train` takes them: collections and lists of files as sources.
 

@@ -13,7 +13,7 @@ from dnn_xp.common.messages import describe, optional_package
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import DaskSource
 from dnn_xp.dask.sources import piece_of
-from dnn_xp.dask.tasks import Held, Range, Where
+from dnn_xp.dask.tasks import Held, Range, Where, picked
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.execution.examples import Examples
@@ -48,6 +48,15 @@ class Shared:
     nbytes: int
     piece: int
     pieces: list[Any]
+
+    def parts(self, count: int) -> list[list[tuple[int, Any]]]:
+        """All pieces as `of` gives them, in up to `count` parts: the pieces that were put on a worker."""
+        pieces, among = self.of(0, self.where.m), len(self.pieces)
+        owners = [place * count // among for place in range(among)]
+        return [
+            [piece for piece, owner in zip(pieces, owners, strict=True) if owner == part]
+            for part in sorted(set(owners))
+        ]
 
     def of(self, start: int, stop: int, origin: int = 0) -> list[tuple[int, Any]]:
         """The pieces that contain examples start to stop - 1, numbered from `origin`."""
@@ -190,21 +199,63 @@ class ClusterBatches(Batches):
             yield from self._shuffled(self._examples.of_run(start, stop), rng)
 
 
-def batch_task(batch: Batch, first: int, last: int, size: int) -> tuple[Where, Range, list[Any]]:
-    """Arguments of the task of blocks first to last - 1 of a mini-batch.
+class BatchTasks:
+    """The tasks of a mini-batch.
 
-    Of examples in memory it holds the chosen ones; of a file it says which ones.
+    Of examples in memory, each worker first picks the chosen ones among the pieces that it keeps, and the tasks
+    of a range of blocks read what was picked: the examples are sent once, and of a batch the positions.
+    Of a file the tasks read the run that the batch is chosen from.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    batch : Batch
+        Of ClusterExamples.
+    size : int
+        Examples of a block.
     """
-    examples: Any = batch.examples
-    start, stop = first * size, min(last * size, batch.m)
-    chosen = batch.chosen[start:stop]
-    if examples.run is None:
-        own = tuple(
-            None if each is None else ArraySource(np.asarray(each))
-            for each in examples.gather(chosen)
-        )
-        return Where((None,) * 3, batch.m, 1), Range(first, last), [(start, Held(*own))]
-    low, high = examples.run
-    shared = examples.shared
-    where = shared.where._replace(m=high - low, run=examples.run)
-    return where, Range(first, last, chosen), shared.of(low, high, low)
+
+    def __init__(self, cluster: Cluster, batch: Batch, size: int) -> None:
+        examples: Any = batch.examples
+        self._m, self._size, self._shared = batch.m, size, examples.shared
+        self._chosen = _positions(batch.chosen, examples.m)
+        where = self._shared.where
+        if examples.run is not None:
+            low, high = examples.run
+            self._where = where._replace(m=high - low, run=examples.run)
+            self._pieces = self._shared.of(low, high, low)
+        elif (parts := self._shared.parts(len(cluster.workers()))) and len(parts) == 1:
+            self._where, self._pieces = where, parts[0]
+        else:
+            self._where = Where((None,) * 3, batch.m, 1)
+            self._pieces = self._picked(cluster, parts)
+        cluster.counts.sent += self._chosen.nbytes
+
+    def task(self, first: int, last: int) -> tuple[Where, Range, list[Any]]:
+        """Arguments of the task of blocks first to last - 1."""
+        chosen = self._chosen[first * self._size : min(last * self._size, self._m)]
+        return self._where, Range(first, last, chosen), self._pieces
+
+    def _picked(self, cluster: Cluster, parts: list[list[tuple[int, Any]]]) -> list[Any]:
+        """What the workers pick, one part after the other; `_chosen` becomes the places in it."""
+        starts = np.array([part[0][0] for part in parts])
+        owners = np.searchsorted(starts, self._chosen, side="right") - 1
+        order = np.argsort(owners, kind="stable")
+        edges = np.searchsorted(owners[order], np.arange(len(parts) + 1))
+        pieces, positions, found = [], [], []
+        for part, low, high in zip(parts, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            if high > low:
+                origin = part[0][0]
+                pieces.append([(start - origin, piece) for start, piece in part])
+                positions.append(_positions(self._chosen[order[low:high]] - origin, high))
+                found.append(low)
+        cluster.counts.sent += sum(each.nbytes for each in positions)
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        self._chosen = _positions(places, len(order))
+        return list(zip(found, cluster.stage("picked", picked, pieces, positions), strict=True))
+
+
+def _positions(positions: np.ndarray, m: int) -> np.ndarray:
+    """Positions among m examples in few bytes."""
+    return positions.astype(np.int32 if m <= np.iinfo(np.int32).max else np.int64)

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from dnn_xp.backends.record import Backend
 from dnn_xp.common.messages import optional_package
 from dnn_xp.dask import pickled  # noqa: F401 - how sources go through pickle
 from dnn_xp.dask.cluster import Cluster
-from dnn_xp.dask.examples import ClusterExamples, batch_task
-from dnn_xp.dask.tasks import Job, Part, added, moments, plus, sums
+from dnn_xp.dask.examples import BatchTasks, ClusterExamples
+from dnn_xp.dask.tasks import OF_THE_CLIENT, Device, Job, Part, added, moments, plus, sums
 from dnn_xp.dask.tasks import merged_moments as merged
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.standardize import Moments
 from dnn_xp.execution.objective import Objective, Sum
 from dnn_xp.execution.tree import total
+from dnn_xp.formulas.network import Network
 from dnn_xp.training.batches import Batch
 
 
@@ -27,17 +29,20 @@ class ClusterObjective(Objective):
     Parameters
     ----------
     cluster : Cluster
-    job : Job
-        What the workers know of it.
-    *given, **how
-        As of `Objective`.
+    device : Device
+        Where the workers compute.
+    network, backend, **how
+        As of `Objective`; the workers make theirs of the same ones.
     """
 
-    def __init__(self, cluster: Cluster, job: Job, *given: Any, **how: Any) -> None:
-        super().__init__(*given, **how)
+    def __init__(
+        self, cluster: Cluster, device: Device, network: Network, backend: Backend, **how: Any
+    ) -> None:
+        super().__init__(network, backend, **how)
         self._cluster = cluster
         pickler = optional_package("cloudpickle", purpose="dnn_xp.dask", extra="dask")
-        self._job: bytes = pickler.dumps(job)
+        of_workers = {name: value for name, value in how.items() if name not in OF_THE_CLIENT}
+        self._job: bytes = pickler.dumps(Job(device, network, of_workers))
 
     def _fold(self, wanted: Sum) -> tuple[Any, ...]:
         backend, cluster = self.backend, self._cluster
@@ -74,7 +79,8 @@ def _tasks(
     """The last arguments of `sums` and `moments`, each a sequence of one a range."""
     anchors: Sequence[Any] = [None] * len(ranges)
     if isinstance(examples, Batch):
-        tasks = [batch_task(examples, *each, size) for each in ranges]
+        of_batch = BatchTasks(cluster, examples, size)
+        tasks = [of_batch.task(*each) for each in ranges]
     else:
         tasks = [examples.task(*each, size) for each in ranges]
         if examples.shared.nbytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,15 +17,14 @@ from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import DaskSource, taken
 from dnn_xp.dask.examples import ClusterExamples, share
 from dnn_xp.dask.objective import ClusterObjective
-from dnn_xp.dask.tasks import Job
+from dnn_xp.dask.tasks import Device
 from dnn_xp.data.finite import check_cost
 from dnn_xp.data.given import Given
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.sources.subset import RangeSource
-from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.scoring import Evaluation, score
-from dnn_xp.model.model import Model, given_for, targets_for
+from dnn_xp.model.model import Model, given_for, objective_for, targets_for
 
 # Bytes of the examples of a chunk of predictions, where X has no chunks.
 _CHUNK = 64 << 20
@@ -66,24 +66,34 @@ def predict(client: Any, model: Model, X: Any, *, examples: str | None = None) -
     >>> labels.chunks, bool((found == model.predict(X)).all())
     (((100, 100, 100, 100, 100),), True)
     """
-    array = optional_package("dask.array", purpose="dnn_xp.dask", extra="dask")
-    delayed = optional_package("dask", purpose="dnn_xp.dask", extra="dask").delayed
     check_workers(Cluster(client))
     given = _given(model, X, None, examples)
     source, rows = given.X, given.examples == "rows"
-    of_arrays = replace(model, encoder=None)
     flat = model.kind in ("binary", "multiclass") or (
         model.kind == "regression" and model.flat_targets
     )
-    like = _of_block(of_arrays, np.zeros((source.n, 1), source.dtype), False)
-    held = delayed(of_arrays, pure=True)
+    of_block = partial(_of_block, rows=rows)
+    return in_chunks(source, of_block, replace(model, encoder=None), rows=rows or flat)
+
+
+def in_chunks(
+    source: Source, function: Callable[[Any, Any], Any], model: Any, *, rows: bool
+) -> Any:
+    """The dask.array of ``function(model, block)`` for chunks (n_0, k) of a source, one after the other.
+
+    A part has the examples in its first dimension with `rows`, else in its last one.
+    """
+    array = optional_package("dask.array", purpose="dnn_xp.dask", extra="dask")
+    delayed = optional_package("dask", purpose="dnn_xp.dask", extra="dask").delayed
+    like = np.asarray(function(model, np.zeros((source.n, 1), source.dtype)))
+    held, axis = delayed(model, pure=False), 0 if rows else like.ndim - 1
     parts = []
     for start, stop in _chunks(source):
-        block = _block(source, start, stop, delayed)
-        shape = (stop - start,) if flat else _ordered((model.sizes[-1], stop - start), rows)
-        values = delayed(_of_block)(held, block, rows)
-        parts.append(array.from_delayed(values, shape=shape, dtype=like.dtype))
-    return array.concatenate(parts, axis=0 if flat or rows else 1)
+        shape = list(like.shape)
+        shape[axis] = stop - start
+        values = delayed(function)(held, _block(source, start, stop, delayed))
+        parts.append(array.from_delayed(values, shape=tuple(shape), dtype=like.dtype))
+    return array.concatenate(parts, axis=axis)
 
 
 @in_own_context
@@ -130,32 +140,15 @@ def evaluate(
     targets, weights = targets_for(model, given, sample_weight)
     cluster = Cluster(client)
     check_workers(cluster)
-    backend, dtype = model.backend, model.dtype
-    block_size = block_size_of("auto", model.network, dtype=dtype, backend=backend)
+    backend = model.backend
+    device = Device("cuda" if backend.device_name.startswith("cuda") else "cpu")
+    objective = objective_for(model, partial(ClusterObjective, cluster, device))
     sources = (given.X, targets, weights)
-    shared = share(cluster, "evaluated", sources, block_size(given.X.m))
-    of_model: Any = {
-        "standardization": model.standardization,
-        "target_standardization": model.target_standardization,
-        "orientation": model.settings.get("layout"),
-    }
-    job = Job(
-        model.network,
-        dtype,
-        dtype,
-        **of_model,
-        device="cuda" if backend.device_name.startswith("cuda") else "cpu",
-        fallback=True,
-        blas="auto",
-        compile=False,
-    )
-    objective = ClusterObjective(
-        cluster, job, model.network, backend, dtype=dtype, block_size=block_size, **of_model
-    )
+    shared = share(cluster, "evaluated", sources, objective.block_size(given.X.m))
     of_cluster: Any = ClusterExamples(*sources, shared)
     with backend.active(), Engine() as engine, np.errstate(over="ignore", invalid="ignore"):
         found = score(objective.using(engine), model.theta, of_cluster, model.kind)
-    check_cost(found.cost, dtype)
+    check_cost(found.cost, model.dtype)
     return found
 
 
@@ -185,10 +178,6 @@ def _read(source: RangeSource) -> Any:
     return np.asarray(source.block(0, source.m))
 
 
-def _of_block(model: Model, block: Any, rows: bool) -> Any:
+def _of_block(model: Model, block: Any, *, rows: bool) -> Any:
     found = np.asarray(model.predict(ArraySource(np.asarray(block)), examples="columns"))
     return found.T if rows and found.ndim == 2 else found
-
-
-def _ordered(shape: tuple[int, int], rows: bool) -> tuple[int, int]:
-    return shape[::-1] if rows else shape

@@ -27,6 +27,8 @@ class Joined:
         k -> Source.
     n, m, dtype, in_memory
         As of a Source.
+    rows : bool
+        Whether gathered examples are contiguous in memory, or else features: last bits may depend on it.
     """
 
     def __init__(
@@ -38,8 +40,9 @@ class Joined:
         m: int,
         dtype: np.dtype[Any],
         in_memory: bool,
+        rows: bool = True,
     ) -> None:
-        self._edges, self._part = edges, part
+        self._edges, self._part, self._rows = edges, part, rows
         self.n, self.m, self.dtype, self.in_memory = n, m, dtype, in_memory
 
     def block(self, start: int, stop: int) -> Values:
@@ -58,12 +61,13 @@ class Joined:
 
     def gather(self, indices: npt.NDArray[np.int64]) -> Values:
         """The examples at these positions: (n, len(indices))."""
-        gathered = np.empty((len(indices), self.n), dtype=self.dtype)
+        order: Any = "F" if self._rows else "C"
+        gathered = np.empty((self.n, len(indices)), dtype=self.dtype, order=order)
         owners = np.searchsorted(self._edges, indices, side="right") - 1
         for k in np.unique(owners).tolist():
             places = np.flatnonzero(owners == k)
-            gathered[places] = self._part(k).gather(indices[places] - self._edges[k]).T
-        return gathered.T
+            gathered[:, places] = self._part(k).gather(indices[places] - self._edges[k])
+        return gathered
 
 
 def files_as_one(sources: Sequence[Source]) -> Joined:
@@ -103,7 +107,30 @@ def piece_of(source: Source | None, start: int, stop: int) -> Source | None:
     if isinstance(source, LabelSource):
         codes = np.array(to_host(source.codes[start:stop]))
         return LabelSource(codes, source.n, dtype=source.dtype.name)
+    if isinstance(source, ArraySource) and source.rows:
+        return ArraySource(np.array(to_host(source.array[start:stop, ...])), rows=True)
+    if hasattr(source, "part_of"):  # smaller than the blocks that it makes
+        own: Source = source.part_of(start, stop)
+        return own
     return ArraySource(np.array(to_host(source.block(start, stop)), order="K"))
+
+
+def chosen_of(pieces: Sequence[tuple[int, Source]], indices: npt.NDArray[np.int64]) -> Source:
+    """The examples at these positions of consecutive pieces, copied; each gather has their layout."""
+    first = pieces[0][1]
+    m = pieces[-1][0] + pieces[-1][1].m
+    if isinstance(first, LabelSource):
+        codes: list[Any] = [(start, ArraySource(piece.codes)) for start, piece in pieces]  # type: ignore[attr-defined]
+        chosen = joined_pieces(codes, m).gather(indices)[0]
+        return LabelSource(chosen, first.n, dtype=first.dtype.name)
+    rows = _are_rows(first)
+    values = joined_pieces(pieces, m).gather(indices)
+    return ArraySource(values.T if rows else values, rows=rows)
+
+
+def _are_rows(source: Source) -> bool:
+    """Whether the examples that a source gathers are contiguous."""
+    return not isinstance(source, LabelSource) and bool(getattr(source, "rows", True))
 
 
 def joined_pieces(pieces: Sequence[tuple[int, Source]], m: int) -> Joined:
@@ -118,4 +145,5 @@ def joined_pieces(pieces: Sequence[tuple[int, Source]], m: int) -> Joined:
         m=m,
         dtype=first.dtype,
         in_memory=True,
+        rows=_are_rows(first),
     )

@@ -15,7 +15,7 @@ from dnn_xp.backends.choice import choose_backend, compiled
 from dnn_xp.backends.precision import with_precision
 from dnn_xp.backends.record import Backend
 from dnn_xp.dask.cache import CHUNKS, cached, room
-from dnn_xp.dask.sources import joined_pieces
+from dnn_xp.dask.sources import chosen_of, joined_pieces
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.data.standardize import block_moments, merge_moments
@@ -23,7 +23,6 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective, Sum
 from dnn_xp.execution.placement import StreamedSource, stored_bytes
-from dnn_xp.execution.scaling import MeanAndScale
 from dnn_xp.execution.tree import Node, joined
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array
@@ -44,40 +43,44 @@ class Held:
 Piece = tuple[int, Held]
 
 
-class Job(NamedTuple):
-    """What a worker needs to know of a training besides the data: the objective and where to compute."""
+class Device(NamedTuple):
+    """Where each worker computes, as `choose_backend` takes it."""
 
-    network: Network
-    dtype: str
-    precision: str
-    standardization: MeanAndScale | None
-    target_standardization: MeanAndScale | None
-    orientation: str | None
     device: str
-    fallback: bool
-    blas: str
-    compile: bool
-    label_smoothing: float = 0.0
+    fallback: bool = True
+    blas: str = "auto"
+    compile: bool = False
 
-    def backend(self) -> Backend:
-        """Where this worker computes."""
+    def backend(self, precision: str) -> Backend:
+        """What it is on this worker."""
         backend, _ = choose_backend(self.device, None, fallback=self.fallback, blas=self.blas)
         backend = compiled(backend) if self.compile else backend
-        return with_precision(backend, self.precision)
+        return with_precision(backend, precision)
+
+
+# Of the arguments of an Objective, those that only the one who asks for sums needs.
+OF_THE_CLIENT = frozenset({"block_size", "penalties"})
+
+
+class Job(NamedTuple):
+    """What a worker needs to know of a training besides the data.
+
+    Attributes
+    ----------
+    device : Device
+    network : Network
+    how : dict
+        All other arguments of the client's Objective, but for `OF_THE_CLIENT`.
+    """
+
+    device: Device
+    network: Network
+    how: dict[str, Any]
 
     def objective(self) -> Objective:
         """The objective of this worker; its blocks are counted by whoever asks for sums."""
-        return Objective(
-            self.network,
-            self.backend(),
-            dtype=self.dtype,
-            block_size=lambda m: m,
-            precision=self.precision,
-            standardization=self.standardization,
-            target_standardization=self.target_standardization,
-            orientation=self.orientation,
-            label_smoothing=self.label_smoothing,
-        )
+        backend = self.device.backend(self.how.get("precision", ""))
+        return Objective(self.network, backend, block_size=lambda m: m, **self.how)
 
 
 class Where(NamedTuple):
@@ -175,6 +178,12 @@ def sums(
     return Part([_on_host(node, backend) for node in nodes], (address,), CHUNKS.read - before)
 
 
+def picked(pieces: Sequence[Piece], chosen: np.ndarray) -> Held:
+    """The examples of a mini-batch that lie in consecutive pieces, at these positions of theirs."""
+    own = [[(start, each.sources[place]) for start, each in pieces] for place in range(3)]
+    return Held(*(None if each[0][1] is None else chosen_of(each, chosen) for each in own))  # type: ignore[arg-type]
+
+
 def moments(
     size: int,
     where: Where,
@@ -250,7 +259,8 @@ def _sources(where: Where, pieces: Sequence[Piece]) -> list[Any]:
         own = [(start, each.sources[place]) for start, each in pieces]
         here = [(start, source) for start, source in own if source is not None]
         if stored is not None:
-            source = cached(stored, where.chunk)
+            # As examples of a file are shuffled in one process: those of X contiguous.
+            source = cached(stored, where.chunk, rows=place == 0)
             found.append(RangeSource(source, *where.run) if where.run else source)
         else:
             found.append(joined_pieces(here, where.m) if here else None)

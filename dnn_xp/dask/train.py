@@ -16,7 +16,7 @@ from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import taken
 from dnn_xp.dask.examples import ClusterBatches, ClusterExamples, share
 from dnn_xp.dask.objective import ClusterObjective, cluster_moments
-from dnn_xp.dask.tasks import Job
+from dnn_xp.dask.tasks import Device
 from dnn_xp.data.quantiles import sample_of
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
@@ -29,7 +29,7 @@ from dnn_xp.training.inputs import (
     standardization_from,
     standardized_targets,
 )
-from dnn_xp.training.placed import Placed, objective_of, step_on
+from dnn_xp.training.placed import Placed, objective_of, placed_where
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 from dnn_xp.training.train import Begun, Place, first_state, train_where
@@ -91,7 +91,11 @@ def train(client: Any, X: Any, Y: Any, **options: Any) -> Model:
     arguments = TrainArguments(X, Y, **options | {"examples": examples})
     cluster = Cluster(client)
     check_workers(cluster)
-    model = train_where(arguments, placed_on(cluster))
+    return recorded(cluster, train_where(arguments, placed_on(cluster)))
+
+
+def recorded(cluster: Cluster, model: Model) -> Model:
+    """The model, which says what its training took of the cluster."""
     return replace(model, settings=model.settings | {"cluster": str(cluster.counts)})
 
 
@@ -117,7 +121,9 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
     examples = _shared(cluster, "training", (X, data.targets.source, data.weights), block_size)
     held_out = None
     if data.validation is not None:
-        held_out = _shared(cluster, "held out", (*data.validation, None), block_size)
+        held_out = _shared(
+            cluster, "held out", (*data.validation, data.validation_weights), block_size
+        )
     check_sources(cluster, [each.shared for each in (examples, held_out) if each], run)
     standardization, target_standardization = begun.standardization, begun.target_standardization
     if run.moments_taken and run.asked.standardize_by == "quantiles":
@@ -139,25 +145,13 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         standardization = standardization or found
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
-    job = _job(run, standardization, target_standardization)
-    on_workers = partial(ClusterObjective, cluster, job)
-    objective = objective_of(run, standardization, target_standardization, on_workers).using(engine)
-    as_examples: Any = examples
-    others: Any = held_out
-    return Placed(
-        objective,
-        as_examples,
-        others,
-        ClusterBatches(as_examples, run.batch_size) if run.batch_size else None,
-        None if run.optimizer is None else step_on(run, objective, as_examples),
-        data.targets,
-        data.flat_targets,
-        standardization,
-        target_standardization,
-        begun.start,
-        data.notes,
-        data.given,
-    )
+    moments = standardization, target_standardization
+    on_workers = partial(ClusterObjective, cluster, _device(run))
+    objective = objective_of(run, *moments, on_workers).using(engine)
+    placed = (examples, held_out), moments, begun.start
+    # A CUDA graph holds what one device does, not what a cluster does.
+    run = replace(run, replayed=False)
+    return placed_where(run, data, objective, *placed, batches=ClusterBatches)
 
 
 def _shared(
@@ -166,22 +160,11 @@ def _shared(
     return ClusterExamples(*sources, share(cluster, name, sources, block_size))
 
 
-def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
+def _device(run: Run) -> Device:
     asked = run.asked.device or ""
     on_cuda = asked.startswith("cuda") or run.backend.device_name.startswith("cuda")
-    return Job(
-        run.network,
-        run.dtype,
-        run.precision,
-        standardization,
-        target_standardization,
-        run.orientation,
-        "cuda" if on_cuda else "cpu",
-        run.asked.fallback,
-        run.asked.blas,
-        run.asked.compile,
-        run.label_smoothing,
-    )
+    how = run.asked.fallback, run.asked.blas, run.asked.compile
+    return Device("cuda" if on_cuda else "cpu", *how)
 
 
 def _check(run: Run) -> None:

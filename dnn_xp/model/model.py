@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike
@@ -392,18 +392,21 @@ _OBJECTIVES: WeakKeyDictionary[Model, Objective] = WeakKeyDictionary()
 
 def _objective(model: Model) -> Objective:
     if model not in _OBJECTIVES:
-        _OBJECTIVES[model] = Objective(
-            model.network,
-            model.backend,
-            dtype=model.dtype,
-            block_size=block_size_of(
-                "auto", model.network, dtype=model.dtype, backend=model.backend
-            ),
-            standardization=model.standardization,
-            target_standardization=model.target_standardization,
-            orientation=model.settings.get("layout"),
-        )
+        _OBJECTIVES[model] = objective_for(model)
     return _OBJECTIVES[model]
+
+
+def objective_for(model: Model, made: Callable[..., Objective] = Objective) -> Objective:
+    """What scores and predicts with a model; `made` takes the arguments of `Objective`."""
+    return made(
+        model.network,
+        model.backend,
+        dtype=model.dtype,
+        block_size=block_size_of("auto", model.network, dtype=model.dtype, backend=model.backend),
+        standardization=model.standardization,
+        target_standardization=model.target_standardization,
+        orientation=model.settings.get("layout"),
+    )
 
 
 def _unpickled(given: dict[str, Any]) -> Model:

@@ -21,6 +21,7 @@ from dnn_xp.sklearn.callbacks import (
     has_callbacks,
     with_callbacks,
 )
+from dnn_xp.sklearn.clusters import without_client
 from dnn_xp.sklearn.keeping import packed, unpacked
 from dnn_xp.sklearn.parameters import Settings, checked
 from dnn_xp.sklearn.solvers import initial_layers
@@ -45,6 +46,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """A deep fully connected network with scikit-learn's interface; see the two public classes."""
 
     classes_: npt.NDArray[Any]
+    client: Any
 
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False
@@ -267,6 +269,11 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         return packed(super().__getstate__())
+
+    def __sklearn_clone__(self) -> Self:
+        made: Self = super(DNNEstimator, without_client(self)).__sklearn_clone__()
+        made.client = self.client
+        return made
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(unpacked(state))

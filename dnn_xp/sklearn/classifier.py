@@ -16,6 +16,7 @@ from dnn_xp.data.targets.classes import check_class_weight
 from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.sklearn import door
 from dnn_xp.sklearn.base import DNNEstimator, _is_stochastic
+from dnn_xp.sklearn.clusters import by_chunks
 from dnn_xp.sklearn.parameters import checked
 from dnn_xp.sklearn.probabilities import log_probabilities
 from dnn_xp.sklearn.targets import Labels, class_targets, labels_of
@@ -87,6 +88,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         Examples of a block.
     threads : int, optional
         How many work at once on the CPU.
+    client : distributed.Client or address of a scheduler, optional
+        The Dask cluster that `fit` and `partial_fit` compute on; see docs/cluster.md.
 
     Attributes
     ----------
@@ -153,6 +156,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         precision: str | None = None,
         block_size: Any = "auto",
         threads: int | None = None,
+        client: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -184,6 +188,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.precision = precision
         self.block_size = block_size
         self.threads = threads
+        self.client = client
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -252,6 +257,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         of_examples: npt.NDArray[Any] = weights[labels.values]
         return of_examples
 
+    @by_chunks
     def predict(self, X: Any) -> Any:
         """Labels (m,), or 0 and 1 (m, K) for several labels at once.
 
@@ -274,6 +280,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             codes = Z.argmax(axis=1)
         return door.like_given(self.classes_[codes], like)
 
+    @by_chunks
     def decision_function(self, X: Any) -> Any:
         """Z[L], what the output activation is applied to: (m,) for two classes, else (m, K).
 
@@ -289,6 +296,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         Z, like = self._decision(X, "decision_function")
         return door.like_given(Z[:, 0] if self.model_.kind == "binary" else Z, like)
 
+    @by_chunks
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class or label, (m, K), in the order of `classes_`.
 
@@ -307,6 +315,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
             A = xp.concat([1.0 - A, A], axis=1)
         return door.like_given(A, like)
 
+    @by_chunks
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`, from the outputs: finite where a probability rounds to 0.
 

@@ -25,6 +25,7 @@ from dnn_xp.data.readers.tables import is_frame
 from dnn_xp.data.sources.base import ArraySource, Source
 from dnn_xp.data.tables import is_table
 from dnn_xp.data.targets.weights import weight_source
+from dnn_xp.sklearn.clusters import is_spread, training_source
 from dnn_xp.sklearn.sparse import SparseSource
 
 # Libraries whose arrays the engine computes with; others are copied to the host.
@@ -69,11 +70,16 @@ def open_training(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Opene
 
     y comes back as a NumPy array or as something that `dnn_xp.data.targets` reads.
     """
+    names = None
+    if is_spread(estimator, X):
+        X, y, names = training_source(X, y)
     if is_read_here(X):
         encoder = None if reset else estimator.model_.encoder
         given = take_given(X, y, examples="rows", learn=encoder is None, encoder=encoder)
         if reset:
             _describe(estimator, given)
+            if names is not None:
+                estimator.feature_names_in_ = np.asarray(names, dtype=object)
         return Opened(given), given.Y
     named = is_frame(X)
     names = _text_names(X) if named else None

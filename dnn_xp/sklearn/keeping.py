@@ -39,7 +39,11 @@ def model_from_bytes(data: bytes, library: str = "numpy", device: str = "cpu") -
 
 
 def packed(attributes: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of an estimator for pickle."""
+    """The attributes of an estimator for pickle: of a Dask client the address."""
+    if attributes.get("client") is not None:
+        from dnn_xp.dask.clients import without_connection
+
+        attributes = attributes | {"client": without_connection(attributes["client"])}
     model: Model | None = attributes.get("model_")
     if model is None:
         return attributes

@@ -70,6 +70,12 @@ def _verbosity(name: str, value: Any) -> int:
     return int(value) if isinstance(value, bool) else check_int(name, value, at_least=0)
 
 
+def _client(name: str, value: Any) -> Any:
+    from dnn_xp.dask.clients import check_client
+
+    return check_client(name, value)
+
+
 _share = partial(check_float, at_least=0.0, below=1.0)
 _positive = partial(check_float, above=0.0)
 _not_negative = partial(check_float, at_least=0.0)
@@ -105,6 +111,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "precision": optional(partial(check_choice, allowed=PRECISIONS)),
     "block_size": check_block_size,
     "threads": optional(partial(check_int, at_least=1)),
+    "client": optional(_client),
 }
 
 
@@ -139,6 +146,7 @@ class Settings(NamedTuple):
     precision: str | None
     block_size: str | int
     threads: int | None
+    client: Any
     loss: str = "log_loss"
     standardize_targets: bool = False
 

@@ -11,6 +11,7 @@ from dnn_xp.data.host import namespace
 from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.sklearn import door
 from dnn_xp.sklearn.base import DNNEstimator
+from dnn_xp.sklearn.clusters import by_chunks
 from dnn_xp.sklearn.targets import value_targets, values_of
 
 
@@ -32,7 +33,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         As of :class:`DNNClassifier`.
     early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun
         As of :class:`DNNClassifier`; the score is R2.
-    dropout, standardize, device, precision, block_size, threads
+    dropout, standardize, device, precision, block_size, threads, client
         As of :class:`DNNClassifier`.
     standardize_targets : bool
         Whether the network learns (y - mean) / scale, of squared_error and huber; predictions and
@@ -93,6 +94,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         precision: str | None = None,
         block_size: Any = "auto",
         threads: int | None = None,
+        client: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -125,12 +127,14 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.precision = precision
         self.block_size = block_size
         self.threads = threads
+        self.client = client
 
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False
     ) -> tuple[Targets, Any]:
         return value_targets(values_of(y), self.loss, dtype), None
 
+    @by_chunks
     def predict(self, X: Any) -> Any:
         """Values, (m,) or (m, n_y) as y of fit.
 

@@ -36,6 +36,10 @@ class SparseSource:
         dense: npt.NDArray[Any] = self.matrix[indices].toarray().T
         return dense
 
+    def part_of(self, start: int, stop: int) -> SparseSource:
+        """Examples start to stop - 1, as a source of their own."""
+        return SparseSource(self.matrix[start:stop])
+
     def __repr__(self) -> str:
         return f"SparseSource(n={self.n}, m={self.m}, dtype={self.dtype}, stored={self.matrix.nnz})"
 

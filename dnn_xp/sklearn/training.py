@@ -32,7 +32,7 @@ from dnn_xp.training.placed import Placed
 from dnn_xp.training.run import Run, decide
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.state import State
-from dnn_xp.training.train import Begun, placed
+from dnn_xp.training.train import Begun, Place, placed
 
 _AUTO_BATCH = 200
 NOT_FINITE = (
@@ -43,7 +43,23 @@ NOT_FINITE = (
 
 @in_own_context
 def fit(task: Task) -> Fitted:
-    """Train as the settings say."""
+    """Train as the settings say, in this process or on a cluster."""
+    if task.settings.client is None:
+        return _fitted(task, placed)
+    from dnn_xp.dask.checks import check_workers
+    from dnn_xp.dask.clients import connected
+    from dnn_xp.dask.cluster import Cluster
+    from dnn_xp.dask.train import placed_on, recorded
+
+    with connected(task.settings.client) as client:
+        cluster = Cluster(client)
+        check_workers(cluster)
+        fitted = _fitted(task, placed_on(cluster))
+    return fitted._replace(model=recorded(cluster, fitted.model))
+
+
+def _fitted(task: Task, place: Place) -> Fitted:
+    """The fit whose sums are computed where `place` puts the data."""
     settings, X = task.settings, task.given.X
     rate = task.rate or Rate(settings)
     batch_size = _batch_size(settings, X.m)
@@ -51,7 +67,9 @@ def fit(task: Task) -> Fitted:
     asked = _specification(task, rate, batch_size)
     dtype = dtype if task.model else asked.wanted_dtype or dtype
     mean_weight, weights = _weights(task.weights, X.m, dtype)
-    held_out = task.held_out
+    held_out, of_held_out = task.held_out, None
+    if held_out is not None:
+        _, of_held_out = _weights(held_out.weights, held_out.X.m, dtype)
     prepared = Prepared(
         X,
         task.targets,
@@ -60,16 +78,14 @@ def fit(task: Task) -> Fitted:
         dtype,
         flat_targets=task.flat,
         given=task.given,
+        validation_weights=of_held_out,
     )
     run = decide(asked, prepared, model=task.model)
     # Like the loss, the penalty is divided by the weight of the examples of an update.
     m: Any = (batch_size or X.m) * mean_weight
     run = replace(run, penalties=Penalties(settings.alpha, 0.0, m))
     begun = _begun(task, run, prepared)
-    with placed(begun) as (data, state):
-        if held_out is not None and data.held_out is not None:
-            _, of_held_out = _weights(held_out.weights, held_out.X.m, dtype)
-            data = replace(data, held_out=data.held_out._replace(weights=of_held_out))
+    with place(begun) as (data, state):
         if task.state is not None:
             state = replace(state, optimizer=task.state.optimizer, iteration=task.state.iteration)
         return _loop(task, run, data, state, rate)

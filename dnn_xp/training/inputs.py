@@ -87,6 +87,8 @@ class Prepared:
         What was decided of validation and class weights, for the settings of the model.
     given : Given or None
         What came, with the encoding of a table.
+    validation_weights : Source or None
+        Weights of the examples to validate on, of mean 1.
     """
 
     X: Source
@@ -98,6 +100,7 @@ class Prepared:
     flat_targets: bool = True
     notes: dict[str, str] = field(default_factory=dict)
     given: Given | None = None
+    validation_weights: Source | None = None
 
     @property
     def encoder(self) -> TableEncoder | None:
@@ -121,7 +124,8 @@ class Prepared:
         if self.validation is None:
             return training, None
         X, Y = (place(source, backend) for source in self.validation)
-        return training, Examples(X, Y, None)
+        weights = self.validation_weights
+        return training, Examples(X, Y, None if weights is None else place(weights, backend))
 
 
 def given_as_asked(X: Any, Y: Any, asked: Problem, model: Model | None) -> Given:

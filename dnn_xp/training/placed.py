@@ -239,16 +239,31 @@ def place_data(
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     else:
         examples, held_out = shared.examples, shared.held_out
+    return placed_where(
+        run, data, objective, (examples, held_out), (standardization, target_standardization), start
+    )
+
+
+def placed_where(
+    run: Run,
+    data: Prepared,
+    objective: Objective,
+    examples: tuple[Any, Any],
+    moments: tuple[Standardization | None, Standardization | None],
+    start: str,
+    batches: Callable[..., Batches] = Batches,
+) -> Placed:
+    """The data of a run whose examples (training, held out) are where its objective computes."""
+    training, held_out = examples
     return Placed(
         objective,
-        examples,
+        training,
         held_out,
-        Batches(examples, run.batch_size) if run.batch_size else None,
-        _step_of_memory(run, objective, examples),
+        batches(training, run.batch_size) if run.batch_size else None,
+        _step_of_memory(run, objective, training),
         data.targets,
         data.flat_targets,
-        standardization,
-        target_standardization,
+        *moments,
         start,
         data.notes,
         data.given,

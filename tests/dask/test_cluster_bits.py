@@ -70,6 +70,27 @@ def test_values_of_several_outputs(client, npy):
     )
 
 
+# Y of several outputs, in the layouts that shuffled examples of it have.
+TARGETS = {
+    "classes": np.digitize(X[0], [-0.5, 0.5]),
+    "columns": np.stack([X[0] * X[1], 100.0 * X[2] + 7.0]),
+    "rows": np.stack([X[0] * X[1], 100.0 * X[2] + 7.0]).T.copy(),
+}
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("name", TARGETS)
+def test_batches_of_several_outputs(client, tmp_path, name):
+    how = {"hidden": [8], "batch_size": 1000, "epochs": 2, "block_size": 128, "examples": "columns"}
+    given, wanted = X, TARGETS[name]
+    if name == "rows":
+        given, how = X.T.copy(), how | {"examples": "rows"}
+    path = tmp_path / "X.npy"
+    np.save(path, given)
+    for each in (given, path):
+        same(dnn_xp.dask.train(client, each, wanted, **how), dnn_xp.train(each, wanted, **how))
+
+
 @pytest.mark.bits
 def test_batches_of_runs_of_a_file(client, npy, monkeypatch):
     monkeypatch.setattr("dnn_xp.training.batches._SHUFFLE_BYTES", 40_000)

@@ -41,6 +41,10 @@ class EncodedSource:
         """The examples at these positions: (n, len(indices))."""
         return self.encoder.encode(self.table.take(indices)).T
 
+    def part_of(self, start: int, stop: int) -> EncodedSource:
+        """Examples start to stop - 1, as a source of their own."""
+        return EncodedSource(self.table.take(slice(start, stop)), self.encoder)
+
     def __repr__(self) -> str:
         return f"EncodedSource(n={self.n}, m={self.m}, dtype={self.dtype})"
 
