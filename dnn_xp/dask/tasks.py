@@ -23,7 +23,7 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective, Sum
 from dnn_xp.execution.placement import StreamedSource, stored_bytes
-from dnn_xp.execution.scaling import MeanAndScale
+from dnn_xp.execution.scaling import MeanAndScale, ScaleOfX
 from dnn_xp.execution.tree import Node, joined
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array
@@ -50,7 +50,7 @@ class Job(NamedTuple):
     network: Network
     dtype: str
     precision: str
-    standardization: MeanAndScale | None
+    standardization: ScaleOfX | None
     target_standardization: MeanAndScale | None
     orientation: str | None
     device: str
