@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnn_xp.backends.record import Backend, as_given
-from dnn_xp.execution.scaling import MeanAndScale, Scaling, scaling_on
+from dnn_xp.execution.scaling import ScaleOfX, Scaling, scaling_on
 from dnn_xp.formulas.embeddings import embed, embedded_rows, embedding_gradient_sums, segment_sums
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.number_encodings import number_rows, periodic_encoding, periodic_gradient_sums
@@ -106,7 +106,8 @@ class FirstActivations:
         sums_by_code: Callable[..., Array] = segment_sums,
     ) -> list[Array]:
         """M dw, m db, m dV, m dc of a periodic encoding, and m dE[1], ..., from the learned rows of dA[0]."""
-        embeddings, sums = self.network.embeddings, []
+        embeddings = self.network.embeddings
+        sums: list[Array] = []
         embedded = embedded_rows(embeddings)
         if first.periodic is not None:
             of_encoding = parameters[len(self.network.activations) + self._mixed]
@@ -141,7 +142,7 @@ class FirstActivations:
 def first_activations_on(
     backend: Backend,
     network: Network,
-    standardization: MeanAndScale | None,
+    standardization: ScaleOfX | None,
     dtype: str,
     *,
     orientation: str | None = None,

@@ -29,7 +29,7 @@ from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.first_activations import first_activations_on
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
-from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.execution.scaling import MeanAndScale, ScaleOfX, scaling_on
 from dnn_xp.execution.tree import Node
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.metrics import binary_correct, class_correct
@@ -112,7 +112,7 @@ class Objective:
         dtype: str,
         block_size: Callable[[int], int],
         precision: str = "",
-        standardization: MeanAndScale | None = None,
+        standardization: ScaleOfX | None = None,
         target_standardization: MeanAndScale | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,

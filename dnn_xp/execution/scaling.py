@@ -8,13 +8,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from dnn_xp.backends.record import Backend
-from dnn_xp.data.quantiles import Binned, Quantiles, scaled_by
+from dnn_xp.data.quantiles import Binned, scaled_by
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array, Namespace
 
 # Mean and scale, (n, 1) each.
-MeanAndScale: TypeAlias = tuple[np.ndarray, np.ndarray] | Quantiles | Binned
+MeanAndScale: TypeAlias = tuple[np.ndarray, np.ndarray]
+# The standardization of X: the same, or with the bins of a piecewise encoding.
+ScaleOfX: TypeAlias = MeanAndScale | Binned
 # Standardized values beyond which no bin begins or ends, and which float32 holds.
 _BEYOND_BINS = 1e30
 # Bins that are narrower have no component: 1 / width is not to overflow.
@@ -83,7 +85,7 @@ class Scaling(NamedTuple):
 
 
 def scaling_on(
-    backend: Backend, moments: MeanAndScale | None, dtype: str, *, codes: int = 0
+    backend: Backend, moments: ScaleOfX | None, dtype: str, *, codes: int = 0
 ) -> Scaling | None:
     """Mean and scale where the backend computes, for blocks in a working dtype."""
     if moments is None:
@@ -111,7 +113,7 @@ def _bins_on(backend: Backend, edges: np.ndarray, dtype: str) -> tuple[Array, Ar
     return backend.from_host(np.ascontiguousarray(rounded[:, :-1])), backend.from_host(slopes)
 
 
-def _placed(moments: MeanAndScale, backend: Backend, dtype: str) -> tuple[Array, Array]:
+def _placed(moments: ScaleOfX, backend: Backend, dtype: str) -> tuple[Array, Array]:
     with np.errstate(over="ignore", under="ignore"):
         arrays = [np.asarray(array, dtype=dtype) for array in moments[:2]]
     mean, scale = map(backend.from_host, arrays)

@@ -183,7 +183,7 @@ def _scaler(model: Model) -> Any:
             "a model that standardizes by moments, or not, as scikit-learn's scaler does",
             "to_onnx and to_torch have the others",
         )
-    mean, scale = (np.array(each.reshape(-1)) for each in model.standardization)
+    mean, scale = (np.array(each.reshape(-1)) for each in model.standardization[:2])
     scaler = _sklearn("preprocessing").StandardScaler()
     fitted = {"mean_": mean, "scale_": scale, "var_": scale**2}
     vars(scaler).update(fitted, n_features_in_=len(mean), n_samples_seen_=1)

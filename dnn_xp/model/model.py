@@ -22,7 +22,7 @@ from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
-from dnn_xp.data.quantiles import scaled_by
+from dnn_xp.data.quantiles import Binned, scaled_by
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
@@ -67,8 +67,9 @@ class Model(Exports):
         "binary", "multiclass", "multilabel" or "regression".
     classes : NumPy array or None
         The labels that the outputs stand for.
-    standardization : pair of NumPy arrays (n_0, 1) or None
-        Mean and scale that X is standardized with before the first layer.
+    standardization : pair of NumPy arrays (n_x, 1) or None
+        Mean and scale that X is standardized with before the first layer; with a piecewise encoding
+        of numbers the edges of their bins and what X is scaled by follow.
     target_standardization : pair of NumPy arrays (n_L, 1) or None
         Mean and scale of Y, of a regression that learned (Y - mean) / scale. Predictions and costs
         are in the units of Y all the same.
@@ -100,7 +101,7 @@ class Model(Exports):
     backend: Backend
     kind: str
     classes: np.ndarray | None = None
-    standardization: tuple[np.ndarray, np.ndarray] | None = None
+    standardization: tuple[np.ndarray, np.ndarray] | Binned | None = None
     target_standardization: tuple[np.ndarray, np.ndarray] | None = None
     flat_targets: bool = True
     history: History = field(default_factory=History)

@@ -19,7 +19,6 @@ from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import working_dtype
 from dnn_xp.data.quantiles import (
     Binned,
-    Quantiles,
     Sample,
     bin_edges,
     quantiles,
@@ -54,11 +53,12 @@ from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
+from dnn_xp.execution.scaling import ScaleOfX
 from dnn_xp.formulas.number_encodings import NumberEncoding
 from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem
 
-Standardization = tuple[np.ndarray, np.ndarray] | Quantiles | Binned
+Standardization = tuple[np.ndarray, np.ndarray]
 # Values of a block of the pass that takes the mean of Y, which may come with weights.
 VALUES_OF_TARGETS = 1 << 16
 
@@ -338,7 +338,7 @@ def finite_or_standardized(
     by: str = "moments",
     encoder: TableEncoder | None = None,
     encoding: NumberEncoding | None = None,
-) -> Standardization | None:
+) -> ScaleOfX | None:
     """Check X for NaN and infinity; with `standardize` the same pass gives mean and scale (n_0, 1).
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare

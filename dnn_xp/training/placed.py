@@ -19,6 +19,7 @@ from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
+from dnn_xp.execution.scaling import ScaleOfX
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
 from dnn_xp.formulas.number_encodings import encoded_parameters
@@ -77,7 +78,7 @@ class Placed:
     step: Step | None
     targets: Targets
     flat_targets: bool
-    standardization: Standardization | None
+    standardization: ScaleOfX | None
     target_standardization: Standardization | None
     start: str
     notes: dict[str, str]
@@ -187,7 +188,7 @@ def _about_table(given: Given | None) -> dict[str, Any]:
 class Shared:
     """What runs of the same examples share: the moments of X and Y, and the examples where they compute."""
 
-    standardization: Standardization | None
+    standardization: ScaleOfX | None
     target_standardization: Standardization | None
     examples: Examples
     held_out: Examples | None
@@ -195,7 +196,7 @@ class Shared:
 
 def take_moments(
     run: Run, data: Prepared, engine: Engine
-) -> tuple[Standardization | None, Standardization | None]:
+) -> tuple[ScaleOfX | None, Standardization | None]:
     """Look for NaN in X, and mean and scale of X and of Y where the run takes them."""
     found = finite_or_standardized(
         data.X,
@@ -216,7 +217,7 @@ def place_data(
     engine: Engine,
     *,
     start: str = "",
-    standardization: Standardization | None = None,
+    standardization: ScaleOfX | None = None,
     target_standardization: Standardization | None = None,
     shared: Shared | None = None,
 ) -> Placed:
@@ -272,7 +273,7 @@ def placed_where(
 
 def objective_of(
     run: Run,
-    standardization: Standardization | None,
+    standardization: ScaleOfX | None,
     target_standardization: Standardization | None,
     made: Callable[..., Objective] = Objective,
 ) -> Objective:
