@@ -30,6 +30,10 @@ HOW: dict[str, dict[str, Any]] = {
     "patience, batches": {
         "validation": 0.2, "patience": 2, "learning_rate": 0.1, "batch_size": 32, "epochs": 40,
     },
+    "decaying": {
+        "dropout": 0.3, "dropout_schedule": "flat_cosine", "optimizer": "adamw",
+        "weight_decay_schedule": "cosine", "decay_biases": False, **BATCHES,
+    },
     "parametric": {
         "parametric_activation": True, "scaling_layer": True, "activation": "selu", "iterations": 12,
     },

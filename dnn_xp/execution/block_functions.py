@@ -17,7 +17,7 @@ from dnn_xp.execution.examples import Block
 from dnn_xp.execution.first_activations import First, FirstActivations
 from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
-from dnn_xp.formulas.dropout import dropout_mask
+from dnn_xp.formulas.dropout import Draw, dropout_hashes, dropout_mask
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
@@ -154,6 +154,9 @@ class BlockFunctions:
     ) -> tuple[tuple[Array, ...], Array]:
         """M dW[1], m db[1], ..., m db[L], m da[1], ..., then of what is learned of X; and Z[L]."""
         network, first = self.network, self._first(parameters, block.X)
+        drawn = [each.keep_prob for each in block.seeds if isinstance(each, Draw)]
+        if drawn:
+            network = network._replace(keep_probs=tuple(drawn))
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
@@ -174,13 +177,17 @@ class BlockFunctions:
 
     def _masks(self, block: Block) -> list[Array | None]:
         """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""
+        xp, masks = self.xp, list[Array | None]()
         hidden = zip(block.seeds, self.network.sizes[1:-1], self.network.keep_probs, strict=True)
-        return [
-            None
-            if keep_prob == 1.0
-            else dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=self.xp)
-            for seed, n, keep_prob in hidden
-        ]
+        for seed, n, keep_prob in hidden:
+            if keep_prob == 1.0:
+                masks.append(None)
+            elif isinstance(seed, Draw):
+                hashes = dropout_hashes(seed.seed, n, block.indices, xp=xp)
+                masks.append(hashes <= seed.largest)
+            else:
+                masks.append(dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=xp))
+        return masks
 
     def _cost(self, Z: Array, Y: Array, block: Block) -> Array:
         if self.separate:

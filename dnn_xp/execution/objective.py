@@ -31,6 +31,7 @@ from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
 from dnn_xp.execution.scaling import MeanAndScale, ScaleOfX, scaling_on
 from dnn_xp.execution.tree import Node
+from dnn_xp.formulas.dropout import Seeds
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
@@ -65,7 +66,7 @@ class Sum(NamedTuple):
         Examples of a block.
     more : tuple
         More arguments of the function.
-    seeds : tuple of int
+    seeds : Seeds
         What the masks of dropout are drawn with.
     """
 
@@ -74,7 +75,7 @@ class Sum(NamedTuple):
     examples: ExampleBlocks
     block_size: int
     more: tuple[Any, ...] = ()
-    seeds: tuple[int, ...] = ()
+    seeds: Seeds = ()
 
 
 class Objective:
@@ -193,7 +194,7 @@ class Objective:
         self,
         theta: Array,
         examples: ExampleBlocks,
-        seeds: tuple[int, ...] = (),
+        seeds: Seeds = (),
         *,
         minimized: bool = False,
     ) -> tuple[Array, Array]:
@@ -205,7 +206,7 @@ class Objective:
         J = self._over_outputs(total / float(examples.m), minimized)
         return self._penalised(J, theta), self._gradient(layers, theta, examples.m)
 
-    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: tuple[int, ...] = ()) -> Array:
+    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: Seeds = ()) -> Array:
         """The gradient without J."""
         layers = self._sums("gradients", theta, examples, seeds=seeds)
         return self._gradient(layers, theta, examples.m)
@@ -262,7 +263,7 @@ class Objective:
         theta: Array,
         examples: ExampleBlocks,
         *more: Any,
-        seeds: tuple[int, ...] = (),
+        seeds: Seeds = (),
     ) -> tuple[Any, ...]:
         """Sums of a block function over the blocks; if memory runs out, blocks are halved."""
         while True:

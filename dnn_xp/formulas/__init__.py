@@ -31,7 +31,13 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.cycles import coslog, flat_cosine
-from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
+from dnn_xp.formulas.dropout import (
+    dropout_backward,
+    dropout_forward,
+    dropout_hashes,
+    dropout_mask,
+    largest_kept,
+)
 from dnn_xp.formulas.hidden_activations import (
     elu,
     elu_backward,
@@ -84,6 +90,7 @@ from dnn_xp.formulas.optimizers import (
     momentum,
     nesterov,
     rmsprop,
+    with_decay_schedule,
 )
 from dnn_xp.formulas.output_activations import (
     exp,
@@ -160,6 +167,7 @@ __all__ = [
     "cubic_minimum",
     "dropout_backward",
     "dropout_forward",
+    "dropout_hashes",
     "dropout_mask",
     "elu",
     "elu_backward",
@@ -181,6 +189,7 @@ __all__ = [
     "l1_penalty",
     "l2_gradient",
     "l2_penalty",
+    "largest_kept",
     "lbfgs_init",
     "lbfgs_step",
     "leaky_relu",
@@ -244,4 +253,5 @@ __all__ = [
     "weight_mask",
     "weighted_sum",
     "with_average",
+    "with_decay_schedule",
 ]

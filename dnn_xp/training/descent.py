@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_xp.formulas.dropout import Draw, Seeds, largest_kept
 from dnn_xp.formulas.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
@@ -80,10 +81,17 @@ def loop_of(run: Run) -> Callable[[Run, Placed, State, Noting], StopReason | Non
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def draw_seeds(run: Run, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
-    """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
-    count = len(run.network.keep_probs)
-    return (tuple(rng.integers(-(2**31), 2**31, size=count).tolist()),)
+def draw_seeds(run: Run, rng: np.random.Generator, iteration: int) -> tuple[Seeds, ...]:
+    """The argument of a step that draws the masks of dropout, a seed or a draw a hidden layer."""
+    keep_probs, schedule = run.network.keep_probs, run.dropout_schedule
+    seeds: list[int] = rng.integers(-(2**31), 2**31, size=len(keep_probs)).tolist()
+    if schedule is None:
+        return (tuple(seeds),)
+    share = schedule(iteration)
+    now = [1.0 - (1.0 - each) * share for each in keep_probs]
+    return (
+        tuple(Draw(seed, largest_kept(keep), keep) for seed, keep in zip(seeds, now, strict=True)),
+    )
 
 
 def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
@@ -93,12 +101,12 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
     iterations, factor, watched = run.iterations or 0, state.rate_factor, recorder.watched
-    seeds: tuple[tuple[int, ...], ...] = ()
+    seeds: tuple[Seeds, ...] = ()
     for iteration in range(state.iteration, iterations):
         rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = draw_seeds(run, recorder.rng)
+            seeds = draw_seeds(run, recorder.rng, iteration)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
         if iteration % every == 0:
             # With dropout J is that of the thinned network, and with an average that of theta: the
@@ -150,7 +158,7 @@ def one_epoch(
     assert batches is not None
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
-    seeds: tuple[tuple[int, ...], ...] = ()
+    seeds: tuple[Seeds, ...] = ()
     total, wanted = 0.0, run.asked.batch_costs or run.asked.report_costs == "batches"
     for examples, chosen in batches.epoch(rng()):
         # A run of a file has examples of its own, and so a step of its own.
@@ -159,7 +167,7 @@ def one_epoch(
         rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = draw_seeds(run, rng())
+            seeds = draw_seeds(run, rng(), iteration)
         arrays = step((chosen, theta, *optimizer), scalars, *seeds)
         if wanted:
             # Summed on the device: reading each value would wait for it.

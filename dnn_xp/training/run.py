@@ -29,7 +29,7 @@ from dnn_xp.formulas.number_encodings import (
     encoded_parameters,
     encoded_rows,
 )
-from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer, with_decay_schedule
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.formulas.types import Array
@@ -90,6 +90,8 @@ class Run:
         None for L-BFGS.
     learning_rate : callable
         iteration -> rate; unused by L-BFGS.
+    dropout_schedule : callable, optional
+        iteration -> factor of the rate that is dropped; None where it stays.
     iterations, epochs : int or None
         Full batch: iterations. Mini-batches: epochs.
     batch_size : int or None
@@ -122,6 +124,7 @@ class Run:
     penalties: Penalties
     optimizer: Optimizer | None
     learning_rate: Schedule
+    dropout_schedule: Schedule | None
     iterations: int | None
     epochs: int | None
     batch_size: int | None
@@ -232,10 +235,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             f"at most {m}, the training examples",
             ("leave ", Argument("batch_size"), " out for full batch"),
         )
-    optimizer = _optimizer(asked)
+    epochs = _epochs(asked, m)
+    updates = _updates(asked, epochs, batch_size, m)
+    optimizer = _optimizer(asked, updates)
     name = "lbfgs" if optimizer is None else optimizer.name
     at_once = batch_size or m
-    epochs = _epochs(asked, m)
     backend, record = choose_backend(
         asked.device,
         getattr(data.X, "array", None),
@@ -287,9 +291,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             _L2 if network.embeddings and asked.l2 is None else None,
         ),
         optimizer=optimizer,
-        learning_rate=_learning_rate(
-            asked, name, data.targets.kind, _updates(asked, epochs, batch_size, m)
-        ),
+        learning_rate=_learning_rate(asked, name, data.targets.kind, updates),
+        dropout_schedule=_share(asked.dropout_schedule, updates) if network.keep_probs else None,
         iterations=_iterations(asked),
         epochs=epochs,
         batch_size=batch_size,
@@ -389,11 +392,13 @@ def pays_to_replay(network: Network, at_once: int) -> bool:
     return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
 
 
-def _optimizer(asked: Specification) -> Optimizer | None:
+def _optimizer(asked: Specification, updates: int) -> Optimizer | None:
     if asked.is_lbfgs:
         return None
     given = asked.optimizer
     found = given if isinstance(given, Optimizer) else OPTIMIZERS[given]()
+    decay = _share(asked.weight_decay_schedule, updates)
+    found = found if decay is None else with_decay_schedule(found, decay)
     return found if asked.ema_decay is None else with_average(found, asked.ema_decay)
 
 
@@ -474,14 +479,21 @@ def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int
         full_batch = asked.batch_size is None
         adaptive = _ADAPTIVE_FULL_BATCH_RATE if full_batch else _ADAPTIVE_MINI_BATCH_RATE
         given = _FULL_BATCH_RATES.get(optimizer, adaptive)
-    if callable(given):
-        return given
+    return given if callable(given) else _named(asked.schedule, given, updates)
+
+
+def _share(schedule: str | None, updates: int) -> Schedule | None:
+    """A schedule of what is multiplied by 1 at most; None where it always is."""
+    return None if schedule in (None, "constant") else _named(schedule, 1.0, updates)
+
+
+def _named(schedule: str | None, highest: float, updates: int) -> Schedule:
     length = max(updates, 1)
-    if asked.schedule == "coslog4":
-        return coslog(given, iterations=length)
-    if asked.schedule == "flat_cosine":
-        return flat_cosine(given, iterations=length)
-    return cosine_decay(given, iterations=length) if asked.schedule == "cosine" else constant(given)
+    if schedule == "coslog4":
+        return coslog(highest, iterations=length)
+    if schedule == "flat_cosine":
+        return flat_cosine(highest, iterations=length)
+    return cosine_decay(highest, iterations=length) if schedule == "cosine" else constant(highest)
 
 
 def _said_of_encoding(encoding: NumberEncoding | None) -> str | None:

@@ -52,6 +52,8 @@ HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.el
 OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
 
 
+_SCHEDULES = ("constant", "cosine", "flat_cosine", "coslog4")
+
 # Where a record being made notes which options were given; gone when it is made.
 _GIVEN = "_given"
 
@@ -445,12 +447,38 @@ class Specification(Problem):
     )
     schedule: str | None = option(
         None,
-        optional(partial(check_choice, allowed=("constant", "cosine", "flat_cosine", "coslog4"))),
+        optional(partial(check_choice, allowed=_SCHEDULES)),
         '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
         "how learning_rate, the highest rate, changes over the training; constant when left out",
         "cosine: down to 0; flat_cosine: from the half on; coslog4: four cosine cycles from 0 and back, "
         "each twice as long as the one before.",
-        choices=("constant", "cosine", "flat_cosine", "coslog4"),
+        choices=_SCHEDULES,
+    )
+    dropout_schedule: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=_SCHEDULES)),
+        '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
+        "how the rate that is dropped changes over the training, from the one given to 0",
+        "As schedule; constant when left out.",
+        choices=_SCHEDULES,
+        shown=True,
+    )
+    weight_decay_schedule: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=_SCHEDULES)),
+        '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
+        "how the weight decay of adamw changes over the training, besides the learning rate",
+        "theta decays by learning_rate weight_decay times this, from 1 to 0. As schedule; constant when "
+        "left out.",
+        choices=_SCHEDULES,
+        shown=True,
+    )
+    decay_biases: bool = option(
+        True,
+        check_bool,
+        "bool",
+        "adamw decays b, too",
+        "As in PyTorch; without, all but b decays, as in RealMLP.",
     )
     ntk: bool = option(
         False,
@@ -682,6 +710,14 @@ class Specification(Problem):
                 ("left out where ", Argument("learning_rate"), " is a schedule"),
                 "pass one of them",
             )
+        if self.dropout_schedule is not None and self.dropout is None and self.keep_prob == 1.0:
+            raise ArgumentValueError(
+                "dropout_schedule",
+                repr(self.dropout_schedule),
+                ("left out unless ", Argument("dropout"), " is given"),
+                (Pass("dropout", 0.15),),
+            )
+        self._check_decay()
         if self.is_lbfgs:
             self._check_lbfgs()
         needed = None if self.precision is None else self.wanted_dtype
@@ -692,6 +728,21 @@ class Specification(Problem):
                 (f"{needed!r} where ", Argument("precision", self.precision), " is given"),
                 "leave one of them out",
             )
+
+    def _check_decay(self) -> None:
+        """Refuse options of weight decay where nothing decays."""
+        name = self.optimizer.name if isinstance(self.optimizer, Optimizer) else self.optimizer
+        if name == "adamw":
+            return
+        for option_of_decay, left_out in (("weight_decay_schedule", None), ("decay_biases", True)):
+            given = getattr(self, option_of_decay)
+            if given != left_out:
+                raise ArgumentValueError(
+                    option_of_decay,
+                    repr(given),
+                    ("left out unless ", Argument("optimizer", "adamw"), " is given"),
+                    (Pass("optimizer", "adamw"),),
+                )
 
     def _check_lbfgs(self) -> None:
         exact = "its line search needs the exact cost"

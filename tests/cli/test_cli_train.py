@@ -96,7 +96,8 @@ def test_every_option_arrives(
         "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
         "--number-encoding periodic --bins 7 --frequency 0.2 --encoding-rate 0.5 "
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
-        "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2"
+        "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
+        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -157,6 +158,9 @@ def test_every_option_arrives(
         "ema_decay": 0.99,
         "parametric_activation": True,
         "parametric_rate": 0.2,
+        "dropout_schedule": "flat_cosine",
+        "weight_decay_schedule": "cosine",
+        "decay_biases": False,
         "examples": "rows",
         "verbose": False,
     }

@@ -33,6 +33,7 @@ HOW = {
     "one block": SMALL | {"block_size": 6000},
     "lbfgs": SMALL | {"optimizer": "lbfgs"},
     "dropout, penalty": SMALL | {"keep_prob": 0.8, "l2": 1.0},
+    "dropout that fades": SMALL | {"dropout": 0.2, "dropout_schedule": "flat_cosine"},
     "validation": SMALL | {"validation": 0.2, "patience": 2, "iterations": 12},
     "parametric": SMALL | {"parametric_activation": True, "activation": "mish"},
     "average": SMALL | {"ema_decay": 0.5},
