@@ -18,7 +18,7 @@ import dnn_xp
 import dnn_xp.dask
 
 
-def seconds_an_iteration(train: Callable[..., dnn_xp.Model], few: int, more: int) -> float:
+def seconds_an_iteration(train: Callable[..., object], few: int, more: int) -> float:
     """Of two trainings, so that what is done once does not count; the least of two."""
     train(iterations=1)
     found = []

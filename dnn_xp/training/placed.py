@@ -251,7 +251,7 @@ def placed_where(
     data: Prepared,
     objective: Objective,
     examples: tuple[Any, Any],
-    moments: tuple[Standardization | None, Standardization | None],
+    moments: tuple[ScaleOfX | None, Standardization | None],
     start: str,
     batches: Callable[..., Batches] = Batches,
 ) -> Placed:
