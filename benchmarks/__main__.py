@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "growth": "how time and memory grow with m",
     "overhead": "one iteration of a small training above bare NumPy",
     "out_of_core": "training from a file larger than the memory allowed",
+    "parquet": "the preset for tables on five million rows with categories, in bounded memory",
     "estimators": "whole fits of DNNClassifier beside MLPClassifier",
     "report": "Markdown tables and plots of what was measured",
     "accuracy": "errors on sets of tables, ours beside other methods; has options of its own",

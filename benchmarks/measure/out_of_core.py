@@ -38,7 +38,7 @@ def _status(field: str) -> int:
     raise OSError(f"no {field} in /proc/self/status")
 
 
-class _Peak:
+class Peak:
     """The highest anonymous resident memory, looked at every 20 ms."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class _Peak:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _Peak:
+    def __enter__(self) -> Peak:
         self._thread.start()
         return self
 
@@ -59,10 +59,21 @@ class _Peak:
             self.bytes = max(self.bytes, _status("RssAnon"))
 
 
-def child(folder: str, mode: str) -> dict[str, Any]:
-    """Train, on the file under the limit ("file") or on its first part in memory ("memory")."""
+def limited() -> None:
+    """Allow LIMIT_BYTES more from here on."""
     import resource
 
+    limit = _status("VmData") + LIMIT_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    try:
+        np.ones(2 * LIMIT_BYTES, dtype=np.uint8)
+    except MemoryError:
+        return
+    raise RuntimeError("the memory limit does not hold on this system")
+
+
+def child(folder: str, mode: str) -> dict[str, Any]:
+    """Train, on the file under the limit ("file") or on its first part in memory ("memory")."""
     import dnn_xp
 
     X: Any = f"{folder}/X.npy"
@@ -74,15 +85,9 @@ def child(folder: str, mode: str) -> dict[str, Any]:
         Y = np.array(np.load(Y, mmap_mode="r")[:m])
     else:
         m = np.load(X, mmap_mode="r").shape[0]
-        limit = _status("VmData") + LIMIT_BYTES
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        try:
-            np.ones(2 * LIMIT_BYTES, dtype=np.uint8)
-        except MemoryError:
-            pass
-        else:
-            raise RuntimeError("the memory limit does not hold on this system")
-    with _Peak() as peak:
+        limited()
+        limit = LIMIT_BYTES
+    with Peak() as peak:
         model = dnn_xp.train(
             X,
             Y,
@@ -99,7 +104,7 @@ def child(folder: str, mode: str) -> dict[str, Any]:
         "m": m,
         "seconds_per_gradient": float(np.median(steps)),
         "peak_anonymous_bytes": peak.bytes - peak.start,
-        "limit_bytes": None if limit is None else LIMIT_BYTES,
+        "limit_bytes": limit,
         "costs": list(model.history.costs),
         "plan": model.settings["plan"],
     }
