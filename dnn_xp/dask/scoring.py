@@ -137,6 +137,7 @@ def evaluate(
     of_model: Any = {
         "standardization": model.standardization,
         "target_standardization": model.target_standardization,
+        "target_range": model.target_range,
         "orientation": model.settings.get("layout"),
     }
     job = Job(

@@ -58,6 +58,7 @@ class Job(NamedTuple):
     blas: str
     compile: bool
     label_smoothing: float = 0.0
+    target_range: MeanAndScale | None = None
 
     def backend(self) -> Backend:
         """Where this worker computes."""
@@ -77,6 +78,7 @@ class Job(NamedTuple):
             target_standardization=self.target_standardization,
             orientation=self.orientation,
             label_smoothing=self.label_smoothing,
+            target_range=self.target_range,
         )
 
 

@@ -26,6 +26,7 @@ from dnn_xp.training.inputs import (
     finite_or_standardized,
     standardization_from,
     standardized_targets,
+    target_range,
 )
 from dnn_xp.training.placed import Placed, objective_of, step_on
 from dnn_xp.training.run import Run
@@ -129,9 +130,11 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         standardization = standardization or (found if run.moments_taken else None)
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
-    job = _job(run, standardization, target_standardization)
+    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
+    moments = standardization, target_standardization, bounds
+    job = _job(run, *moments)
     on_workers = partial(ClusterObjective, cluster, job)
-    objective = objective_of(run, standardization, target_standardization, on_workers).using(engine)
+    objective = objective_of(run, *moments, on_workers).using(engine)
     as_examples: Any = examples
     others: Any = held_out
     return Placed(
@@ -147,6 +150,7 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         begun.start,
         data.notes,
         data.given,
+        bounds,
     )
 
 
@@ -156,7 +160,7 @@ def _shared(
     return ClusterExamples(*sources, share(cluster, name, sources, block_size))
 
 
-def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
+def _job(run: Run, standardization: Any, target_standardization: Any, bounds: Any) -> Job:
     asked = run.asked.device or ""
     on_cuda = asked.startswith("cuda") or run.backend.device_name.startswith("cuda")
     return Job(
@@ -171,6 +175,7 @@ def _job(run: Run, standardization: Any, target_standardization: Any) -> Job:
         run.asked.blas,
         run.asked.compile,
         run.label_smoothing,
+        bounds,
     )
 
 

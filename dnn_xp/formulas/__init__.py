@@ -115,6 +115,7 @@ from dnn_xp.formulas.schedules import (
 )
 from dnn_xp.formulas.tabular import (
     Rates,
+    clamp,
     rate_factors,
     scaled_weights,
     scaled_weights_backward,
@@ -152,6 +153,7 @@ __all__ = [
     "binary_cross_entropy_derivative",
     "binary_cross_entropy_from_output",
     "binary_cross_entropy_output_derivative",
+    "clamp",
     "clip_by_global_norm",
     "constant",
     "cosine_decay",

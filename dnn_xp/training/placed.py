@@ -34,6 +34,7 @@ from dnn_xp.training.inputs import (
     Standardization,
     finite_or_standardized,
     standardized_targets,
+    target_range,
 )
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
@@ -68,6 +69,8 @@ class Placed:
         What was decided of validation and class weights.
     given : Given, optional
         What came, with the encoding of a table.
+    target_range : pair of arrays, optional
+        The lowest and the highest Y, which predictions are kept within.
     """
 
     objective: Objective
@@ -82,6 +85,7 @@ class Placed:
     start: str
     notes: dict[str, str]
     given: Given | None = None
+    target_range: Standardization | None = None
 
     @property
     def kind(self) -> str:
@@ -133,6 +137,7 @@ class Placed:
             settings=settings,
             stopped=state.stopped,
             encoder=None if self.given is None else self.given.encoder,
+            target_range=self.target_range,
         )
 
     def _history(self, state: State) -> History:
@@ -233,7 +238,8 @@ def place_data(
     else:
         standardization = shared.standardization
         target_standardization = shared.target_standardization
-    objective = objective_of(run, standardization, target_standardization).using(engine)
+    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
+    objective = objective_of(run, standardization, target_standardization, bounds).using(engine)
     if shared is None:
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     else:
@@ -251,6 +257,7 @@ def place_data(
         start,
         data.notes,
         data.given,
+        bounds,
     )
 
 
@@ -258,6 +265,7 @@ def objective_of(
     run: Run,
     standardization: Standardization | None,
     target_standardization: Standardization | None,
+    bounds: Standardization | None,
     made: Callable[..., Objective] = Objective,
 ) -> Objective:
     """J of a run; `made` takes the arguments of `Objective`."""
@@ -272,6 +280,7 @@ def objective_of(
         penalties=run.penalties,
         orientation=run.orientation,
         label_smoothing=run.label_smoothing,
+        target_range=bounds,
     )
 
 

@@ -181,6 +181,7 @@ class Run:
         quantiles = self.moments_taken and asked.standardize_by == "quantiles"
         return {
             "standardize_by": "quantiles" if quantiles else None,
+            "clamp_outputs": asked.clamp_outputs or None,
             "scaling_layer": self.network.scaling_layer or None,
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
@@ -261,6 +262,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         orientation=orientation_of(asked),
         averages=asked.ema_decay is not None,
     )
+    _check_clamping(asked, network, data.targets.kind)
     return Run(
         asked=asked,
         network=network,
@@ -421,6 +423,17 @@ def _label_smoothing(asked: Problem, kind: str) -> float:
         classes = kind in ("binary", "multiclass")
         given = preset.LABEL_SMOOTHING if asked.preset == "tabular" and classes else 0.0
     return given
+
+
+def _check_clamping(asked: Specification, network: Network, kind: str) -> None:
+    output = network.activations[-1].name
+    if asked.clamp_outputs and (kind != "regression" or output != "identity"):
+        raise ArgumentValueError(
+            "clamp_outputs",
+            f"True with the output activation {output!r}",
+            ("left out unless ", Argument("Y"), " holds values and the output is the identity"),
+            ("leave ", Argument("clamp_outputs"), " out"),
+        )
 
 
 def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int) -> Schedule:

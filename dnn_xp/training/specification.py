@@ -264,6 +264,15 @@ class Problem:
         "The network learns (Y - mean) / scale; predictions and costs are in the units of Y.",
         text="switch",
     )
+    clamp_outputs: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "keep predictions of values within the lowest and the highest Y of the training",
+        "Of a regression with identity output. Predictions, scores and the costs of validation and evaluate "
+        "are of what is kept within; the cost that is minimized is not.",
+        shown=True,
+    )
     device: str | None = option(
         None,
         check_device,

@@ -156,6 +156,7 @@ def test_every_option_arrives(
         "dropout_schedule": "flat_cosine",
         "weight_decay_schedule": "cosine",
         "decay_biases": False,
+        "clamp_outputs": False,
         "examples": "rows",
         "verbose": False,
     }
