@@ -31,6 +31,7 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.cycles import coslog, flat_cosine
+from dnn_xp.formulas.decay import with_decay_schedule
 from dnn_xp.formulas.dropout import (
     dropout_backward,
     dropout_forward,
@@ -84,7 +85,6 @@ from dnn_xp.formulas.optimizers import (
     momentum,
     nesterov,
     rmsprop,
-    with_decay_schedule,
 )
 from dnn_xp.formulas.output_activations import (
     exp,

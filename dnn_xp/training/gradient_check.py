@@ -174,7 +174,11 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
     else:
         theta = initial_parameters(
-            network, asked.initialization, rng=rng, scale=asked.initial_scale
+            network,
+            asked.initialization,
+            rng=rng,
+            scale=asked.initial_scale,
+            output_rule=asked.output_initialization,
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.

@@ -20,9 +20,10 @@ from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.averaging import with_average
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
+from dnn_xp.formulas.decay import with_decay_schedule
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer, with_decay_schedule
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.formulas.types import Array

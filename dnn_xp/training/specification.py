@@ -192,6 +192,16 @@ class Problem:
         group="network",
         shown=True,
     )
+    output_initialization: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=tuple(INITIALIZATIONS))),
+        "str, optional",
+        "of the weights of the last layer; as initialization when left out",
+        "zeros: the training starts from the same prediction for all examples.",
+        group="network",
+        choices=tuple(INITIALIZATIONS),
+        shown=True,
+    )
     initial_scale: float = option(
         0.01,
         partial(check_float, above=0.0),
