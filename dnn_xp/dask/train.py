@@ -28,6 +28,7 @@ from dnn_xp.training.inputs import (
     finite_or_standardized,
     standardization_from,
     standardized_targets,
+    target_range,
 )
 from dnn_xp.training.placed import Placed, objective_of, placed_where
 from dnn_xp.training.run import Run
@@ -145,7 +146,8 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         standardization = standardization or found
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
-    moments = standardization, target_standardization
+    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
+    moments = standardization, target_standardization, bounds
     on_workers = partial(ClusterObjective, cluster, _device(run))
     objective = objective_of(run, *moments, on_workers).using(engine)
     placed = (examples, held_out), moments, begun.start

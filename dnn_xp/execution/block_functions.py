@@ -29,7 +29,7 @@ from dnn_xp.formulas.network import (
     output_loss,
 )
 from dnn_xp.formulas.parameters import Parameters
-from dnn_xp.formulas.tabular import smooth_labels
+from dnn_xp.formulas.tabular import clamp, smooth_labels
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -59,6 +59,8 @@ class BlockFunctions:
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
     label_smoothing : float
         Of Y, of classes; 0 leaves Y as it is.
+    bounds, standardized_bounds : pair of arrays (n_L, 1), optional
+        What predictions are kept within, in the units of Y and as the network meets it.
     """
 
     network: Network
@@ -71,6 +73,8 @@ class BlockFunctions:
     layers: Layers = REFERENCE_LAYERS
     canonical: Callable[..., Array] = as_given
     label_smoothing: float = 0.0
+    bounds: tuple[Array, Array] | None = None
+    standardized_bounds: tuple[Array, Array] | None = None
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
@@ -81,9 +85,11 @@ class BlockFunctions:
         return self._working(Z)
 
     def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
-        """Z[L] (n_L, k), times the scale of Y plus its mean where Y is standardized."""
+        """Z[L] (n_L, k), times the scale of Y plus its mean where Y is standardized, within the bounds."""
         Z = self.output(parameters, X)
-        return Z if self.targets is None else self.targets.in_original_units(Z, xp=self.xp)
+        if self.targets is not None:
+            Z = self.targets.in_original_units(Z, xp=self.xp)
+        return Z if self.bounds is None else clamp(Z, *self.bounds, xp=self.xp)
 
     def cost(self, parameters: Parameters, block: Block) -> tuple[Array]:
         """Contribution to m J, or to that of each output (n_L, 1) where they are kept apart."""
@@ -116,9 +122,11 @@ class BlockFunctions:
     ) -> tuple[Array, Array, Array]:
         """Contributions to m J and to the sums of squares (n_L, 1) of A[L] - Y and of Y - center.
 
-        All of them of Y as the network meets it, standardized or not.
+        All of them of Y as the network meets it, standardized or not, and of predictions within the bounds.
         """
         Z, Y = self.output(parameters, block.X), self._targets(block)
+        if self.standardized_bounds is not None:
+            Z = clamp(Z, *self.standardized_bounds, xp=self.xp)
         A = self.network.activations[-1].forward(Z, xp=self.xp)
         residual = self._sum(squares_about(A, Y, xp=self.xp), block)
         spread = self._sum(squares_about(Y, center, xp=self.xp), block)

@@ -103,6 +103,8 @@ class Objective:
         Layout of blocks of X, on which bits may depend; the layout they have when left out.
     label_smoothing : float
         Of Y, of classes.
+    target_range : pair of NumPy arrays (n_L, 1), optional
+        What predictions are kept within, in the units of Y.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Objective:
         penalties: Penalties | None = None,
         orientation: str | None = None,
         label_smoothing: float = 0.0,
+        target_range: MeanAndScale | None = None,
     ) -> None:
         self.network = network
         self.backend = backend
@@ -152,6 +155,8 @@ class Objective:
             layers=layers,
             canonical=backend.canonical,
             label_smoothing=label_smoothing,
+            bounds=_bounds(target_range, None, backend, dtype),
+            standardized_bounds=_bounds(target_range, target_standardization, backend, dtype),
         )
         self._functions: dict[str, Callable[..., Any]] = {
             name: backend.compile(function)
@@ -347,3 +352,14 @@ class Objective:
         for penalties, mask in self._penalties:
             gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
         return gradient
+
+
+def _bounds(
+    target_range: MeanAndScale | None, moments: MeanAndScale | None, backend: Backend, dtype: str
+) -> tuple[Array, Array] | None:
+    """The lowest and the highest target where the backend computes, standardized by the moments."""
+    if target_range is None:
+        return None
+    mean, scale = moments or (0.0, 1.0)
+    low, high = (backend.from_host(((each - mean) / scale).astype(dtype)) for each in target_range)
+    return low, high

@@ -31,6 +31,7 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.cycles import coslog, flat_cosine
+from dnn_xp.formulas.decay import with_decay_schedule
 from dnn_xp.formulas.dropout import (
     dropout_backward,
     dropout_forward,
@@ -90,7 +91,6 @@ from dnn_xp.formulas.optimizers import (
     momentum,
     nesterov,
     rmsprop,
-    with_decay_schedule,
 )
 from dnn_xp.formulas.output_activations import (
     exp,
@@ -122,6 +122,7 @@ from dnn_xp.formulas.schedules import (
 )
 from dnn_xp.formulas.tabular import (
     Rates,
+    clamp,
     rate_factors,
     scaled_weights,
     scaled_weights_backward,
@@ -160,6 +161,7 @@ __all__ = [
     "binary_cross_entropy_derivative",
     "binary_cross_entropy_from_output",
     "binary_cross_entropy_output_derivative",
+    "clamp",
     "clip_by_global_norm",
     "constant",
     "cosine_decay",

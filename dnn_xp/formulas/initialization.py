@@ -115,6 +115,7 @@ def initialize(
     rule: str = "auto",
     rng: Random,
     scale: float = 0.01,
+    output_rule: str | None = None,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Draw the parameters of a network, layer by layer: W[l] by a rule, b[l] = 0 but for ntk.
 
@@ -126,6 +127,8 @@ def initialize(
     rng : numpy Generator or RandomState to draw from; its state advances. The course's
         ``np.random.seed(3)`` followed by ``np.random.randn`` is ``np.random.RandomState(3)``.
     scale : standard deviation for the rule "normal", unused by the others.
+    output_rule : a key of `INITIALIZATIONS`, optional. W[L] is drawn by it, after all else, and
+        b[L] = 0: the other layers are those without it.
 
     Returns
     -------
@@ -167,4 +170,7 @@ def initialize(
         layers = [(W, rng.standard_normal(b.shape)) for W, b in layers]
         W, b = layers[-1]
         layers[-1] = np.zeros_like(W), np.zeros_like(b)
+    if output_rule is not None:
+        draw = INITIALIZATIONS[check_choice("output_initialization", output_rule, INITIALIZATIONS)]
+        layers[-1] = draw(rng, sizes[-1], sizes[-2], scale), np.zeros((sizes[-1], 1))
     return layers

@@ -62,6 +62,20 @@ def smooth_labels(Y: Array, *, amount: float, outputs: int, xp: Namespace) -> Ar
     return (1.0 - amount) * Y + amount / max(outputs, 2)
 
 
+def clamp(Z: Array, low: Array, high: Array, *, xp: Namespace) -> Array:
+    """Z (n, m), kept within low and high (n, 1): ``min(max(Z, low), high)``.
+
+    Of predictions only: a cost that is minimized has no gradient beyond the bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clamp(np.asarray([[-9.0, 0.5, 9.0]]), np.asarray([[0.0]]), np.asarray([[1.0]]), xp=np)
+    array([[0. , 0.5, 1. ]])
+    """
+    return xp.minimum(xp.maximum(Z, low), high)
+
+
 def scaled_weights(W: Array, s: Array, *, xp: Namespace) -> Array:
     """A scaling layer before a layer: ``W diag(s)`` (n, n_prev), with s (n_prev,).
 

@@ -89,6 +89,13 @@ def estimator_of(model: Model) -> Any:
     """The fitted estimator; see `Model.to_sklearn`."""
     networks = _sklearn("neural_network")
     refuse_columns(model, "scikit-learn")
+    if model.target_range is not None:
+        raise ArgumentValueError(
+            "model",
+            "one that keeps its predictions within a range (clamp_outputs)",
+            "a model without, as scikit-learn's networks are",
+            "to_onnx and to_torch have the range",
+        )
     layers, output = _output(layers_of(model), model)
     made: Any = networks.MLPRegressor if model.kind == "regression" else networks.MLPClassifier
     sizes = tuple(W.shape[0] for W, _ in layers[:-1])

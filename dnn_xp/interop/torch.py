@@ -92,6 +92,10 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
     # An output without activation ends in its Linear layer, as PyTorch's users write it.
     if logits or model.activations[-1] == "identity":
         modules.pop()
+    if model.target_range is not None:
+        dtype = getattr(torch, model.dtype)
+        bounds = [torch.tensor(each.reshape(-1), dtype=dtype) for each in model.target_range]
+        modules.append(own.Clamp(*bounds))
     return nn.Sequential(*modules).eval()
 
 

@@ -32,6 +32,19 @@ class SmoothClip(nn.Module):  # type: ignore[misc]
         return CLIP * r / torch.sqrt(1.0 + r * r)
 
 
+class Clamp(nn.Module):  # type: ignore[misc]
+    """``min(max(Z, low), high)`` for Z (N, n), low and high (n,)."""
+
+    def __init__(self, low: Any, high: Any) -> None:
+        super().__init__()
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+
+    def forward(self, Z: Any) -> Any:
+        """Clamp."""
+        return torch.minimum(torch.maximum(Z, self.low), self.high)
+
+
 class Mixed(nn.Module):  # type: ignore[misc]
     """``Z + a (g(Z) - Z)`` for Z (N, n), with a module g and a (n,), which is trained."""
 

@@ -86,6 +86,8 @@ class Model(Exports):
     encoder : TableEncoder or None
         How the columns of a table become features: names, categories, what stands for missing
         numbers. None of a model that was trained on arrays.
+    target_range : pair of NumPy arrays (n_L, 1) or None
+        The lowest and the highest value that a regression predicts, of a training with clamp_outputs.
 
     Examples
     --------
@@ -109,10 +111,12 @@ class Model(Exports):
     settings: dict[str, Any] = field(default_factory=dict)
     stopped: StopReason | None = None
     encoder: TableEncoder | None = None
+    target_range: tuple[np.ndarray, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         # Read-only where the library can do that, against changes by accident.
-        moments = (*(self.standardization or ()), *(self.target_standardization or ()))
+        pairs = self.standardization, self.target_standardization, self.target_range
+        moments = [array for pair in pairs for array in pair or ()]
         for array in (self.theta, self.classes, *moments):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
@@ -195,7 +199,8 @@ class Model(Exports):
     ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows".
 
-        Of a regression with standardized targets it is in the units of Y: Z[L] * scale + mean.
+        Of a regression with standardized targets it is in the units of Y: Z[L] * scale + mean; of one
+        trained with clamp_outputs it is kept within target_range, as predictions are.
         """
         return self._as_given(self._outputs(X, examples, threads), X, examples)
 
@@ -407,6 +412,7 @@ def objective_for(model: Model, made: Callable[..., Objective] = Objective) -> O
         standardization=model.standardization,
         target_standardization=model.target_standardization,
         orientation=model.settings.get("layout"),
+        target_range=model.target_range,
     )
 
 

@@ -66,6 +66,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors["edges"] = model.standardization.edges
     if model.target_standardization is not None:
         tensors["target_mean"], tensors["target_scale"] = model.target_standardization
+    if model.target_range is not None:
+        tensors["target_low"], tensors["target_high"] = model.target_range
     # safetensors writes the buffer of an array whatever its strides.
     tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     description = {
@@ -213,6 +215,9 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "standardization": _standardization(description, tensors),
         "target_standardization": (tensors["target_mean"], tensors["target_scale"])
         if "target_mean" in tensors
+        else None,
+        "target_range": (tensors["target_low"], tensors["target_high"])
+        if "target_low" in tensors
         else None,
         "history": History(
             **{name: tuple(values) for name, values in history.items()}, metrics=metrics

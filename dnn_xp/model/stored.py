@@ -297,6 +297,8 @@ def wanted_tensors(description: Description) -> dict[str, Tensor]:
     outputs = (description["sizes"][-1], 1)
     wanted["target_mean"] = Tensor(outputs, group="target standardization")
     wanted["target_scale"] = Tensor(outputs, group="target standardization", positive=True)
+    wanted["target_low"] = Tensor(outputs, group="target range")
+    wanted["target_high"] = Tensor(outputs, group="target range")
     return wanted
 
 

@@ -65,7 +65,7 @@ def linear_output(
         if a is not None:
             share = graph.constant(np.ascontiguousarray(to_host(a).reshape(-1)))
             A = graph.node("Add", Z, graph.node("Mul", share, graph.node("Sub", A, Z)))
-    return _in_units_of_targets(graph, A, model)
+    return _clamped(graph, _in_units_of_targets(graph, A, model), model)
 
 
 def _standardized(
@@ -111,6 +111,14 @@ def _in_units_of_targets(graph: Graph, Z: str, model: Model) -> str:
     mean, scale = _rows(graph, model.target_standardization, dtype)
     Z = graph.node("Add", graph.node("Mul", Z, scale), mean)
     return Z if dtype == model.dtype else graph.cast(Z, model.dtype)
+
+
+def _clamped(graph: Graph, Z: str, model: Model) -> str:
+    """Z within the lowest and the highest target: Clip takes one bound for all outputs, Max and Min do not."""
+    if model.target_range is None:
+        return Z
+    low, high = _rows(graph, model.target_range, model.dtype)
+    return graph.node("Min", graph.node("Max", Z, low), high)
 
 
 def _rows(

@@ -133,6 +133,15 @@ class Arguments(Keeping):
         if not isinstance(self.initialization, str):
             layers = given_layers(self.initialization, "initialization")
             self._set(layers=layers, initialization="auto")
+        if self.output_initialization is not None and (
+            self.layers is not None or self.warm_start is not None
+        ):
+            other = "initialization" if self.layers is not None else "warm_start"
+            raise ArgumentValueError(
+                "output_initialization",
+                repr(self.output_initialization),
+                ("left out where ", Argument(other), " brings parameters"),
+            )
         if self.validation is not None and not isinstance(self.validation, Real):
             pair = self.validation
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:

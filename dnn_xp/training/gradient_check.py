@@ -177,6 +177,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
             rng=rng,
             scale=asked.initial_scale,
             frequency=asked.frequency,
+            output_rule=asked.output_initialization,
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.

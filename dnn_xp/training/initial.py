@@ -25,6 +25,7 @@ def initial_parameters(
     rng: np.random.Generator,
     scale: float = 0.01,
     frequency: float = 0.1,
+    output_rule: str | None = None,
     argument: str = "initialization",
 ) -> np.ndarray:
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
@@ -33,7 +34,14 @@ def initial_parameters(
     """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
-        layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
+        layers = initialize(
+            network.sizes,
+            names,
+            rule=initialization,
+            rng=rng,
+            scale=scale,
+            output_rule=output_rule,
+        )
     else:
         layers = given_layers(initialization, argument)
         wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]

@@ -14,9 +14,14 @@ from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import counted
 from dnn_xp.data.agreement import check_features, check_same_library
 from dnn_xp.data.encoding import TableEncoder
-from dnn_xp.data.finite import VALUES_OF_A_BLOCK, check_finite, examples_of_a_block
+from dnn_xp.data.finite import (
+    VALUES_OF_A_BLOCK,
+    check_finite,
+    examples_of_a_block,
+    reading_ranges,
+)
 from dnn_xp.data.given import Given, take_given
-from dnn_xp.data.host import working_dtype
+from dnn_xp.data.host import to_host, working_dtype
 from dnn_xp.data.quantiles import (
     Binned,
     Sample,
@@ -395,6 +400,16 @@ def standardized_targets(Y: Source, weights: Source | None, engine: Engine) -> S
     if not _are_finite(moments):
         raise _too_large("Y")
     return finalize_moments(moments)
+
+
+def target_range(Y: Source) -> Standardization:
+    """The lowest and the highest value of each output, (n_L, 1) each, in one pass over blocks."""
+    lows, highs = [], []
+    for start, stop in reading_ranges(Y):
+        block = np.asarray(to_host(Y.block(start, stop)), dtype=np.float64)
+        lows.append(block.min(axis=1, keepdims=True))
+        highs.append(block.max(axis=1, keepdims=True))
+    return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
 def _too_large(argument: str) -> ArgumentValueError:

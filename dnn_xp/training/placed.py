@@ -36,6 +36,7 @@ from dnn_xp.training.inputs import (
     Standardization,
     finite_or_standardized,
     standardized_targets,
+    target_range,
 )
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
@@ -64,6 +65,8 @@ class Placed:
         Whether Y was one-dimensional.
     standardization, target_standardization : pair of arrays, optional
         Mean and scale of X and of Y.
+    target_range : pair of arrays, optional
+        The lowest and the highest Y, which predictions are kept within.
     start : str
         How the parameters were initialized.
     notes : dict
@@ -81,6 +84,7 @@ class Placed:
     flat_targets: bool
     standardization: ScaleOfX | None
     target_standardization: Standardization | None
+    target_range: Standardization | None
     start: str
     notes: dict[str, str]
     given: Given | None = None
@@ -135,6 +139,7 @@ class Placed:
             settings=settings,
             stopped=state.stopped,
             encoder=None if self.given is None else self.given.encoder,
+            target_range=self.target_range,
         )
 
     def _history(self, state: State) -> History:
@@ -236,14 +241,14 @@ def place_data(
     else:
         standardization = shared.standardization
         target_standardization = shared.target_standardization
-    objective = objective_of(run, standardization, target_standardization).using(engine)
+    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
+    moments = standardization, target_standardization, bounds
+    objective = objective_of(run, *moments).using(engine)
     if shared is None:
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
     else:
         examples, held_out = shared.examples, shared.held_out
-    return placed_where(
-        run, data, objective, (examples, held_out), (standardization, target_standardization), start
-    )
+    return placed_where(run, data, objective, (examples, held_out), moments, start)
 
 
 def placed_where(
@@ -251,11 +256,14 @@ def placed_where(
     data: Prepared,
     objective: Objective,
     examples: tuple[Any, Any],
-    moments: tuple[ScaleOfX | None, Standardization | None],
+    moments: tuple[ScaleOfX | None, Standardization | None, Standardization | None],
     start: str,
     batches: Callable[..., Batches] = Batches,
 ) -> Placed:
-    """The data of a run whose examples (training, held out) are where its objective computes."""
+    """The data of a run whose examples (training, held out) are where its objective computes.
+
+    `moments` are those of X and of Y, and the range of Y.
+    """
     training, held_out = examples
     return Placed(
         objective,
@@ -276,6 +284,7 @@ def objective_of(
     run: Run,
     standardization: ScaleOfX | None,
     target_standardization: Standardization | None,
+    bounds: Standardization | None,
     made: Callable[..., Objective] = Objective,
 ) -> Objective:
     """J of a run; `made` takes the arguments of `Objective`."""
@@ -290,6 +299,7 @@ def objective_of(
         penalties=run.penalties,
         orientation=run.orientation,
         label_smoothing=run.label_smoothing,
+        target_range=bounds,
     )
 
 

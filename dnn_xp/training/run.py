@@ -20,6 +20,7 @@ from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.averaging import with_average
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
+from dnn_xp.formulas.decay import with_decay_schedule
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.number_encodings import (
@@ -29,7 +30,7 @@ from dnn_xp.formulas.number_encodings import (
     encoded_parameters,
     encoded_rows,
 )
-from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer, with_decay_schedule
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.formulas.types import Array
@@ -192,6 +193,7 @@ class Run:
         return {
             "standardize_by": "quantiles" if quantiles else None,
             "number_encoding": _said_of_encoding(encoding),
+            "clamp_outputs": asked.clamp_outputs or None,
             "scaling_layer": self.network.scaling_layer or None,
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
@@ -280,6 +282,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         orientation=orientation_of(asked),
         averages=asked.ema_decay is not None,
     )
+    _check_clamping(asked, network, data.targets.kind)
     return Run(
         asked=asked,
         network=network,
@@ -469,6 +472,17 @@ def _label_smoothing(asked: Problem, kind: str) -> float:
         classes = kind in ("binary", "multiclass")
         given = preset.LABEL_SMOOTHING if asked.preset == "tabular" and classes else 0.0
     return given
+
+
+def _check_clamping(asked: Specification, network: Network, kind: str) -> None:
+    output = network.activations[-1].name
+    if asked.clamp_outputs and (kind != "regression" or output != "identity"):
+        raise ArgumentValueError(
+            "clamp_outputs",
+            f"True with the output activation {output!r}",
+            ("left out unless ", Argument("Y"), " holds values and the output is the identity"),
+            ("leave ", Argument("clamp_outputs"), " out"),
+        )
 
 
 def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int) -> Schedule:

@@ -192,6 +192,16 @@ class Problem:
         group="network",
         shown=True,
     )
+    output_initialization: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=tuple(INITIALIZATIONS))),
+        "str, optional",
+        "of the weights of the last layer; as initialization when left out",
+        "zeros: the training starts from the same prediction for all examples.",
+        group="network",
+        choices=tuple(INITIALIZATIONS),
+        shown=True,
+    )
     initial_scale: float = option(
         0.01,
         partial(check_float, above=0.0),
@@ -290,6 +300,15 @@ class Problem:
         "the same with Y; when left out, for squared_error and huber with identity output",
         "The network learns (Y - mean) / scale; predictions and costs are in the units of Y.",
         text="switch",
+    )
+    clamp_outputs: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "keep predictions of values within the lowest and the highest Y of the training",
+        "Of a regression with identity output. Predictions, scores and the costs of validation and evaluate "
+        "are of what is kept within; the cost that is minimized is not.",
+        shown=True,
     )
     device: str | None = option(
         None,

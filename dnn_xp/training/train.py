@@ -209,8 +209,16 @@ def start_of(
     check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
+    output_rule = asked.output_initialization
+    if output_rule is not None:
+        start = f"{start}, W[L] by {output_rule}"
     theta = initial_parameters(
-        run.network, rule, rng=rng, scale=asked.initial_scale, frequency=asked.frequency
+        run.network,
+        rule,
+        rng=rng,
+        scale=asked.initial_scale,
+        frequency=asked.frequency,
+        output_rule=output_rule,
     )
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
         theta, start = _at_the_mean(theta, run.network.sizes, prepared, start)

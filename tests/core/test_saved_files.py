@@ -235,6 +235,7 @@ def test_every_wanted_tensor_is_checked(saved, tmp_path):
     description, tensors = contents(saved, tmp_path / "model")
     check_tensors(description, tensors)
     targets = {"target_mean": np.zeros((3, 1)), "target_scale": np.ones((3, 1))}
+    targets |= {"target_low": np.zeros((3, 1)), "target_high": np.ones((3, 1))}
     tensors |= targets
     check_tensors(description, tensors)
     for name in targets:

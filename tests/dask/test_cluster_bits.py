@@ -154,3 +154,10 @@ def test_a_model_of_a_table_with_embedded_columns_is_scored(client):
     model = dnn_xp.train(frame, wanted, hidden=[4], iterations=2)
     assert model.network.embeddings
     assert dnn_xp.dask.evaluate(client, model, frame, wanted) == model.evaluate(frame, wanted)
+
+
+@pytest.mark.bits
+def test_predictions_are_kept_within_the_range(client, npy):
+    how = SMALL | {"clamp_outputs": True, "validation": 0.1}
+    values = 100.0 * X[0]
+    same(dnn_xp.dask.train(client, npy, values, **how), dnn_xp.train(npy, values, **how))
