@@ -71,7 +71,9 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
         )
     modules: list[Any] = []
     if model.standardization is not None:
-        moments = [torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization[:2]]
+        moments = [
+            torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization[:2]
+        ]
         modules.append(own.Standardize(*moments))
     if isinstance(model.standardization, Quantiles):
         modules.append(own.SmoothClip())

@@ -219,7 +219,7 @@ def test_a_file_whose_embedding_has_another_shape_is_refused(tmp_path):
 
 def test_the_plan_counts_embeddings_and_takes_the_same_network():
     # Classes, since a plan counts Y as these.
-    model = dnn_xp.train(FRAME, DELAY > DELAY.mean(), embedding=40, **SMALL)
+    model = dnn_xp.train(FRAME, DELAY > 20.0, embedding=40, **SMALL)
     planned = dnn_xp.plan(FRAME, embedding=40, **SMALL)
     assert str(planned) == model.settings["plan"]
     few = dnn_xp.plan(FRAME, embedding=2, **SMALL)
