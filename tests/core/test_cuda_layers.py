@@ -168,3 +168,16 @@ def test_products_of_cupy_are_in_columns(rng):
     D = fortran_matmul(np)(A, B)
     np.testing.assert_allclose(D, A @ B)
     assert D.flags.f_contiguous
+
+
+def test_a_periodic_encoding_has_its_stacked_products(data, monkeypatch):
+    """Products of stacks of matrices, which cublasLt and products in Fortran order are not for."""
+    how = {"hidden": [5], "iterations": 4, "number_encoding": "periodic", "dtype": "float64"}
+    expected = dnn_xp.train(*data, **how)
+    cupy = as_cupy()
+    emulated = Products(runtime(Emulator()))
+    for products, problem in ((emulated, ""), (None, "there is no cublasLt")):
+        layers = layers_on(cupy, products, problem)
+        serve_as_cuda(monkeypatch, lambda layers=layers: backend(layers))
+        found = dnn_xp.train(*data, device="cuda", **how)
+        np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-9, atol=1e-12)

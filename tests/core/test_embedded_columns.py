@@ -218,10 +218,11 @@ def test_a_file_whose_embedding_has_another_shape_is_refused(tmp_path):
 
 
 def test_the_plan_counts_embeddings_and_takes_the_same_network():
-    model = dnn_xp.train(FRAME, DELAY, embedding=40, **SMALL)
-    planned = dnn_xp.plan(FRAME, embedding=40, cost="squared_error", **SMALL)
+    # Classes, since a plan counts Y as these.
+    model = dnn_xp.train(FRAME, DELAY > 20.0, embedding=40, **SMALL)
+    planned = dnn_xp.plan(FRAME, embedding=40, **SMALL)
     assert str(planned) == model.settings["plan"]
-    few = dnn_xp.plan(FRAME, embedding=2, cost="squared_error", **SMALL)
+    few = dnn_xp.plan(FRAME, embedding=2, **SMALL)
     # theta, its gradients and the optimizer's state.
     assert planned.parameter_bytes - few.parameter_bytes >= 8 * 5 * 38 * (K + 2)
 
