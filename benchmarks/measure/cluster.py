@@ -18,23 +18,25 @@ import dnn_xp
 import dnn_xp.dask
 
 
-def seconds_an_iteration(train: Callable[..., dnn_xp.Model], few: int, more: int) -> float:
-    """Of two trainings, so that what is done once does not count; the least of two."""
+def seconds_an_iteration(
+    train: Callable[..., dnn_xp.Model], few: int, more: int, times: int = 2
+) -> float:
+    """Of two trainings, so that what is done once does not count; the least of several `times`."""
     train(iterations=1)
     found = []
-    for _ in range(2):
-        times = []
+    for _ in range(times):
+        seconds = []
         for iterations in (few, more):
             start = time.perf_counter()
             train(iterations=iterations)
-            times.append(time.perf_counter() - start)
-        found.append((times[1] - times[0]) / (more - few))
+            seconds.append(time.perf_counter() - start)
+        found.append((seconds[1] - seconds[0]) / (more - few))
     return min(found)
 
 
 def on(workers: int, X: Any, Y: Any, **how: Any) -> tuple[float, str]:
     """Seconds an iteration, and the record of a training on so many processes."""
-    few, more = how.pop("lengths")
+    lengths = how.pop("lengths")
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
@@ -47,7 +49,7 @@ def on(workers: int, X: Any, Y: Any, **how: Any) -> tuple[float, str]:
             )
             return models[-1]
 
-        found = seconds_an_iteration(train, few, more)
+        found = seconds_an_iteration(train, *lengths)
         return found, models[-1].settings["cluster"]
 
 
@@ -78,7 +80,7 @@ def gradient_bytes() -> dict[str, Any]:
 
 
 # Examples of 28 features a worker, whose gradient takes about a second.
-WIDE: dict[str, Any] = {"hidden": [300] * 4, "block_size": 2000, "lengths": (1, 4)}
+WIDE: dict[str, Any] = {"hidden": [300] * 4, "block_size": 2000, "lengths": (1, 4, 1)}
 EXAMPLES = 52_000
 
 
@@ -119,13 +121,13 @@ def without_dask() -> dict[str, Any]:
 
 def _alone(path: Path, Y: Any, together: Any, times: Any) -> None:
     how = {**WIDE, "threads": 1, "report_every": 1000}
-    few, more = how.pop("lengths")
+    lengths = how.pop("lengths")
 
     def train(iterations: int) -> dnn_xp.Model:
         together.wait()
         return dnn_xp.train(path, Y, iterations=iterations, **how)
 
-    times.put(seconds_an_iteration(train, few, more))
+    times.put(seconds_an_iteration(train, *lengths))
 
 
 def seconds_by_model(
