@@ -30,6 +30,17 @@ HOW: dict[str, dict[str, Any]] = {
     "patience, batches": {
         "validation": 0.2, "patience": 2, "learning_rate": 0.1, "batch_size": 32, "epochs": 40,
     },
+    "decaying": {
+        "dropout": 0.3, "dropout_schedule": "flat_cosine", "optimizer": "adamw",
+        "weight_decay_schedule": "cosine", "decay_biases": False, **BATCHES,
+    },
+    "parametric": {
+        "parametric_activation": True, "scaling_layer": True, "activation": "selu", "iterations": 12,
+    },
+    "averaged": {"ema_decay": 0.8, "iterations": 12, "report_every": 5},
+    "averaged, batches": {
+        "ema_decay": 0.9, "validation": 0.2, "keep_best": "score", "report_costs": "batches", **BATCHES,
+    },
     "blocks, float32": {"dtype": "float32", "block_size": 64, "threads": 2, "iterations": 12},
     "halved": {
         "optimizer": "gradient_descent", "learning_rate": 1e4, "activation": "identity",

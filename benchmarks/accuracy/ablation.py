@@ -1,10 +1,12 @@
 """Each trick of `preset="tabular"` left out of it, and added alone to a plain network of its size.
 
-All have three layers of 256 units, 256 epochs in batches of 256, and the panel's validation part.
+What the preset leaves out is added to it. All have three layers of 256 units, batches of 256, 32 to 64
+epochs as in the preset where nothing else is said, and the panel's validation part.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +18,8 @@ from benchmarks.accuracy.ours import selected
 from benchmarks.accuracy.splits import Split
 from benchmarks.accuracy.statistics import By
 from benchmarks.reporting.markdown import table
-from dnn_xp.formulas import adam
+from dnn_xp.formulas import adam, adamw
+from dnn_xp.training.preset import FEWEST_EPOCHS, MOST_EPOCHS, UPDATES
 
 Options = Mapping[str, Any]
 NOTHING: Options = MappingProxyType({})
@@ -59,14 +62,26 @@ TRICKS = {
         {"learning_rate": 0.0044},
     ),
     "rate of biases": Trick({"bias_rate": 0.1}, {"bias_rate": 1.0}),
+    "average of parameters": Trick({"ema_decay": 0.98}, {"ema_decay": None}),
     "best epoch": Trick({"keep_best": "score"}, {"keep_best": None}),
+}
+# Neither is in the preset: as many epochs as RealMLP has, and what RealMLP-TD adds to RealMLP-TD-S.
+MORE: dict[str, Options] = {
+    "256 epochs": {"epochs": 256},
+    "periodic encoding": {"number_encoding": "periodic"},
+    "piecewise encoding": {"number_encoding": "piecewise"},
+    "parametric activation": {"parametric_activation": True},
+    "dropout, flat cosine": {"dropout": 0.15, "dropout_schedule": "flat_cosine"},
+    "weight decay, flat cosine": {
+        "optimizer": adamw(beta2=0.95, weight_decay=0.02),
+        "weight_decay_schedule": "flat_cosine",
+    },
 }
 PLAIN: Options = {
     "hidden": (256, 256, 256),
     "activation": "relu",
     "optimizer": "adam",
     "learning_rate": 0.001,
-    "epochs": 256,
     "batch_size": 256,
     "l2": 0.0,
     "report_costs": "batches",
@@ -81,15 +96,20 @@ def without(split: Split, trick: Trick) -> Fit:
 
 def alone(split: Split, trick: Trick) -> Fit:
     """The plain network with a trick."""
-    batch_size = min(PLAIN["batch_size"], len(split.kept))
-    return selected(
-        split, **{**PLAIN, "batch_size": batch_size, **trick.of(split.classes, on=True)}
-    )
+    m = len(split.kept)
+    batch_size = min(PLAIN["batch_size"], m)
+    epochs = min(max(FEWEST_EPOCHS, math.ceil(UPDATES / math.ceil(m / batch_size))), MOST_EPOCHS)
+    length = {"batch_size": batch_size, "epochs": epochs}
+    return selected(split, **{**PLAIN, **length, **trick.of(split.classes, on=True)})
 
 
 METHODS: dict[str, Method] = {
     "tabular": partial(selected, preset="tabular"),
     **{f"tabular - {name}": partial(without, trick=trick) for name, trick in TRICKS.items()},
+    **{
+        f"tabular + {name}": partial(selected, preset="tabular", **options)
+        for name, options in MORE.items()
+    },
     "plain": partial(alone, trick=Trick(NOTHING, NOTHING)),
     **{f"plain + {name}": partial(alone, trick=trick) for name, trick in TRICKS.items()},
 }
@@ -98,23 +118,39 @@ METHODS: dict[str, Method] = {
 def report(rows: Mapping[str, statistics.Rows]) -> str:
     """Errors beside the preset's and beside the plain network's."""
     errors = statistics.errors(rows)
-    lines = []
+    spread = ["lowest, highest", "sets, splits"]
+    left_out = []
     for name in TRICKS:
-        cells: list[str] = []
-        for method, base in ((f"tabular - {name}", "tabular"), (f"plain + {name}", "plain")):
-            known = method in errors and base in errors
-            cells += beside(errors, method, base) if known else ["", "", ""]
+        cells = [
+            *beside(errors, f"tabular - {name}", "tabular"),
+            *beside(errors, f"plain + {name}", "plain"),
+        ]
         if any(cells):
-            lines.append([name, *cells])
-    half = ["lowest, highest", "sets, splits"]
-    return table(["trick", "preset without it", *half, "plain network with it", *half], lines)
+            left_out.append([name, *cells])
+    added = [
+        [name, *cells]
+        for name in MORE
+        if any(cells := beside(errors, f"tabular + {name}", "tabular"))
+    ]
+    in_preset = ["trick", "preset without it", *spread, "plain network with it", *spread]
+    tables = [table(in_preset, left_out)] if left_out else []
+    if added:
+        tables.append(table(["not in the preset", "preset with it", *spread], added))
+    return "\n".join(tables)
 
 
 def beside(errors: By, method: str, base: str) -> Sequence[str]:
-    """The mean ratio, those of the set with the lowest and the highest one, and of how many."""
+    """The mean ratio and its 95 % interval, the sets' lowest and highest one, and how many."""
+    if method not in errors or base not in errors:
+        return ["", "", ""]
     found = statistics.ratio(errors, method, base)
     keys = statistics.common(errors, [method, base])
     splits = len({split for _, split in keys})
-    singly = [errors[method][key] / errors[base][key] for key in keys]
-    spread = f"{min(singly):.3f}, {max(singly):.3f}" if singly else ""
-    return f"{found.mean:.3f}", spread, f"{found.sets}, {splits}"
+    means = [
+        statistics.mean_of(errors, method, name, keys)
+        / statistics.mean_of(errors, base, name, keys)
+        for name in dict.fromkeys(name for name, _ in keys)
+    ]
+    spread = f"{min(means):.3f}, {max(means):.3f}" if means else ""
+    interval = f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return [interval, spread, f"{found.sets}, {splits}"]

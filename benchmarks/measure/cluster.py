@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ import dnn_xp.dask
 
 
 def seconds_an_iteration(
-    train: Callable[..., dnn_xp.Model], few: int, more: int, times: int = 2
+    train: Callable[..., object], few: int, more: int, times: int = 2
 ) -> float:
     """Of two trainings, so that what is done once does not count; the least of several `times`."""
     train(iterations=1)
@@ -101,6 +102,55 @@ def scaling() -> dict[str, Any]:
     return {"scaling": found, "efficiency": found[1][0] / found[2][0]}
 
 
+def processor_time() -> dict[str, Any]:
+    """CPU seconds an iteration of the wide gradient: in this process alone, and of the parts of a cluster.
+
+    Unlike wall time they are hardly changed by what else runs on the machine.
+    """
+    import psutil
+
+    how = dict(WIDE)
+    few, more, _ = how.pop("lengths")
+
+    def each(train: Callable[[int], object], processes: Callable[[], list[int]]) -> list[float]:
+        train(few)
+        seconds = []
+        for iterations in (few, more):
+            before = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
+            train(iterations)
+            after = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
+            seconds.append(np.subtract(after, before))
+        return ((seconds[1] - seconds[0]) / (more - few)).round(3).tolist()
+
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path, Y = wide_file(folder, 1)
+        how_alone = {**how, "threads": 1, "report_every": 1000}
+        found["alone"] = each(
+            lambda n: dnn_xp.train(path, Y, iterations=n, **how_alone), lambda: [os.getpid()]
+        )
+        for workers in (1, 2):
+            path, Y = wide_file(folder, workers)
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=":0"
+                ) as made,
+                Client(made) as client,
+            ):
+                found[f"client and scheduler, {workers} workers"] = each(
+                    _trained_by(client, path, Y, how), _processes_of(client)
+                )
+    return {"cpu_seconds": found}
+
+
+def _trained_by(client: Client, path: Path, Y: Any, how: dict[str, Any]) -> Callable[[int], object]:
+    return lambda n: dnn_xp.dask.train(client, path, Y, iterations=n, report_every=1000, **how)
+
+
+def _processes_of(client: Client) -> Callable[[], list[int]]:
+    return lambda: [os.getpid(), *client.run(os.getpid).values()]
+
+
 def without_dask() -> dict[str, Any]:
     """The same gradient in one process, and in two processes at once that know nothing of each other."""
     context = multiprocessing.get_context("spawn")
@@ -173,6 +223,7 @@ if __name__ == "__main__":
         "bytes": gradient_bytes,
         "scaling": scaling,
         "alone": without_dask,
+        "processor": processor_time,
     }
     if sys.argv[1] == "draw":
         draw(Path(sys.argv[2]), float(sys.argv[3]))

@@ -18,12 +18,14 @@ from dnn_xp.dask.collections import taken
 from dnn_xp.dask.examples import ClusterExamples, share
 from dnn_xp.dask.jobs import Device
 from dnn_xp.dask.objective import ClusterObjective, cluster_moments
+from dnn_xp.data.quantiles import sample_of
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.execution.engine import Engine
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import TrainArguments
 from dnn_xp.training.inputs import (
+    binned,
     finite_or_standardized,
     standardization_from,
     standardized_targets,
@@ -128,12 +130,20 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
     if run.moments_taken and run.asked.standardize_by == "quantiles":
         # Quantiles do not add up over blocks: the client reads X for them.
         found = finite_or_standardized(
-            data.X, engine, standardize=True, by="quantiles", encoder=data.encoder
+            data.X,
+            engine,
+            standardize=True,
+            by="quantiles",
+            encoder=data.encoder,
+            encoding=run.bins_taken,
         )
         standardization = standardization or found
-    elif run.moments_taken or data.X.dtype.kind == "f":
+    elif run.moments_taken or run.bins_taken or data.X.dtype.kind == "f":
         found = standardization_from(cluster_moments(cluster, examples), data.X, data.encoder)
-        standardization = standardization or (found if run.moments_taken else None)
+        found = found if run.moments_taken else None
+        if run.bins_taken is not None:
+            found = binned(found, sample_of(data.X), run.bins_taken)
+        standardization = standardization or found
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
     moments = standardization, target_standardization

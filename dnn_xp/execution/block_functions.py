@@ -8,22 +8,22 @@ fewer bits; costs and results are in the working dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dnn_xp.backends.record import as_given
 from dnn_xp.execution.examples import Block
+from dnn_xp.execution.first_activations import First, FirstActivations
 from dnn_xp.execution.scaling import Scaling
 from dnn_xp.formulas.costs import weighted_sum
-from dnn_xp.formulas.dropout import dropout_mask
-from dnn_xp.formulas.embeddings import embed, embedding_gradient_sums
+from dnn_xp.formulas.dropout import Draw, dropout_hashes, dropout_mask
 from dnn_xp.formulas.layers import REFERENCE_LAYERS, Layers
 from dnn_xp.formulas.metrics import squares_about
 from dnn_xp.formulas.network import (
     Network,
     gradient_sums,
-    gradient_sums_of_embedded,
+    gradient_sums_of_learned,
     linear_output,
     output_cost_sum,
     output_loss,
@@ -43,44 +43,41 @@ class BlockFunctions:
         Sizes, activations, cost, dropout.
     xp : namespace
         The array library.
+    first : FirstActivations
+        Makes A[0] of X.
     dtype : dtype of that library
         The working dtype: of parameters, costs and sums.
     compute_dtype : dtype of that library, optional
         Dtype in which layers are computed; `dtype` when left out.
-    inputs, targets : Scaling, optional
-        The standardization of X and of Y.
+    targets : Scaling, optional
+        The standardization of Y.
     separate : bool
         Whether costs are summed for each output by itself, (n_L, 1), and not over all of them.
     layers : Layers
         The functions that run the steps of a layer.
     canonical : callable
         Gives a block its layout, see :class:`dnn_xp.backends.record.Backend`.
-    orientation : {"columns", "rows"}, optional
-        Layout of blocks of X; the layout they have when left out.
-    places : array, optional
-        The int32 codes 0, 1, ... of the largest embedding.
     label_smoothing : float
         Of Y, of classes; 0 leaves Y as it is.
     """
 
     network: Network
     xp: Namespace
+    first: FirstActivations
     dtype: Any
     compute_dtype: Any = None
-    inputs: Scaling | None = None
     targets: Scaling | None = None
     separate: bool = False
     layers: Layers = REFERENCE_LAYERS
     canonical: Callable[..., Array] = as_given
-    orientation: str | None = None
-    places: Array = None
     label_smoothing: float = 0.0
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
-        parameters, X = self._layer_inputs(parameters, X)
-        g = self.network.activations
-        Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
+        first, g = self._first(parameters, X), self.network.activations
+        Z, _ = linear_output(
+            first.A, first.layers, g, xp=self.xp, layers=self.layers, mixes=first.mixes
+        )
         return self._working(Z)
 
     def in_units_of_targets(self, parameters: Parameters, X: Array) -> Array:
@@ -130,76 +127,67 @@ class BlockFunctions:
     def _working(self, array: Array) -> Array:
         return self.xp.astype(array, self.dtype, copy=False)
 
-    def _scaled(self, values: Array, scaling: Scaling | None) -> Array:
-        """A block in the working dtype, standardized where it has a mean and a scale."""
-        if scaling is None:
-            return self.xp.astype(values, self.dtype, copy=False)
-        return scaling.standardized(values, self.dtype, xp=self.xp)
-
     def _targets(self, block: Block) -> Array:
-        Y = self.canonical(self._scaled(block.Y, self.targets), orientation="columns")
+        Y = block.Y
+        if self.targets is None:
+            Y = self._working(Y)
+        else:
+            Y = self.targets.standardized(Y, self.dtype, xp=self.xp)
+        Y = self.canonical(Y, orientation="columns")
         if not self.label_smoothing:
             return Y
         outputs = self.network.sizes[-1]
         return smooth_labels(Y, amount=self.label_smoothing, outputs=outputs, xp=self.xp)
 
-    def _layer_inputs(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters and standardized X, in the compute dtype."""
-        X = self._scaled(X, self.inputs)
-        if self.network.embeddings:
-            parameters, X = self._embedded(parameters, X)
-        else:
-            X = self.canonical(X, orientation=self.orientation)
+    def _first(self, parameters: Sequence[Any], X: Array) -> First:
+        """A[0], (W, b) and a of the layers, in the compute dtype."""
+        first = self.first.of(parameters, X)
         if self.compute_dtype is None:
-            return parameters, X
+            return first
         narrow, xp = self.compute_dtype, self.xp
-        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow)
-
-    def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
-        """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
-        depth = len(self.network.activations)
-        tables = [arrays[0] for arrays in parameters[depth:]]
-        A = self.canonical(embed(X, tables, xp=self.xp), orientation="columns")
-        return parameters[:depth], A
+        layers = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in first.layers]
+        mixes = [xp.astype(a, narrow) for a in first.mixes]
+        return first._replace(A=xp.astype(first.A, narrow), layers=layers, mixes=mixes)
 
     def _gradients(
-        self, parameters: Parameters, Y: Array, block: Block
+        self, parameters: Sequence[Any], Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
-        """M dW[1], m db[1], ..., m db[L], m dE[1], ...; and Z[L]."""
-        network, xp = self.network, self.xp
-        parameters, X = self._layer_inputs(parameters, block.X)
+        """M dW[1], m db[1], ..., m db[L], m da[1], ..., then of what is learned of X; and Z[L]."""
+        network, first = self.network, self._first(parameters, block.X)
+        drawn = [each.keep_prob for each in block.seeds if isinstance(each, Draw)]
+        if drawn:
+            network = network._replace(keep_probs=tuple(drawn))
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
             "layers": self.layers,
-            "xp": xp,
+            "mixes": first.mixes,
+            "xp": self.xp,
         }
-        if network.embeddings:
-            layers, Z, dA = gradient_sums_of_embedded(X, Y, parameters, network, **how)
-            tables = embedding_gradient_sums(
-                self._working(dA),
-                self._scaled(block.X, self.inputs),
-                network.embeddings,
-                self.places,
-                sums_by_code=self.layers.segment_sums,
-                xp=xp,
+        learned: list[Array] = []
+        if network.learned:
+            sums, Z, dA = gradient_sums_of_learned(first.A, Y, first.layers, network, **how)
+            learned = self.first.gradient_sums(
+                self._working(dA), parameters, first, sums_by_code=self.layers.segment_sums
             )
         else:
-            layers, Z = gradient_sums(X, Y, parameters, network, **how)
-            tables = []
-        flat = (*[array for layer in layers for array in layer], *tables)
+            sums, Z = gradient_sums(first.A, Y, first.layers, network, **how)
+        flat = (*[array for layer in sums for array in layer], *learned)
         return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
 
     def _masks(self, block: Block) -> list[Array | None]:
         """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""
+        xp, masks = self.xp, list[Array | None]()
         hidden = zip(block.seeds, self.network.sizes[1:-1], self.network.keep_probs, strict=True)
-        return [
-            None
-            if keep_prob == 1.0
-            else dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=self.xp)
-            for seed, n, keep_prob in hidden
-        ]
+        for seed, n, keep_prob in hidden:
+            if keep_prob == 1.0:
+                masks.append(None)
+            elif isinstance(seed, Draw):
+                hashes = dropout_hashes(seed.seed, n, block.indices, xp=xp)
+                masks.append(hashes <= seed.largest)
+            else:
+                masks.append(dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=xp))
+        return masks
 
     def _cost(self, Z: Array, Y: Array, block: Block) -> Array:
         if self.separate:

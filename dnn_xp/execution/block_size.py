@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count
 
 # Blocks of less arithmetic (about a millisecond) gain little from threads of their own: between its
@@ -32,19 +34,21 @@ def gradient_flops(sizes: Sequence[int], m: int) -> float:
     return m * (6.0 * sum(weights) - 2.0 * weights[0])
 
 
-def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backend) -> int:
+def auto_block_size(
+    sizes: Sequence[int], m: int, *, dtype: str, backend: Backend, widest: int = 0
+) -> int:
     """Examples per block, from the problem and the backend, never from the number of threads.
 
-    The activations of a block's widest layer fill about `backend.block_bytes`: its arrays stay in
-    the caches, and array operations are long enough for their overhead. With many parameters a
-    block is larger, since its gradient takes memory bandwidth too: at least 1.5 times as many
-    activations as parameters. Blocks are of equal size. If blocks run on Python threads, their
-    number is even, so that threads finish together, and small problems are split if a block is worth
-    a thread, unless X is so wide that threads share its features instead.
+    The activations of a block's widest layer, or `widest` rows if an encoding makes more, fill about
+    `backend.block_bytes`: its arrays stay in the caches, and array operations are long enough for their
+    overhead. With many parameters a block is larger, since its gradient takes memory bandwidth too: at
+    least 1.5 times as many activations as parameters. Blocks are of equal size. If blocks run on Python
+    threads, their number is even, so that threads finish together, and small problems are split if a
+    block is worth a thread, unless X is so wide that threads share its features instead.
     """
     itemsize = np.dtype(dtype).itemsize
-    by_cache = backend.block_bytes // (itemsize * max(sizes[1:]))
-    by_parameters = int(1.5 * parameter_count(sizes) / sum(sizes[1:]))
+    by_cache = backend.block_bytes // (itemsize * max(*sizes[1:], widest))
+    by_parameters = int(1.5 * parameter_count(sizes) / (sum(sizes[1:]) + widest))
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
@@ -64,11 +68,15 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
 
 
 def block_size_of(
-    block_size: str | int, sizes: Sequence[int], *, dtype: str, backend: Backend
+    block_size: str | int, network: Network, *, dtype: str, backend: Backend
 ) -> Callable[[int], int]:
     """Examples per block as the user chose, "auto" or a number, given the number of examples."""
     if not (isinstance(block_size, str) and block_size == "auto"):
         size = check_int("block_size", block_size, at_least=1)
         return lambda m: min(size, m)
     # Called at every step, with one or two values of m.
-    return cache(lambda m: auto_block_size(sizes, m, dtype=dtype, backend=backend))
+    encoding = network.number_encoding
+    # The widest array: all cosines, or A[0] with the pieces of all bins.
+    widest = 0 if encoding is None else max(network.sizes[0], encoding.numbers * encoding.hidden)
+    how: dict[str, Any] = {"dtype": dtype, "backend": backend, "widest": widest}
+    return cache(lambda m: auto_block_size(network.sizes, m, **how))

@@ -8,20 +8,22 @@ import numpy as np
 
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.placement import block_ahead
+from dnn_xp.formulas.dropout import Seeds
 from dnn_xp.formulas.types import Array
 
 
 class Block(NamedTuple):
     """k examples: X (n_0, k), Y (n_L, k), weights (1, k) or None.
 
-    With dropout also the index (1, k) of each example, and a seed for each hidden layer.
+    With dropout also the index (1, k) of each example, and for each hidden layer a seed, or a `Draw`
+    where its keep_prob is not the network's.
     """
 
     X: Array
     Y: Array
     weights: Array | None = None
     indices: Array | None = None
-    seeds: tuple[int, ...] = ()
+    seeds: Seeds = ()
 
 
 class ExampleBlocks(Protocol):

@@ -15,6 +15,7 @@ from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
+from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_parameters, encoded_rows
 from dnn_xp.formulas.parameters import parameter_count
 
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
@@ -160,9 +161,10 @@ def _example_bytes(
     temporaries: int,
     of: Pass,
     *,
+    n_x: int,
     dropout: bool,
 ) -> int:
-    """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
+    """Bytes of an example in a block: Z and A of every layer, temporaries, X (n_x values) and outputs."""
     hidden = sum(sizes[1:])
     outputs = _OUTPUT_TEMPORARIES * sizes[-1]
     layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:-1], default=0) + outputs)
@@ -172,8 +174,38 @@ def _example_bytes(
     converted, preparing = X.converted(relaid=of.relaid), X.preparing(relaid=of.relaid)
     # Y is standardized before any layer, or beside Z[L] when all others are freed.
     targets = 0 if Y is None else (X.itemsize + Y.preparing(relaid=False)) * sizes[-1]
-    computing = converted * sizes[0] + layers + dropped
-    return copied * sizes[0] + max(computing, preparing * sizes[0], converted * sizes[0] + targets)
+    computing = converted * n_x + layers + dropped
+    return copied * n_x + max(computing, preparing * n_x, converted * n_x + targets)
+
+
+class _Widened(NamedTuple):
+    """Bytes of an example that A[0] takes where it is not X: held while layers are computed, and most meanwhile."""
+
+    n_x: int
+    held: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+def _widened(
+    n_0: int, itemsize: int, embeddings: Sequence[Embedding], encoding: NumberEncoding | None
+) -> _Widened:
+    """Of rows of A[0] that embeddings and an encoding of numbers make."""
+    embedded, encoded = embedded_rows(embeddings), encoded_rows(encoding)
+    n_x = n_0 - embedded - encoded + len(embeddings)
+    if not embeddings and encoding is None:
+        return _Widened(n_x)
+    # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
+    held = itemsize * (2 * n_0 + 2 * embedded) + 24 * len(embeddings)
+    if encoding is None:
+        return _Widened(n_x, held)
+    if not encoding.hidden:
+        # The numbers, not clipped and side by side, and the pieces, before and after they are bounded.
+        return _Widened(n_x, held, itemsize * (3 * n_x + 2 * encoded))
+    # Z and cos(Z) for the backward pass; there sin(Z), its factor, and their product.
+    cosines = encoding.numbers * encoding.hidden
+    held += itemsize * (2 * cosines + n_x + 2 * encoded)
+    return _Widened(n_x, held, itemsize * cosines, itemsize * 3 * cosines)
 
 
 def make_plan(
@@ -188,6 +220,7 @@ def make_plan(
     optimizer_vectors: int = 2,
     step_stays: bool = False,
     embeddings: Sequence[Embedding] = (),
+    encoding: NumberEncoding | None = None,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -207,13 +240,15 @@ def make_plan(
     threads : int
         Most blocks computed at once.
     many_temporaries, dropout : bool
-        Whether a hidden activation is other than relu and identity; whether there is dropout.
+        Whether a hidden activation is other than relu and identity, or mixed; whether there is dropout.
     optimizer_vectors : int
         Vectors of the optimizer's state.
     step_stays : bool
         Whether the arrays of a step are kept for the next one, as by a CUDA graph.
     embeddings : sequence of Embedding
         Of the last rows of X.
+    encoding : NumberEncoding, optional
+        Of the rows that hold numbers.
     on_device : bool
         Whether the backend computes on a GPU.
     data_bytes : int
@@ -223,21 +258,22 @@ def make_plan(
     check_bytes : int
         Peak on the host of checking X and Y.
     """
-    theta = X.itemsize * (parameter_count(sizes) + embedding_parameters(embeddings))
+    of_rows = embedding_parameters(embeddings) + encoded_parameters(encoding)
+    theta = X.itemsize * (parameter_count(sizes) + of_rows)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = theta * (waiting + optimizer_vectors + 5)
 
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
     Y = Y if Y and Y.standardized else None
-    # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
-    embedding = X.itemsize * (2 * sizes[0] + 2 * embedded_rows(embeddings)) if embeddings else 0
-    embedding += 24 * len(embeddings)
-    in_step = embedding + _example_bytes(sizes, X, Y, in_all, step, dropout=dropout)
+    wide = _widened(sizes[0], X.itemsize, embeddings, encoding)
+    in_layers = _example_bytes(sizes, X, Y, in_all, step, n_x=wide.n_x, dropout=dropout)
+    in_step = wide.held + max(in_layers, wide.forward, wide.backward)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = embedding + _example_bytes(sizes, X, Y, forward, each, dropout=False)
+        in_layers = _example_bytes(sizes, X, Y, forward, each, n_x=wide.n_x, dropout=False)
+        in_cost = wide.held + max(in_layers, wide.forward)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

@@ -26,15 +26,18 @@ from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.block_queue import Read
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
+from dnn_xp.execution.first_activations import first_activations_on
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead
-from dnn_xp.execution.scaling import MeanAndScale, scaling_on
+from dnn_xp.execution.scaling import MeanAndScale, ScaleOfX, scaling_on
 from dnn_xp.execution.tree import Node
-from dnn_xp.formulas.embeddings import embedding_parameters, unflatten_embeddings
+from dnn_xp.formulas.dropout import Seeds
+from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
-from dnn_xp.formulas.tabular import scaled_weights, scaled_weights_backward
+from dnn_xp.formulas.parameters import flatten, unflatten
+from dnn_xp.formulas.tabular import scaled_weights_backward
+from dnn_xp.formulas.theta import network_parameters, penalized, split_scaling
 from dnn_xp.formulas.types import Array
 
 
@@ -63,7 +66,7 @@ class Sum(NamedTuple):
         Examples of a block.
     more : tuple
         More arguments of the function.
-    seeds : tuple of int
+    seeds : Seeds
         What the masks of dropout are drawn with.
     """
 
@@ -72,7 +75,7 @@ class Sum(NamedTuple):
     examples: ExampleBlocks
     block_size: int
     more: tuple[Any, ...] = ()
-    seeds: tuple[int, ...] = ()
+    seeds: Seeds = ()
 
 
 class Objective:
@@ -110,7 +113,7 @@ class Objective:
         dtype: str,
         block_size: Callable[[int], int],
         precision: str = "",
-        standardization: MeanAndScale | None = None,
+        standardization: ScaleOfX | None = None,
         target_standardization: MeanAndScale | None = None,
         penalties: Penalties | None = None,
         orientation: str | None = None,
@@ -130,7 +133,7 @@ class Objective:
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
         embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        mask = penalized(network, dtype=dtype, xp=np)
         self._penalties = [
             (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
@@ -139,15 +142,15 @@ class Objective:
         of_block = BlockFunctions(
             lowered,
             backend.xp,
-            getattr(backend.xp, dtype),
+            first=first_activations_on(
+                backend, lowered, standardization, dtype, orientation=orientation
+            ),
+            dtype=getattr(backend.xp, dtype),
             compute_dtype=getattr(backend.xp, precision) if precision == "bfloat16" else None,
-            inputs=scaling_on(backend, standardization, dtype, codes=len(network.embeddings)),
             targets=scaling_on(backend, target_standardization, dtype),
             separate=self._shares is not None,
             layers=layers,
             canonical=backend.canonical,
-            orientation=orientation,
-            places=_places(network, backend),
             label_smoothing=label_smoothing,
         )
         self._functions: dict[str, Callable[..., Any]] = {
@@ -191,7 +194,7 @@ class Objective:
         self,
         theta: Array,
         examples: ExampleBlocks,
-        seeds: tuple[int, ...] = (),
+        seeds: Seeds = (),
         *,
         minimized: bool = False,
     ) -> tuple[Array, Array]:
@@ -203,7 +206,7 @@ class Objective:
         J = self._over_outputs(total / float(examples.m), minimized)
         return self._penalised(J, theta), self._gradient(layers, theta, examples.m)
 
-    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: tuple[int, ...] = ()) -> Array:
+    def gradient(self, theta: Array, examples: ExampleBlocks, seeds: Seeds = ()) -> Array:
         """The gradient without J."""
         layers = self._sums("gradients", theta, examples, seeds=seeds)
         return self._gradient(layers, theta, examples.m)
@@ -241,19 +244,7 @@ class Objective:
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
     def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
-        """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
-        layers = unflatten(theta, self.network.sizes, xp=self._xp)
-        if self.network.scaling_layer:
-            theta, s = self._split(theta)
-            W, b = layers[0]
-            layers[0] = scaled_weights(W, s, xp=self._xp), b
-        tables = unflatten_embeddings(theta, self.network.embeddings, xp=self._xp)
-        return [*layers, *((E,) for E in tables)]
-
-    def _split(self, theta: Array) -> tuple[Array, Array]:
-        """What all networks have of theta, and s."""
-        rest = theta.shape[0] - self.network.scaled
-        return theta[:rest], theta[rest:]
+        return network_parameters(theta, self.network, xp=self._xp)
 
     def without_scaling_layer(self, theta: Array) -> Array:
         """Theta of the same network with the scaling layer's s multiplied into W[1]."""
@@ -272,7 +263,7 @@ class Objective:
         theta: Array,
         examples: ExampleBlocks,
         *more: Any,
-        seeds: tuple[int, ...] = (),
+        seeds: Seeds = (),
     ) -> tuple[Any, ...]:
         """Sums of a block function over the blocks; if memory runs out, blocks are halved."""
         while True:
@@ -344,21 +335,15 @@ class Objective:
         return J
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
-        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
+        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L], ... as in theta."""
         if self.network.scaling_layer:
             W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
-            dW, ds = scaled_weights_backward(sums[0], W, self._split(theta)[1], xp=self._xp)
+            dW, ds = scaled_weights_backward(
+                sums[0], W, split_scaling(theta, self.network)[1], xp=self._xp
+            )
             sums = [dW, *sums[1:], ds]
         gradient = flatten(sums, xp=self._xp)
         gradient /= float(examples)
         for penalties, mask in self._penalties:
             gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
         return gradient
-
-
-def _places(network: Network, backend: Backend) -> Array | None:
-    """The codes of the largest embedding, where the backend computes."""
-    if not network.embeddings:
-        return None
-    largest = max(each.categories for each in network.embeddings)
-    return backend.from_host(np.arange(largest, dtype=np.int32))

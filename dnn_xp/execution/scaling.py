@@ -8,13 +8,19 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from dnn_xp.backends.record import Backend
-from dnn_xp.data.quantiles import Quantiles
+from dnn_xp.data.quantiles import Binned, scaled_by
 from dnn_xp.data.standardize import WIDER_THAN_FLOAT32, standardize
 from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array, Namespace
 
 # Mean and scale, (n, 1) each.
 MeanAndScale: TypeAlias = tuple[np.ndarray, np.ndarray]
+# The standardization of X: the same, or with the bins of a piecewise encoding.
+ScaleOfX: TypeAlias = MeanAndScale | Binned
+# Standardized values beyond which no bin begins or ends, and which float32 holds.
+_BEYOND_BINS = 1e30
+# Bins that are narrower have no component: 1 / width is not to overflow.
+_NARROWEST_BIN = 1e-25
 
 
 class Scaling(NamedTuple):
@@ -33,6 +39,8 @@ class Scaling(NamedTuple):
         Whether the result is clipped smoothly, as that of quantiles is.
     codes : int
         Last rows that hold codes of categories, and are not clipped.
+    bins : pair of arrays, optional
+        Lower edges and slopes (numbers, bins) of a piecewise encoding, for values that are not clipped.
     """
 
     moments: tuple[Array, Array]
@@ -40,17 +48,27 @@ class Scaling(NamedTuple):
     rounded: list[Any]
     clipped: bool = False
     codes: int = 0
+    bins: tuple[Array, Array] | None = None
 
     def standardized(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
-        """``(values - mean) / scale``, in the working dtype."""
+        """``(values - mean) / scale``, clipped or not, in the working dtype."""
+        scaled = self._scaled(values, dtype, xp=xp)
+        if self.clipped:
+            scaled = self._clipped(scaled, xp=xp)
+        return xp.astype(scaled, dtype, copy=False)
+
+    def for_bins(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
+        """``(values - mean) / scale``, which is not clipped, in the working dtype."""
+        scaled = self._scaled(values, dtype, xp=xp)
+        bounded = xp.minimum(xp.maximum(scaled, -_BEYOND_BINS), _BEYOND_BINS)
+        return xp.astype(bounded, dtype, copy=False)
+
+    def _scaled(self, values: Array, dtype: Any, *, xp: Namespace) -> Array:
         if self.wide is not None and values.dtype in self.rounded:
             values, moments = xp.astype(values, xp.float64, copy=False), self.wide
         else:
             values, moments = xp.astype(values, dtype, copy=False), self.moments
-        scaled = standardize(values, *moments, xp=xp)
-        if self.clipped:
-            scaled = self._clipped(scaled, xp=xp)
-        return xp.astype(scaled, dtype, copy=False)
+        return standardize(values, *moments, xp=xp)
 
     def _clipped(self, scaled: Array, *, xp: Namespace) -> Array:
         if not self.codes:
@@ -67,7 +85,7 @@ class Scaling(NamedTuple):
 
 
 def scaling_on(
-    backend: Backend, moments: MeanAndScale | None, dtype: str, *, codes: int = 0
+    backend: Backend, moments: ScaleOfX | None, dtype: str, *, codes: int = 0
 ) -> Scaling | None:
     """Mean and scale where the backend computes, for blocks in a working dtype."""
     if moments is None:
@@ -79,15 +97,25 @@ def scaling_on(
             wide = _placed(moments, backend, "float64")
     xp = backend.xp
     rounded = [getattr(xp, name) for name in WIDER_THAN_FLOAT32 if hasattr(xp, name)]
-    clipped = isinstance(moments, Quantiles)
-    if wide is not None and not _fits_float32(*moments):
-        return Scaling(wide, wide, rounded, clipped, codes)
-    return Scaling(_placed(moments, backend, dtype), wide, rounded, clipped, codes)
+    clipped = scaled_by(moments) == "quantiles"
+    bins = _bins_on(backend, moments.edges, dtype) if isinstance(moments, Binned) else None
+    if wide is not None and not _fits_float32(*moments[:2]):
+        return Scaling(wide, wide, rounded, clipped, codes, bins)
+    return Scaling(_placed(moments, backend, dtype), wide, rounded, clipped, codes, bins)
 
 
-def _placed(moments: MeanAndScale, backend: Backend, dtype: str) -> tuple[Array, Array]:
+def _bins_on(backend: Backend, edges: np.ndarray, dtype: str) -> tuple[Array, Array]:
+    """Lower edges and slopes (numbers, bins) of edges (numbers, bins + 1), as they are in the working dtype."""
+    rounded = np.clip(edges, -_BEYOND_BINS, _BEYOND_BINS).astype(dtype)
+    widths = np.diff(rounded.astype(np.float64), axis=1)
+    exists = widths > _NARROWEST_BIN
+    slopes = np.where(exists, 1.0 / np.where(exists, widths, 1.0), 0.0).astype(dtype)
+    return backend.from_host(np.ascontiguousarray(rounded[:, :-1])), backend.from_host(slopes)
+
+
+def _placed(moments: ScaleOfX, backend: Backend, dtype: str) -> tuple[Array, Array]:
     with np.errstate(over="ignore", under="ignore"):
-        arrays = [np.asarray(array, dtype=dtype) for array in moments]
+        arrays = [np.asarray(array, dtype=dtype) for array in moments[:2]]
     mean, scale = map(backend.from_host, arrays)
     return mean, scale
 

@@ -6,6 +6,7 @@ costs, the L-layer network, penalties, dropout, updates, schedules, initializati
 """
 
 from dnn_xp.formulas.activations import ACTIVATIONS, Activation
+from dnn_xp.formulas.averaging import average_share, moving_average, with_average
 from dnn_xp.formulas.costs import (
     COSTS,
     Cost,
@@ -30,7 +31,13 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.cycles import coslog, flat_cosine
-from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
+from dnn_xp.formulas.dropout import (
+    dropout_backward,
+    dropout_forward,
+    dropout_hashes,
+    dropout_mask,
+    largest_kept,
+)
 from dnn_xp.formulas.hidden_activations import (
     elu,
     elu_backward,
@@ -68,6 +75,12 @@ from dnn_xp.formulas.lbfgs import (
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
 from dnn_xp.formulas.mini_batches import mini_batches
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    number_rows,
+    periodic_encoding,
+    periodic_gradient_sums,
+)
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -77,6 +90,7 @@ from dnn_xp.formulas.optimizers import (
     momentum,
     nesterov,
     rmsprop,
+    with_decay_schedule,
 )
 from dnn_xp.formulas.output_activations import (
     exp,
@@ -89,7 +103,13 @@ from dnn_xp.formulas.output_activations import (
     softmax_backward,
 )
 from dnn_xp.formulas.parameters import flatten, unflatten, weight_mask
+from dnn_xp.formulas.parametric import (
+    mixed_activation,
+    mixed_activation_backward,
+    unflatten_mixes,
+)
 from dnn_xp.formulas.penalties import l1_gradient, l1_penalty, l2_gradient, l2_penalty
+from dnn_xp.formulas.piecewise import piecewise_encoding
 from dnn_xp.formulas.schedules import (
     SCHEDULES,
     Schedule,
@@ -127,6 +147,7 @@ __all__ = [
     "LayerCache",
     "LinearCache",
     "Namespace",
+    "NumberEncoding",
     "Optimizer",
     "Rates",
     "Schedule",
@@ -134,6 +155,7 @@ __all__ = [
     "Trial",
     "adam",
     "adamw",
+    "average_share",
     "binary_cross_entropy",
     "binary_cross_entropy_derivative",
     "binary_cross_entropy_from_output",
@@ -145,6 +167,7 @@ __all__ = [
     "cubic_minimum",
     "dropout_backward",
     "dropout_forward",
+    "dropout_hashes",
     "dropout_mask",
     "elu",
     "elu_backward",
@@ -166,6 +189,7 @@ __all__ = [
     "l1_penalty",
     "l2_gradient",
     "l2_penalty",
+    "largest_kept",
     "lbfgs_init",
     "lbfgs_step",
     "leaky_relu",
@@ -180,8 +204,15 @@ __all__ = [
     "mini_batches",
     "mish",
     "mish_backward",
+    "mixed_activation",
+    "mixed_activation_backward",
     "momentum",
+    "moving_average",
     "nesterov",
+    "number_rows",
+    "periodic_encoding",
+    "periodic_gradient_sums",
+    "piecewise_encoding",
     "poisson",
     "poisson_derivative",
     "poisson_from_output",
@@ -217,7 +248,10 @@ __all__ = [
     "tanh_backward",
     "two_loop_recursion",
     "unflatten",
+    "unflatten_mixes",
     "warm_up",
     "weight_mask",
     "weighted_sum",
+    "with_average",
+    "with_decay_schedule",
 ]

@@ -11,23 +11,27 @@ To add one, write its two functions and one entry of `ACTIVATIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dnn_xp.formulas.hidden_activations import (
     elu,
     elu_backward,
+    elu_backward_of_output,
     gelu,
+    gelu_and_slope,
     gelu_backward,
     leaky_relu,
     leaky_relu_backward,
     relu,
     relu_backward,
     silu,
+    silu_and_slope,
     silu_backward,
     softplus,
     softplus_backward,
     tanh,
     tanh_backward,
+    tanh_backward_of_output,
 )
 from dnn_xp.formulas.output_activations import (
     exp,
@@ -39,7 +43,15 @@ from dnn_xp.formulas.output_activations import (
     softmax,
     softmax_backward,
 )
-from dnn_xp.formulas.tabular_activations import mish, mish_backward, selu, selu_backward
+from dnn_xp.formulas.residuals import Residual, of_input, of_output, of_slope
+from dnn_xp.formulas.tabular_activations import (
+    mish,
+    mish_and_slope,
+    mish_backward,
+    selu,
+    selu_backward,
+    selu_backward_of_output,
+)
 from dnn_xp.formulas.types import Array
 
 
@@ -85,3 +97,31 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("mish", mish, mish_backward, True, "he"),
     )
 }
+
+# By forward and backward, not by name: a user may give another function either name.
+_RESIDUALS: dict[tuple[Any, Any], Residual] = {
+    (relu, relu_backward): of_output(relu, relu_backward),
+    (leaky_relu, leaky_relu_backward): of_output(leaky_relu, leaky_relu_backward),
+    (tanh, tanh_backward): of_output(tanh, tanh_backward_of_output),
+    (elu, elu_backward): of_output(elu, elu_backward_of_output),
+    (selu, selu_backward): of_output(selu, selu_backward_of_output),
+    (gelu, gelu_backward): of_slope(gelu_and_slope),
+    (silu, silu_backward): of_slope(silu_and_slope),
+    (mish, mish_backward): of_slope(mish_and_slope),
+}
+
+
+def residual_of(activation: Activation) -> Residual:
+    """Forward and backward of an activation that share what they compute; Z is the residual where they share nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> residual_of(ACTIVATIONS["tanh"]).forward(np.asarray([[0.0]]), xp=np)
+    (array([[0.]]), array([[0.]]))
+    """
+    key = activation.forward, activation.backward
+    try:
+        return _RESIDUALS[key]
+    except (KeyError, TypeError):  # TypeError: a user's function that cannot be hashed
+        return of_input(*key)

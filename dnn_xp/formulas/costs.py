@@ -21,7 +21,7 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_from_output,
     softmax_cross_entropy_output_derivative,
 )
-from dnn_xp.formulas.output_activations import exp, sigmoid, softmax
+from dnn_xp.formulas.output_activations import exp, log_one_plus, sigmoid, softmax
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     """Binary cross-entropy of A = sigmoid(Z): ``-Y log(A) - (1 - Y) log(1 - A)``, Y in [0, 1].
 
-    Computed as ``(max(Z, 0) - Z Y) + log1p(exp(-|Z|))``, which is finite for every finite Z. In
+    Computed as ``(max(Z, 0) - Z Y) + log(1 + exp(-|Z|))``, which is finite for every finite Z. In
     this order the rounding of a large Z does not swallow a small loss.
 
     Examples
@@ -61,7 +61,7 @@ def binary_cross_entropy(Z: Array, Y: Array, *, xp: Namespace) -> Array:
     >>> binary_cross_entropy(np.asarray([[0.0, 1e4]]), np.asarray([[1.0, 0.0]]), xp=np).round(4)
     array([[6.931e-01, 1.000e+04]])
     """
-    return (xp.maximum(Z, 0.0) - Z * Y) + xp.log1p(xp.exp(-xp.abs(Z)))
+    return (xp.maximum(Z, 0.0) - Z * Y) + log_one_plus(xp.exp(-xp.abs(Z)), xp=xp)
 
 
 def binary_cross_entropy_derivative(Z: Array, Y: Array, *, xp: Namespace) -> Array:

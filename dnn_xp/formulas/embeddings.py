@@ -1,6 +1,6 @@
 """Learned embeddings of categories: a linear stage without bias in front of the first layer.
 
-    forward    A[0] = [X_numbers; E[1] O[1]; ...; E[c] O[c]]
+    forward    A[0] = [X_numbers; E[1] O[1]; ...; E[c] O[c]]        and behind it what encodes numbers
     backward   m dE[j] = dA[0]_j O[j]^T,  column v of it the sum of dA[0]_j over examples of category v
 
 X is (n, B): first the rows of numbers, then c rows of codes, whole numbers from 0 on. O[j] is the
@@ -62,8 +62,12 @@ def unflatten_embeddings(
     return tables
 
 
-def embed(X: Array, tables: Sequence[Array], *, xp: Namespace) -> Array:
+def embed(
+    X: Array, tables: Sequence[Array], *, xp: Namespace, encoded: Sequence[Array] = ()
+) -> Array:
     """``A[0] = [X_numbers; E[1] O[1]; ...]``: (n - c + sum of d_j, B), from X (n, B) and c tables.
+
+    The rows of `encoded`, which an encoding made of the numbers, follow.
 
     Examples
     --------
@@ -77,7 +81,7 @@ def embed(X: Array, tables: Sequence[Array], *, xp: Namespace) -> Array:
     numbers = X.shape[0] - len(tables)
     codes = xp.astype(X[numbers:, :], xp.int32)
     taken = [xp.take(E, codes[j, :], axis=1) for j, E in enumerate(tables)]
-    return xp.concat([X[:numbers, :], *taken], axis=0)
+    return xp.concat([X[:numbers, :], *taken, *encoded], axis=0)
 
 
 def segment_sums(dA: Array, codes: Array, places: Array, *, xp: Namespace) -> Array:

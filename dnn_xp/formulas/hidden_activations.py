@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from dnn_xp.formulas.output_activations import sigmoid
+from dnn_xp.formulas.output_activations import log_one_plus, sigmoid
 from dnn_xp.formulas.types import Array, Namespace
 
 LEAKY_SLOPE = 0.01
@@ -67,7 +67,8 @@ def leaky_relu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
 def elu(Z: Array, *, xp: Namespace) -> Array:
     """Exponential linear unit: ``A = Z`` for Z > 0, else ``exp(Z) - 1``.
 
-    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1.
+    Source: Clevert, Unterthiner and Hochreiter 2016, with alpha = 1. ``exp(Z) - 1`` is the larger of
+    the two for Z < 0; on its error near 0 see `selu`.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def elu(Z: Array, *, xp: Namespace) -> Array:
     >>> elu(np.asarray([[-10000.0, 0.0, 3.0]]), xp=np)
     array([[-1.,  0.,  3.]])
     """
-    return xp.maximum(Z, 0.0) + xp.expm1(xp.minimum(Z, 0.0))
+    return xp.maximum(Z, xp.exp(xp.minimum(Z, 0.0)) - 1.0)
 
 
 def elu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
@@ -88,6 +89,18 @@ def elu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     array([[0., 5., 5.]])
     """
     return dA * xp.exp(xp.minimum(Z, 0.0))
+
+
+def elu_backward_of_output(dA: Array, A: Array, *, xp: Namespace) -> Array:
+    """Backward of `elu` from its output: ``dZ = dA (min(A, 0) + 1)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> elu_backward_of_output(np.asarray([[5.0, 5.0, 5.0]]), np.asarray([[-1.0, 0.0, 3.0]]), xp=np)
+    array([[0., 5., 5.]])
+    """
+    return dA * (xp.minimum(A, 0.0) + 1.0)
 
 
 def gelu(Z: Array, *, xp: Namespace) -> Array:
@@ -106,8 +119,25 @@ def gelu(Z: Array, *, xp: Namespace) -> Array:
     return 0.5 * Z * (1.0 + xp.tanh(u))
 
 
+def gelu_and_slope(Z: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """A of `gelu` and its derivative ``(1 + t + Z (1 - t^2) u') / 2`` with ``t = tanh(u)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A, slope = gelu_and_slope(np.asarray([[0.0, 9.0]]), xp=np)
+    >>> A, slope
+    (array([[0., 9.]]), array([[0.5, 1. ]]))
+    """
+    square = Z * Z
+    t = xp.tanh(Z * (_GELU_SCALE + _GELU_CUBIC * square))
+    du = _GELU_SCALE + (3.0 * _GELU_CUBIC) * square
+    once = 1.0 + t
+    return 0.5 * Z * once, 0.5 * (once + Z * (1.0 - t * t) * du)
+
+
 def gelu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
-    """Backward of `gelu`: ``dZ = dA (1 + t + Z (1 - t^2) u') / 2`` with ``t = tanh(u)``.
+    """Backward of `gelu`: ``dZ = dA g'(Z)``, see `gelu_and_slope`.
 
     Examples
     --------
@@ -115,10 +145,7 @@ def gelu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     >>> gelu_backward(np.asarray([[2.0, 2.0, 2.0]]), np.asarray([[-9.0, 0.0, 9.0]]), xp=np) + 0.0
     array([[0., 1., 2.]])
     """
-    square = Z * Z
-    t = xp.tanh(Z * (_GELU_SCALE + _GELU_CUBIC * square))
-    du = _GELU_SCALE + (3.0 * _GELU_CUBIC) * square
-    return dA * (0.5 * (1.0 + t + Z * (1.0 - t * t) * du))
+    return dA * gelu_and_slope(Z, xp=xp)[1]
 
 
 def silu(Z: Array, *, xp: Namespace) -> Array:
@@ -133,8 +160,24 @@ def silu(Z: Array, *, xp: Namespace) -> Array:
     return Z * sigmoid(Z, xp=xp)
 
 
+def silu_and_slope(Z: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """A of `silu` and its derivative ``s + Z s (1 - s)`` with ``s = sigmoid(Z)``, with one exponential.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> A, slope = silu_and_slope(np.asarray([[0.0, 10000.0]]), xp=np)
+    >>> A, slope
+    (array([[    0., 10000.]]), array([[0.5, 1. ]]))
+    """
+    e = xp.exp(-xp.abs(Z))
+    once = 1.0 + e
+    s = xp.maximum(e, xp.astype(Z >= 0.0, Z.dtype)) / once
+    return Z * s, s + Z * ((e / once) / once)
+
+
 def silu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
-    """Backward of `silu`: ``dZ = dA (s + Z s (1 - s))`` with ``s = sigmoid(Z)``.
+    """Backward of `silu`: ``dZ = dA g'(Z)``, see `silu_and_slope`.
 
     Examples
     --------
@@ -142,13 +185,11 @@ def silu_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     >>> silu_backward(np.asarray([[2.0, 2.0]]), np.asarray([[0.0, 10000.0]]), xp=np)
     array([[1., 2.]])
     """
-    e = xp.exp(-xp.abs(Z))
-    once = 1.0 + e
-    return dA * ((xp.maximum(e, xp.astype(Z >= 0.0, Z.dtype)) + Z * (e / once)) / once)
+    return dA * silu_and_slope(Z, xp=xp)[1]
 
 
 def softplus(Z: Array, *, xp: Namespace) -> Array:
-    """Softplus: ``A = log(1 + exp(Z))``, computed as ``max(Z, 0) + log1p(exp(-|Z|))``.
+    """Softplus: ``A = log(1 + exp(Z))``, computed as ``max(Z, 0) + log(1 + exp(-|Z|))``.
 
     Examples
     --------
@@ -156,7 +197,7 @@ def softplus(Z: Array, *, xp: Namespace) -> Array:
     >>> softplus(np.asarray([[-10000.0, 0.0, 10000.0]]), xp=np).round(4)
     array([[0.000e+00, 6.931e-01, 1.000e+04]])
     """
-    return xp.maximum(Z, 0.0) + xp.log1p(xp.exp(-xp.abs(Z)))
+    return xp.maximum(Z, 0.0) + log_one_plus(xp.exp(-xp.abs(Z)), xp=xp)
 
 
 def softplus_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
@@ -183,6 +224,18 @@ def tanh(Z: Array, *, xp: Namespace) -> Array:
     return xp.tanh(Z)
 
 
+def tanh_backward_of_output(dA: Array, A: Array, *, xp: Namespace) -> Array:
+    """Backward of `tanh` from its output: ``dZ = dA (1 - A^2)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanh_backward_of_output(np.asarray([[3.0, 3.0]]), np.asarray([[0.0, 1.0]]), xp=np)
+    array([[3., 0.]])
+    """
+    return dA * (1.0 - A * A)
+
+
 def tanh_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     """Backward of `tanh`: ``dZ = dA (1 - tanh(Z)^2)``.
 
@@ -192,5 +245,4 @@ def tanh_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     >>> tanh_backward(np.asarray([[3.0, 3.0]]), np.asarray([[0.0, 10000.0]]), xp=np)
     array([[3., 0.]])
     """
-    A = xp.tanh(Z)
-    return dA * (1.0 - A * A)
+    return tanh_backward_of_output(dA, xp.tanh(Z), xp=xp)

@@ -91,6 +91,23 @@ def initialize_embedding(categories: int, dimension: int, *, rng: Random) -> NDA
     return E
 
 
+def initialize_periodic(
+    numbers: int, hidden: int, outputs: int, *, frequency: float, rng: Random
+) -> tuple[NDArray[np.float64], ...]:
+    """Draw w, b, V, c of a periodic encoding (`number_encodings`), in this order.
+
+    w is normal with standard deviation `frequency`, b uniform in +-pi, V and c uniform in
+    +-1 / sqrt(hidden), as in RealMLP-TD.
+    """
+    bound = 1.0 / math.sqrt(hidden)
+    return (
+        rng.standard_normal((numbers, hidden)) * frequency,
+        rng.uniform(-math.pi, math.pi, (numbers, hidden)),
+        rng.uniform(-bound, bound, (numbers, outputs, hidden)),
+        rng.uniform(-bound, bound, (numbers, outputs)),
+    )
+
+
 def initialize(
     sizes: Sequence[int],
     activations: Sequence[str],

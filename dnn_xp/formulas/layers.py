@@ -164,16 +164,32 @@ def linear_activation_derivative(
     return activation.backward(linear_derivative(dZ, W, xp=xp), Z_prev, xp=xp)
 
 
+def activation_derivative(dA: Array, Z: Array, activation: Activation, *, xp: Namespace) -> Array:
+    """From the derivative of a layer's output to that of its linear part: ``dZ = dA * g'(Z)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> activation_derivative(
+    ...     np.asarray([[2.0, 6.0]]), np.asarray([[-2.0, 2.0]]), ACTIVATIONS["relu"], xp=np)
+    array([[0., 6.]])
+    """
+    return activation.backward(dA, Z, xp=xp)
+
+
 class Layers(NamedTuple):
     """The steps of a network's layers and embeddings, as a backend runs them.
 
     Each takes the arguments of the formula of its name and returns the same value. In place of Z a
-    cache may hold anything that `linear_activation_derivative` of the same record accepts.
+    cache may hold anything that the two derivatives of the same record accept.
 
     Attributes
     ----------
     linear_forward, linear_activation_forward, linear_gradient_sums, linear_activation_derivative : callable
         See the formulas of these names.
+    activation_derivative : callable
+        See the formula of this name; it runs where dropout comes between W^T dZ and g'.
     segment_sums : callable
         See :mod:`dnn_xp.formulas.embeddings`.
     """
@@ -183,6 +199,7 @@ class Layers(NamedTuple):
     linear_gradient_sums: Callable[..., tuple[Array, Array]] = linear_gradient_sums
     linear_activation_derivative: Callable[..., Array] = linear_activation_derivative
     segment_sums: Callable[..., Array] = segment_sums
+    activation_derivative: Callable[..., Array] = activation_derivative
 
 
 REFERENCE_LAYERS = Layers()

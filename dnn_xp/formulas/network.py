@@ -16,7 +16,7 @@ knows which library holds the arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
@@ -29,7 +29,13 @@ from dnn_xp.formulas.layers import (
     linear_backward,
     linear_derivative,
 )
+from dnn_xp.formulas.number_encodings import (
+    NumberEncoding,
+    encoded_parameters,
+    encoded_rows,
+)
 from dnn_xp.formulas.parameters import Parameters, parameter_count
+from dnn_xp.formulas.parametric import mixed_activation, mixed_activation_backward
 from dnn_xp.formulas.types import Array, Namespace
 
 Gradients = list[tuple[Array, Array]]
@@ -52,6 +58,10 @@ class Network(NamedTuple):
         Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
     scaling_layer : bool
         Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
+    parametric : bool
+        Whether hidden units mix g[l] with the identity by a[l] (n_l, 1), which is trained.
+    number_encoding : NumberEncoding, optional
+        What is made of rows of X that hold numbers: the last rows of A[0].
     """
 
     sizes: tuple[int, ...]
@@ -60,12 +70,19 @@ class Network(NamedTuple):
     keep_probs: tuple[float, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     scaling_layer: bool = False
+    parametric: bool = False
+    number_encoding: NumberEncoding | None = None
 
     @property
     def parameter_count(self) -> int:
-        """Entries of all W[l], b[l] and E[j], and of s."""
-        embedded = embedding_parameters(self.embeddings)
-        return parameter_count(self.sizes) + embedded + self.scaled
+        """Entries of all W[l], b[l] and a[l], of the encoding of numbers, of E[j], and of s."""
+        of_rows = encoded_parameters(self.number_encoding) + embedding_parameters(self.embeddings)
+        return parameter_count(self.sizes) + self.mixed + of_rows + self.scaled
+
+    @property
+    def mixed(self) -> int:
+        """Entries of all a[l]: the hidden units, or 0 where they do not mix."""
+        return sum(self.sizes[1:-1]) if self.parametric else 0
 
     @property
     def scaled(self) -> int:
@@ -74,8 +91,19 @@ class Network(NamedTuple):
 
     @property
     def n_x(self) -> int:
-        """Rows of X: n_0 without embeddings, of which each makes several rows of one row of codes."""
-        return self.sizes[0] - embedded_rows(self.embeddings) + len(self.embeddings)
+        """Rows of X: n_0 without those made by an encoding, and with one row of codes for each embedding."""
+        return self.sizes[0] - self.made + len(self.embeddings)
+
+    @property
+    def made(self) -> int:
+        """Rows of A[0] that embeddings and the encoding of numbers make: its last ones."""
+        return embedded_rows(self.embeddings) + encoded_rows(self.number_encoding)
+
+    @property
+    def learned(self) -> int:
+        """Rows of these that are made by parameters; a piecewise encoding has none, and is behind them."""
+        periodic = encoded_parameters(self.number_encoding) > 0
+        return self.made if periodic else embedded_rows(self.embeddings)
 
 
 def linear_output(
@@ -87,16 +115,22 @@ def linear_output(
     masks: Sequence[Array | None] = (),
     keep_probs: Sequence[float] = (),
     layers: Layers = REFERENCE_LAYERS,
+    mixes: Sequence[Array] = (),
 ) -> tuple[Array, list[LayerCache]]:
     """Z[L] (n_L, m) and the caches of all layers.
 
-    `masks` holds the dropout mask D[l] (n_l, m) of each hidden layer, or None for those without.
+    `masks` holds the dropout mask D[l] (n_l, m) of each hidden layer, or None for those without;
+    `mixes` the a[l] (n_l, 1) of each, where activations are mixed.
     """
     A, caches = X, []
     for layer, ((W, b), activation) in enumerate(
         zip(parameters[:-1], activations[:-1], strict=True)
     ):
-        A, cache = layers.linear_activation_forward(A, W, b, activation, xp=xp)
+        if mixes:
+            Z, of_W = layers.linear_forward(A, W, b, xp=xp)
+            A, cache = mixed_activation(Z, mixes[layer], activation, xp=xp), (of_W, Z)
+        else:
+            A, cache = layers.linear_activation_forward(A, W, b, activation, xp=xp)
         if masks and masks[layer] is not None:
             A = dropout_forward(A, masks[layer], keep_prob=keep_probs[layer], xp=xp)
         caches.append(cache)
@@ -170,7 +204,7 @@ def backward_sums(
     layer, or None.
     """
     return _backward_sums(
-        dZ, caches, activations, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
+        dZ, caches, activations, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers, mixes=()
     )[0]
 
 
@@ -183,24 +217,33 @@ def _backward_sums(
     masks: Sequence[Array | None],
     keep_probs: Sequence[float],
     layers: Layers,
-) -> tuple[Gradients, Array]:
-    """The value of `backward_sums`, and dZ[1]."""
+    mixes: Sequence[Array],
+) -> tuple[Gradients, list[Array], Array]:
+    """The value of `backward_sums`, [m da[1], ...] where activations are mixed, and dZ[1]."""
     sums: Gradients = []
+    of_mixes: list[Array] = []
     for layer in range(len(caches) - 1, 0, -1):
         (A_prev, W, _), _ = caches[layer]
         sums.append(layers.linear_gradient_sums(dZ, A_prev, xp=xp))
         _, Z_prev = caches[layer - 1]
         activation = activations[layer - 1]
-        if masks and masks[layer - 1] is not None:
-            dA = linear_derivative(dZ, W, xp=xp)
-            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
-            dZ = activation.backward(dA, Z_prev, xp=xp)
-        else:
+        drops_out = masks and masks[layer - 1] is not None
+        if not (drops_out or mixes):
             dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
+            continue
+        dA = linear_derivative(dZ, W, xp=xp)
+        if drops_out:
+            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
+        if mixes:
+            a = mixes[layer - 1]
+            dZ, da = mixed_activation_backward(dA, Z_prev, a, activation, xp=xp)
+            of_mixes.append(da)
+        else:
+            dZ = layers.activation_derivative(dA, Z_prev, activation, xp=xp)
     # Skip dX: it is unused, and for wide inputs it would be the most expensive product.
     (X, _, _), _ = caches[0]
     sums.append(layers.linear_gradient_sums(dZ, X, xp=xp))
-    return sums[::-1], dZ
+    return sums[::-1], of_mixes[::-1], dZ
 
 
 def output_loss(Z: Array, Y: Array, network: Network, *, xp: Namespace) -> Array:
@@ -236,8 +279,11 @@ def gradient_sums(
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
     layers: Layers = REFERENCE_LAYERS,
-) -> tuple[Gradients, Array]:
+    mixes: Sequence[Array] = (),
+) -> tuple[list[tuple[Array, ...]], Array]:
     """Contributions of these examples to every m dW[l] and m db[l]; and Z[L], which gives their cost.
+
+    Where activations are mixed, (m da[1],), (m da[2],), ... follow the pairs of the layers.
 
     Parameters
     ----------
@@ -255,12 +301,14 @@ def gradient_sums(
         Dropout masks, one for each hidden layer.
     layers : Layers
         The steps of a layer, as a backend runs them.
+    mixes : sequence of arrays (n_l, 1), optional
+        a[l] of each hidden layer, where activations are mixed.
     """
-    sums, Z, _ = _sums(X, Y, parameters, network, weights, masks, layers, xp=xp)
+    sums, Z, _ = _sums(X, Y, parameters, network, weights, masks, layers, mixes, xp=xp)
     return sums, Z
 
 
-def gradient_sums_of_embedded(
+def gradient_sums_of_learned(
     A: Array,
     Y: Array,
     parameters: Parameters,
@@ -270,14 +318,16 @@ def gradient_sums_of_embedded(
     weights: Array | None = None,
     masks: Sequence[Array | None] = (),
     layers: Layers = REFERENCE_LAYERS,
-) -> tuple[Gradients, Array, Array]:
-    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its embedded rows.
+    mixes: Sequence[Array] = (),
+) -> tuple[list[tuple[Array, ...]], Array, Array]:
+    """The values of `gradient_sums` for A = A[0] (n_0, k), and the derivative of its learned rows.
 
-    ``dA[0] = W[1]^T dZ[1]``, of the last rows, which embeddings made.
+    ``dA[0] = W[1]^T dZ[1]``, of the rows that embeddings and a periodic encoding made, in this order.
     """
-    sums, Z, dZ = _sums(A, Y, parameters, network, weights, masks, layers, xp=xp)
-    first = network.sizes[0] - embedded_rows(network.embeddings)
-    return sums, Z, linear_derivative(dZ, parameters[0][0][:, first:], xp=xp)
+    sums, Z, dZ = _sums(A, Y, parameters, network, weights, masks, layers, mixes, xp=xp)
+    first = network.sizes[0] - network.made
+    W = parameters[0][0][:, first : first + network.learned]
+    return sums, Z, linear_derivative(dZ, W, xp=xp)
 
 
 def _sums(
@@ -288,21 +338,20 @@ def _sums(
     weights: Array | None,
     masks: Sequence[Array | None],
     layers: Layers,
+    mixes: Sequence[Array],
     *,
     xp: Namespace,
-) -> tuple[Gradients, Array, Array]:
+) -> tuple[list[tuple[Array, ...]], Array, Array]:
     """The values of `gradient_sums`, and dZ[1]."""
-    g, keep_probs = network.activations, network.keep_probs
-    Z, caches = linear_output(
-        X, parameters, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
-    )
+    g = network.activations
+    how: dict[str, Any] = {"masks": masks, "keep_probs": network.keep_probs}
+    how |= {"layers": layers, "mixes": mixes, "xp": xp}
+    Z, caches = linear_output(X, parameters, g, **how)
     # Layers may run in a narrower dtype than Y's; the cost is computed in Y's.
     Z = xp.astype(Z, Y.dtype, copy=False)
     dZ = output_derivative(Z, Y, network, xp=xp)
     if weights is not None:
         dZ = dZ * weights
     dZ = xp.astype(dZ, X.dtype, copy=False)
-    sums, dZ = _backward_sums(
-        dZ, caches, g, xp=xp, masks=masks, keep_probs=keep_probs, layers=layers
-    )
-    return sums, Z, dZ
+    sums, of_mixes, dZ = _backward_sums(dZ, caches, g, **how)
+    return [*sums, *((da,) for da in of_mixes)], Z, dZ

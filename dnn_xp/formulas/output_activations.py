@@ -35,6 +35,22 @@ def sigmoid_backward(dA: Array, Z: Array, *, xp: Namespace) -> Array:
     return dA * (e / (once * once))
 
 
+def log_one_plus(e: Array, *, xp: Namespace) -> Array:
+    """``log(1 + e)`` for 0 <= e <= 1, to the relative precision of `log1p`.
+
+    ``log(u) + (e - (u - 1)) / u`` with ``u = 1 + e``: the second term is what rounding u took from e. NumPy
+    computes `log1p` of float32 one entry after the other without AVX-512, in 5 times the time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_one_plus(np.asarray([[0.0, 1e-20, 1.0]]), xp=np).round(25)
+    array([[0.00000000e+00, 1.00000000e-20, 6.93147181e-01]])
+    """
+    u = 1.0 + e
+    return xp.log(u) + (e - (u - 1.0)) / u
+
+
 def softmax(Z: Array, *, xp: Namespace) -> Array:
     """Softmax over the units of each example: ``A[k] = exp(Z[k]) / sum_j exp(Z[j])``.
 

@@ -59,10 +59,20 @@ def flatten(arrays: Sequence[Array], *, xp: Namespace) -> Array:
     return xp.concat([xp.reshape(array, (-1,)) for array in arrays])
 
 
-def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace, embedded: int = 0) -> Array:
+def weight_mask(
+    sizes: Sequence[int],
+    *,
+    dtype: Any,
+    xp: Namespace,
+    mixed: int = 0,
+    encoded: Sequence[int] = (),
+    embedded: int = 0,
+) -> Array:
     """1 at the entries of W and 0 at those of b, flat as theta: the entries that penalties count.
 
-    `embedded` entries of embeddings follow, which penalties count, too.
+    `mixed` entries of mixed activations follow, which they do not count. `encoded` are the numbers of
+    entries of w, b, V and c of a periodic encoding, which come next; of these w and V count. `embedded`
+    entries of embeddings come last, which penalties count, too.
 
     Examples
     --------
@@ -75,4 +85,8 @@ def weight_mask(sizes: Sequence[int], *, dtype: Any, xp: Namespace, embedded: in
         for n_prev, n in pairwise(sizes)
         for part in (xp.ones((n * n_prev,), dtype=dtype), xp.zeros((n,), dtype=dtype))
     ]
+    parts += [xp.zeros((mixed,), dtype=dtype)] if mixed else []
+    for place, count in enumerate(encoded):
+        make = xp.zeros if place % 2 else xp.ones
+        parts.append(make((count,), dtype=dtype))
     return xp.concat([*parts, xp.ones((embedded,), dtype=dtype)] if embedded else parts)

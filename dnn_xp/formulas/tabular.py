@@ -100,18 +100,21 @@ class Rates(NamedTuple):
         Whether the rate of W[l] is multiplied by ``1 / sqrt(n_{l-1})``. Adam with it takes the steps,
         up to its epsilon, that it takes for V in ``W = V / sqrt(n_{l-1})``, the neural tangent
         parametrization (Jacot, Gabriel and Hongler 2018).
-    bias, output, scale : float
-        Factors of every b[l], of W[L] and b[L], and of the scaling layer.
+    bias, output, scale, mix, encoding : float
+        Factors of every b[l], of W[L] and b[L], of the scaling layer, of every a[l] of mixed
+        activations, and of a periodic encoding.
     """
 
     ntk: bool = False
     bias: float = 1.0
     output: float = 1.0
     scale: float = 1.0
+    mix: float = 1.0
+    encoding: float = 1.0
 
     @property
     def equal(self) -> bool:
-        """Whether there is nothing to multiply, but for a scaling layer."""
+        """Whether there is nothing to multiply, but for a scaling layer, mixes and an encoding."""
         return not self.ntk and self.bias == self.output == 1.0
 
 
@@ -121,12 +124,15 @@ def rate_factors(
     *,
     dtype: Any,
     xp: Namespace,
+    mixed: int = 0,
+    encoded: int = 0,
     rest: int = 0,
     scaled: int = 0,
 ) -> Array:
     """The factors of the rates of all parameters, flat as theta.
 
-    `rest` are parameters behind b[L] whose factor is 1, and `scaled` those of a scaling layer, last.
+    Behind b[L] are `mixed` parameters of mixed activations, `encoded` of an encoding of numbers,
+    `rest` whose factor is 1, and `scaled` of a scaling layer, last.
 
     Examples
     --------
@@ -140,5 +146,5 @@ def rate_factors(
         last = rates.output if layer == len(sizes) - 1 else 1.0
         of_W = last / math.sqrt(n_prev) if rates.ntk else last
         parts += [(n * n_prev, of_W), (n, last * rates.bias)]
-    parts += [(rest, 1.0), (scaled, rates.scale)]
+    parts += [(mixed, rates.mix), (encoded, rates.encoding), (rest, 1.0), (scaled, rates.scale)]
     return xp.concat([xp.full((count,), factor, dtype=dtype) for count, factor in parts])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnn_xp.backends.choice import backend_named
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import describe, listing
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
@@ -45,7 +45,14 @@ def layers_of(model: Model) -> Layers:
 
 
 def refuse_columns(model: Model, library: str) -> None:
-    """Raise ArgumentValueError for a model of a table that is not all numbers."""
+    """Raise ArgumentValueError for a model of a table that is not all numbers, or that encodes them."""
+    if (encoding := model.network.number_encoding) is not None:
+        raise ArgumentValueError(
+            "model",
+            ("one with ", Argument("number_encoding", encoding.kind)),
+            f"a model without, since networks of {library} do not encode numbers",
+            "use to_onnx, whose graph encodes them",
+        )
     if model.encoder is not None and not model.encoder.plain:
         raise ArgumentValueError(
             "model",

@@ -130,6 +130,13 @@ def _hidden_activation(model: Model) -> str:
     """scikit-learn's name of the one activation of the hidden layers."""
     names = {ours: theirs for theirs, ours in _HIDDEN.items()}
     used = list(dict.fromkeys(model.activations[:-1]))
+    if model.network.parametric:
+        raise ArgumentValueError(
+            "model",
+            "one whose hidden units mix their activation with the identity (parametric_activation)",
+            "a model of plain activations, as scikit-learn has them",
+            "to_onnx and to_torch have the mix",
+        )
     if len(used) > 1 or not set(used) <= set(names):
         raise ArgumentValueError(
             "model",
@@ -176,7 +183,7 @@ def _scaler(model: Model) -> Any:
             "a model that standardizes by moments, or not, as scikit-learn's scaler does",
             "to_onnx and to_torch have the others",
         )
-    mean, scale = (np.array(each.reshape(-1)) for each in model.standardization)
+    mean, scale = (np.array(each.reshape(-1)) for each in model.standardization[:2])
     scaler = _sklearn("preprocessing").StandardScaler()
     fitted = {"mean_": mean, "scale_": scale, "var_": scale**2}
     vars(scaler).update(fitted, n_features_in_=len(mean), n_samples_seen_=1)

@@ -71,7 +71,9 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
         )
     modules: list[Any] = []
     if model.standardization is not None:
-        moments = [torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization]
+        moments = [
+            torch.from_numpy(np.array(each.reshape(-1))) for each in model.standardization[:2]
+        ]
         modules.append(own.Standardize(*moments))
     if isinstance(model.standardization, Quantiles):
         modules.append(own.SmoothClip())
@@ -82,6 +84,11 @@ def module_of(model: Model, *, logits: bool = False) -> Any:
             linear.weight.copy_(torch.from_numpy(W))
             linear.bias.copy_(torch.from_numpy(b.reshape(-1)))
         modules += [linear, makers[name]()]
+    for layer, a in enumerate(model.mixes):
+        # Behind what standardizes X come a Linear and an activation for each layer.
+        place = len(modules) - 2 * len(model.activations) + 2 * layer + 1
+        share = torch.from_numpy(np.array(model.backend.to_host(a)).reshape(-1))
+        modules[place] = own.Mixed(modules[place], share)
     # An output without activation ends in its Linear layer, as PyTorch's users write it.
     if logits or model.activations[-1] == "identity":
         modules.pop()

@@ -32,6 +32,19 @@ class SmoothClip(nn.Module):  # type: ignore[misc]
         return CLIP * r / torch.sqrt(1.0 + r * r)
 
 
+class Mixed(nn.Module):  # type: ignore[misc]
+    """``Z + a (g(Z) - Z)`` for Z (N, n), with a module g and a (n,), which is trained."""
+
+    def __init__(self, activation: Any, a: Any) -> None:
+        super().__init__()
+        self.activation = activation
+        self.a = nn.Parameter(a)
+
+    def forward(self, Z: Any) -> Any:
+        """Mix."""
+        return Z + self.a * (self.activation(Z) - Z)
+
+
 class Exp(nn.Module):  # type: ignore[misc]
     """``exp(Z)``."""
 

@@ -22,6 +22,7 @@ from dnn_xp.data.agreement import check_features
 from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import check_cost, check_finite, check_outputs
 from dnn_xp.data.given import Given, examples_of, take_given
+from dnn_xp.data.quantiles import Binned, scaled_by
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
@@ -35,6 +36,8 @@ from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.parametric import unflatten_mixes
+from dnn_xp.formulas.theta import periodic_parameters
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -64,8 +67,9 @@ class Model(Exports):
         "binary", "multiclass", "multilabel" or "regression".
     classes : NumPy array or None
         The labels that the outputs stand for.
-    standardization : pair of NumPy arrays (n_0, 1) or None
-        Mean and scale that X is standardized with before the first layer.
+    standardization : pair of NumPy arrays (n_x, 1) or None
+        Mean and scale that X is standardized with before the first layer; with a piecewise encoding
+        of numbers the edges of their bins and what X is scaled by follow.
     target_standardization : pair of NumPy arrays (n_L, 1) or None
         Mean and scale of Y, of a regression that learned (Y - mean) / scale. Predictions and costs
         are in the units of Y all the same.
@@ -97,7 +101,7 @@ class Model(Exports):
     backend: Backend
     kind: str
     classes: np.ndarray | None = None
-    standardization: tuple[np.ndarray, np.ndarray] | None = None
+    standardization: tuple[np.ndarray, np.ndarray] | Binned | None = None
     target_standardization: tuple[np.ndarray, np.ndarray] | None = None
     flat_targets: bool = True
     history: History = field(default_factory=History)
@@ -126,6 +130,13 @@ class Model(Exports):
         return unflatten(self.theta, self.sizes, xp=self.backend.xp)
 
     @property
+    def mixes(self) -> list[Array]:
+        """[a[1], ..., a[L-1]], each (n_l, 1), of a parametric activation; [] of others."""
+        if not self.network.parametric:
+            return []
+        return unflatten_mixes(self.theta, self.sizes, xp=self.backend.xp)
+
+    @property
     def embeddings(self) -> dict[str, Array]:
         """E (dimension, categories) of each column that is embedded, by its name.
 
@@ -137,6 +148,15 @@ class Model(Exports):
             return {}
         tables = unflatten_embeddings(self.theta, network.embeddings, xp=self.backend.xp)
         return dict(zip(encoder.embedded, tables, strict=True))
+
+    @property
+    def periodic(self) -> tuple[Array, ...]:
+        """(w, b, V, c) of the periodic encoding of numbers, see :mod:`dnn_xp.formulas`; () without one.
+
+        w and b are (n, 16), V is (n, 3, 16) and c is (n, 3), of the n features that are encoded.
+        """
+        found = periodic_parameters(self.theta, self.network, xp=self.backend.xp)
+        return tuple(found[0]) if found else ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -152,7 +172,7 @@ class Model(Exports):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """n_0, ..., n_L; with embeddings n_0 counts what they make of a category."""
+        """n_0, ..., n_L; n_0 counts what embeddings make of a category, and an encoding of a number."""
         return self.network.sizes
 
     @property
@@ -301,7 +321,8 @@ class Model(Exports):
 
     def _checked(self, X: Any, examples: str | None, Y: Any = None) -> Given:
         given = given_for(self, X, Y, examples)
-        check_finite(given.X, "X", within=self.dtype if self.standardization is None else None)
+        as_it_is = scaled_by(self.standardization) == "none"
+        check_finite(given.X, "X", within=self.dtype if as_it_is else None)
         return given
 
     @in_own_context
@@ -382,7 +403,7 @@ def objective_for(model: Model, made: Callable[..., Objective] = Objective) -> O
         model.network,
         model.backend,
         dtype=model.dtype,
-        block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
+        block_size=block_size_of("auto", model.network, dtype=model.dtype, backend=model.backend),
         standardization=model.standardization,
         target_standardization=model.target_standardization,
         orientation=model.settings.get("layout"),

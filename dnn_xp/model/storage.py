@@ -17,17 +17,19 @@ from dnn_xp.common.atomic import written_whole
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.encoding import TableEncoder
-from dnn_xp.data.quantiles import Quantiles
+from dnn_xp.data.quantiles import Binned, Quantiles, scaled_by
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.network import Network
 from dnn_xp.model.digest import DIGEST, UNSIGNED, is_whole, sign
 from dnn_xp.model.history import History, StopReason
 from dnn_xp.model.stored import (
+    PERIODIC_NAMES,
     Description,
     check_description,
     check_tensors,
     stored_embeddings,
+    stored_encoding,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +54,16 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     tensors = {}
     for layer, (W, b) in enumerate(model.parameters, start=1):
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
+    for layer, a in enumerate(model.mixes, start=1):
+        tensors[f"a{layer}"] = to_host(a)
     for number, E in enumerate(model.embeddings.values(), start=1):
         tensors[f"E{number}"] = to_host(E)
+    for name, array in zip(PERIODIC_NAMES, model.periodic, strict=False):
+        tensors[name] = to_host(array)
     if model.standardization is not None:
-        tensors["mean"], tensors["scale"] = model.standardization
+        tensors["mean"], tensors["scale"], *_ = model.standardization
+    if isinstance(model.standardization, Binned):
+        tensors["edges"] = model.standardization.edges
     if model.target_standardization is not None:
         tensors["target_mean"], tensors["target_scale"] = model.target_standardization
     # safetensors writes the buffer of an array whatever its strides.
@@ -65,6 +73,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "activations": model.activations,
         "cost": model.cost,
         "keep_probs": model.network.keep_probs,
+        "parametric_activation": model.network.parametric,
         "kind": model.kind,
         "flat_targets": model.flat_targets,
         "classes": None if model.classes is None else _listed(model.classes),
@@ -74,13 +83,22 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "settings": model.settings,
         "stopped": None if model.stopped is None else model.stopped.value,
         "encoder": None if model.encoder is None else model.encoder.to_dict(),
-        "standardized_by": "quantiles" if isinstance(model.standardization, Quantiles) else None,
+        "standardized_by": _by(model),
+        "number_encoding": None
+        if model.network.number_encoding is None
+        else model.network.number_encoding._asdict(),
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
         # Not save_file: its errors of a full disk name no path, and it has temporary files of its own.
         temporary.write_bytes(save(tensors, metadata=metadata))
         sign(temporary)
+
+
+def _by(model: Model) -> str | None:
+    """None for moments, as in older files; "none" of bins without a standardization."""
+    by, standardized = scaled_by(model.standardization), model.standardization is not None
+    return by if standardized and by != "moments" else None
 
 
 def target_path(path: object) -> Path:
@@ -168,8 +186,12 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     history, record = dict(description["history"]), description["record"]
     metrics = {name: tuple(values) for name, values in history.pop("metrics").items()}
     classes, stopped = description["classes"], description["stopped"]
-    encoding, embeddings = description["encoder"], stored_embeddings(description)
+    encoder, embeddings = description["encoder"], stored_embeddings(description)
     in_order = [f"{name}{layer}" for layer in layers for name in ("W", "b")]
+    if description["parametric_activation"]:
+        in_order += [f"a{layer}" for layer in layers[:-1]]
+    encoding = stored_encoding(description)
+    in_order += PERIODIC_NAMES if encoding is not None and encoding.hidden else ()
     in_order += [f"E{number}" for number in range(1, len(embeddings) + 1)]
     return {
         "theta": np.concatenate([tensors[name].reshape(-1) for name in in_order]),
@@ -179,6 +201,8 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
             COSTS[description["cost"]],
             tuple(description["keep_probs"]),
             embeddings,
+            parametric=bool(description["parametric_activation"]),
+            number_encoding=encoding,
         ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],
@@ -196,17 +220,19 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
         "record": DeviceRecord(**record) if record else None,
         "settings": description["settings"],
         "stopped": StopReason(stopped) if stopped else None,
-        "encoder": None if encoding is None else TableEncoder.from_dict(encoding),
+        "encoder": None if encoder is None else TableEncoder.from_dict(encoder),
     }
 
 
 def _standardization(
     description: Description, tensors: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray] | None:
+) -> tuple[np.ndarray, np.ndarray] | Quantiles | Binned | None:
     if "mean" not in tensors:
         return None
-    moments = tensors["mean"], tensors["scale"]
-    return Quantiles(*moments) if description["standardized_by"] == "quantiles" else moments
+    mean, scale, by = tensors["mean"], tensors["scale"], description["standardized_by"]
+    if "edges" in tensors:
+        return Binned(mean, scale, tensors["edges"], by or "moments")
+    return Quantiles(mean, scale) if by == "quantiles" else (mean, scale)
 
 
 def _listed(labels: np.ndarray) -> list[Any]:

@@ -18,10 +18,13 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows
+from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_rows
 from dnn_xp.model.history import History, StopReason
 
 Description = dict[str, Any]
 KINDS = ("binary", "multiclass", "multilabel", "regression")
+# The tensors w, b, V and c of a periodic encoding.
+PERIODIC_NAMES = ("encoding_w", "encoding_b", "encoding_V", "encoding_c")
 # Kinds of dtype of labels: bool, integers, floats, bytes, text.
 _LABEL_KINDS = "biufSU"
 _LARGEST_LABELS = 1 << 28
@@ -142,7 +145,26 @@ def _is_encoding(value: Any, description: Description) -> bool:
     except (TypeError, ValueError, KeyError, AttributeError):
         return False
     n_0 = count - len(embeddings) + embedded_rows(embeddings)
-    return bool(n_0 == description["sizes"][0])
+    return bool(n_0 + encoded_rows(stored_encoding(description)) == description["sizes"][0])
+
+
+def _is_number_encoding(value: Any, description: Description) -> bool:
+    if value is None:
+        return True
+    if type(value) is not dict or set(value) != set(NumberEncoding._fields):
+        return False
+    n_0, rows, hidden = description["sizes"][0], value["rows"], value["hidden"]
+    whole = _is_whole(value["outputs"], 1) and _is_whole(hidden, 0)
+    if not whole or value["kind"] != ("periodic" if hidden else "piecewise"):
+        return False
+    if not _is_list(
+        rows, lambda each: _is_list(each, lambda n: _is_whole(n, 0)) and len(each) == 2
+    ):
+        return False
+    edges = [edge for each in rows for edge in each]
+    ascending = all(low < high for low, high in pairwise(edges))
+    made = sum(stop - start for start, stop in rows) * value["outputs"]
+    return bool(edges) and ascending and edges[-1] + made <= n_0
 
 
 ENTRIES: dict[str, Entry] = {
@@ -162,6 +184,9 @@ ENTRIES: dict[str, Entry] = {
             and len(value) in (0, len(of["sizes"]) - 2)
         ),
     ),
+    "parametric_activation": Entry(
+        "true or false", lambda value, _: value in (None, True, False), optional=True
+    ),
     "kind": Entry(f"one of {', '.join(KINDS)}, and one output where it is binary", _is_kind),
     "flat_targets": Entry("true or false", lambda value, _: type(value) is bool),
     "classes": Entry("None, two labels, or a label for each output", _are_classes),
@@ -169,11 +194,18 @@ ENTRIES: dict[str, Entry] = {
     "history": Entry("lists of numbers under the names of a History", _is_history),
     "record": Entry("None, or the fields of a DeviceRecord", _is_record),
     "settings": Entry("a dict, whose kept_iteration was reported", _are_settings),
+    "number_encoding": Entry(
+        "None, or the encoding of numbers in rows of X",
+        _is_number_encoding,
+        optional=True,
+    ),
     "encoder": Entry(
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
     ),
     "standardized_by": Entry(
-        "None, or 'quantiles'", lambda value, _: value in (None, "quantiles"), optional=True
+        "None, 'quantiles', or 'none'",
+        lambda value, _: value in (None, "quantiles", "none"),
+        optional=True,
     ),
     "stopped": Entry(
         "None, or why a training stopped",
@@ -231,16 +263,35 @@ def stored_embeddings(description: Description) -> tuple[Embedding, ...]:
     return () if encoder is None else TableEncoder.from_dict(encoder).embeddings
 
 
+def stored_encoding(description: Description) -> NumberEncoding | None:
+    """The encoding of numbers of a model of that description."""
+    given = description["number_encoding"]
+    if given is None:
+        return None
+    rows = tuple((start, stop) for start, stop in given["rows"])
+    return NumberEncoding(given["kind"], rows, given["outputs"], given["hidden"])
+
+
 def wanted_tensors(description: Description) -> dict[str, Tensor]:
     """The tensors of a model of that description; those of a group are all there or none."""
     wanted: dict[str, Tensor] = {}
     for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
         wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
+    if description["parametric_activation"]:
+        for layer, n in enumerate(description["sizes"][1:-1], start=1):
+            wanted[f"a{layer}"] = Tensor((n, 1))
     embeddings = stored_embeddings(description)
     for number, (k, d) in enumerate(embeddings, start=1):
         wanted[f"E{number}"] = Tensor((d, k))
-    n_x = description["sizes"][0] - embedded_rows(embeddings) + len(embeddings)
-    features = (n_x, 1)
+    encoding = stored_encoding(description)
+    made = embedded_rows(embeddings) + encoded_rows(encoding)
+    features = (description["sizes"][0] - made + len(embeddings), 1)
+    if encoding is not None and encoding.hidden:
+        n, h, d = encoding.numbers, encoding.hidden, encoding.outputs
+        shapes = ((n, h), (n, h), (n, d, h), (n, d))
+        wanted |= {name: Tensor(shape) for name, shape in zip(PERIODIC_NAMES, shapes, strict=True)}
+    elif encoding is not None:
+        wanted["edges"] = Tensor((encoding.numbers, encoding.outputs + 1), group="standardization")
     wanted["mean"] = Tensor(features, group="standardization")
     wanted["scale"] = Tensor(features, group="standardization", positive=True)
     outputs = (description["sizes"][-1], 1)
@@ -278,7 +329,9 @@ def check_tensors(description: Description, tensors: Mapping[str, npt.NDArray[An
             raise ValueError(f"{name} must be > 0; got {given.min():g}")
     dtypes = {tensors[name].dtype for name, each in wanted.items() if not each.group}
     if len(dtypes) > 1:
-        raise ValueError(f"W, b and E must be of one dtype; got {sorted(map(str, dtypes))}")
+        raise ValueError(
+            f"W, b, a, E and an encoding must be of one dtype; got {sorted(map(str, dtypes))}"
+        )
 
 
 def _check_depth(description: Description, tensors: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from dnn_xp.common.text_tables import text_table
-from dnn_xp.data.quantiles import Quantiles
+from dnn_xp.data.quantiles import scaled_by
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -28,16 +28,18 @@ def layer_rows(model: Model) -> list[Row]:
     for layer, (n_prev, n, activation) in enumerate(
         zip(model.sizes, model.sizes[1:], model.activations, strict=False), start=1
     ):
-        rows.append(
-            (str(layer), activation, f"({n}, {n_prev})", f"({n}, 1)", f"{n * (n_prev + 1):,}")
-        )
+        mixed = model.network.parametric and layer < len(model.activations)
+        named = f"{activation}, mixed" if mixed else activation
+        count = n * (n_prev + 1) + (n if mixed else 0)
+        rows.append((str(layer), named, f"({n}, {n_prev})", f"({n}, 1)", f"{count:,}"))
     return rows
 
 
 def _standardized(model: Model) -> str:
-    if isinstance(model.standardization, Quantiles):
-        return ", scaled by quantiles and clipped at +-3 by the model"
-    return ", standardized by the model" if model.standardization else ""
+    return {
+        "quantiles": ", scaled by quantiles and clipped at +-3 by the model",
+        "moments": ", standardized by the model",
+    }.get(scaled_by(model.standardization), "")
 
 
 def facts(model: Model) -> list[tuple[str, str]]:

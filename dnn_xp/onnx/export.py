@@ -67,7 +67,7 @@ def _proto(model: Model, opset: int, dtype: str) -> Any:
         (X, codes), width = encoded(graph, model.encoder, dtype), 1
     else:
         inputs = {"X": dtype}
-        (X, codes), width = Encoded("X", []), model.sizes[0]
+        (X, codes), width = Encoded("X", []), model.network.n_x
     results = outputs(graph, linear_output(graph, X, model, dtype, codes), model)
     named = {_free_name(name, inputs): value for name, value in results.items()}
     for name, value in named.items():

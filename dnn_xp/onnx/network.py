@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.data.quantiles import Quantiles
+from dnn_xp.data.quantiles import scaled_by
 from dnn_xp.data.targets.classes import plain_label
 from dnn_xp.formulas.tabular import CLIP, RATIO_LIMIT
 from dnn_xp.onnx.activations import ACTIVATIONS
+from dnn_xp.onnx.encodings import encoded_numbers
 from dnn_xp.onnx.graph import Graph
 
 if TYPE_CHECKING:
@@ -41,25 +42,36 @@ def linear_output(
     """Z[L] (N, n_L) in the units of Y and the model's dtype.
 
     From X (N, n) of a dtype, None where there is none, and the codes (N, 1) of embedded columns:
-    ``A[0] = [standardized X, E[1]^T[codes[1]], ...]``.
+    ``A[0] = [standardized X, E[1]^T[codes[1]], ..., what encodes numbers]``.
     """
     parts = [] if X is None else [_standardized(graph, X, model, dtype, len(codes))]
     for E, each in zip(model.embeddings.values(), codes, strict=True):
         table = np.ascontiguousarray(model.backend.to_host(E).T)
         taken = graph.node("Gather", graph.constant(table), each)
         parts.append(graph.reshaped(taken, -1, table.shape[1]))
+    if model.network.number_encoding is not None:
+        assert X is not None
+        unclipped = _standardized(graph, X, model, dtype, len(codes), clipped=False)
+        parts.append(encoded_numbers(graph, parts[0], unclipped, model))
     A = parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
     to_host = model.backend.to_host
     names = (*model.activations[:-1], "identity")
-    for (W, b), name in zip(model.parameters, names, strict=True):
+    mixes = (*model.mixes, *([None] * (len(names) - len(model.mixes))))
+    for (W, b), name, a in zip(model.parameters, names, mixes, strict=True):
         weights = graph.constant(np.ascontiguousarray(to_host(W)))
         bias = graph.constant(np.ascontiguousarray(to_host(b).reshape(-1)))
-        A = ACTIVATIONS[name](graph, graph.node("Gemm", A, weights, bias, transB=1))
+        Z = graph.node("Gemm", A, weights, bias, transB=1)
+        A = ACTIVATIONS[name](graph, Z)
+        if a is not None:
+            share = graph.constant(np.ascontiguousarray(to_host(a).reshape(-1)))
+            A = graph.node("Add", Z, graph.node("Mul", share, graph.node("Sub", A, Z)))
     return _in_units_of_targets(graph, A, model)
 
 
-def _standardized(graph: Graph, X: str, model: Model, dtype: str, embedded: int) -> str:
-    """(X - mean) / scale, without the last rows, which hold codes.
+def _standardized(
+    graph: Graph, X: str, model: Model, dtype: str, embedded: int, *, clipped: bool = True
+) -> str:
+    """(X - mean) / scale, without the last rows, which hold codes; not clipped unless `clipped`.
 
     In float64 where X has it, or where float32 has no room for the moments.
     """
@@ -71,7 +83,7 @@ def _standardized(graph: Graph, X: str, model: Model, dtype: str, embedded: int)
         moments = model.standardization[0][:n], model.standardization[1][:n]
         mean, scale = _rows(graph, moments, dtype)
         X = graph.node("Div", graph.node("Sub", X, mean), scale)
-        if isinstance(model.standardization, Quantiles):
+        if clipped and scaled_by(model.standardization) == "quantiles":
             X = _smoothly_clipped(graph, X, dtype)
     return X if dtype == model.dtype else graph.cast(X, model.dtype)
 
@@ -108,9 +120,9 @@ def _rows(
     return mean, scale
 
 
-def _fits_float32(moments: tuple[npt.NDArray[Any], npt.NDArray[Any]]) -> bool:
+def _fits_float32(moments: Sequence[Any]) -> bool:
     """Whether float32 holds every mean and scale."""
-    mean, scale = moments
+    mean, scale = moments[:2]
     limits = np.finfo(np.float32)
     largest = max(np.abs(mean).max(), scale.max())
     return bool(largest <= limits.max and scale.min() >= limits.tiny)

@@ -12,6 +12,7 @@ from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.data.host import to_host
 from dnn_xp.data.targets.classes import class_codes
+from dnn_xp.formulas.number_encodings import encoded_rows
 from dnn_xp.model.model import Model, given_for, targets_for
 
 Values = npt.NDArray[np.float64]
@@ -78,7 +79,10 @@ def labels_of(model: Model) -> tuple[str, ...]:
 
 
 def features_of(model: Model) -> tuple[str, ...]:
-    """Names of the features as the first layer gets them; x0, x1, ... where there are none."""
+    """Names of the features as the first layer gets them; x0, x1, ... where there are none.
+
+    What an encoding of numbers makes besides has no names of its own.
+    """
     names = () if model.encoder is None else model.encoder.names_out
     names = names or tuple(model.settings.get("feature_names") or ())
     if model.network.embeddings and model.encoder is not None:
@@ -88,7 +92,8 @@ def features_of(model: Model) -> tuple[str, ...]:
             *names[: -len(model.network.embeddings)],
             *(f"{name}[{row}]" for name, (_, d) in embedded for row in range(d)),
         )
-    return tuple(names) if len(names) == model.sizes[0] else _numbered("x", model.sizes[0])
+    count = model.sizes[0] - encoded_rows(model.network.number_encoding)
+    return tuple(names) if len(names) == count else _numbered("x", count)
 
 
 def _numbered(letter: str, count: int) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.data.host import to_host
-from dnn_xp.execution.scaling import scaling_on
-from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
-from dnn_xp.formulas.network import forward
+from dnn_xp.execution.first_activations import first_activations_on
+from dnn_xp.formulas.network import linear_output
 from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.theta import network_parameters
 from dnn_xp.model.model import Model, given_for
 from dnn_xp.plots.answers import Values, spread
 from dnn_xp.plots.style import BLUE, ORANGE, VERMILLION, Axes, new_axes, with_grid
@@ -112,17 +112,13 @@ def activations(
 def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Values]:
     """A[1], ..., A[L] in float64, each (n_l, k), of k examples."""
     source = given_for(model, X, examples=examples).X
-    A0 = np.asarray(to_host(source.gather(spread(source.m, _EXAMPLES))), dtype=np.float64)
-    codes = len(model.network.embeddings)
-    scaling = scaling_on(numpy_backend("numpy"), model.standardization, "float64", codes=codes)
-    if scaling is not None:
-        A0 = scaling.standardized(A0, np.float64, xp=np)
+    X = np.asarray(to_host(source.gather(spread(source.m, _EXAMPLES))), dtype=np.float64)
     theta = np.asarray(model.backend.to_host(model.theta), dtype=np.float64)
-    parameters = unflatten(theta, model.sizes, xp=np)
-    if tables := unflatten_embeddings(theta, model.network.embeddings, xp=np):
-        A0 = embed(A0, tables, xp=np)
-    output, caches = forward(A0, parameters, model.network.activations, xp=np)
-    return [*(cache[0][0] for cache in caches[1:]), output]
+    network, g = model.network, model.network.activations
+    how = first_activations_on(numpy_backend("numpy"), network, model.standardization, "float64")
+    first = how.of(network_parameters(theta, network, xp=np), X)
+    Z, caches = linear_output(first.A, first.layers, g, mixes=first.mixes, xp=np)
+    return [*(cache[0][0] for cache in caches[1:]), g[-1].forward(Z, xp=np)]
 
 
 def _violins(ax: Axes, layers: Sequence[Any], color: str, cut: float = 0.0) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from dnn_xp.formulas.dropout import Seeds
 from dnn_xp.formulas.lbfgs import LBFGSStop, lbfgs_init, lbfgs_step
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.descent import draw_seeds, one_epoch
@@ -68,12 +69,12 @@ def full_batch(loop: Loop, at: Step) -> Iterator[Step]:
     run, data = loop.run, loop.data
     assert data.step is not None
     assert run.optimizer is not None
-    seeds: tuple[tuple[int, ...], ...] = ()
+    seeds: tuple[Seeds, ...] = ()
     while True:
         rate = rate_at(run.learning_rate, at.iteration)
         scalars = run.optimizer.scalars(learning_rate=rate, step=at.iteration + 1)
         if run.drops_out:
-            seeds = draw_seeds(run, loop.order)
+            seeds = draw_seeds(run, loop.order, at.iteration)
         J, theta, *optimizer = data.step((at.theta, *at.optimizer), scalars, *seeds)
         at = Step(theta, tuple(optimizer), at.iteration + 1, float(J))
         yield at

@@ -13,6 +13,7 @@ from dnn_xp.data.finite import reading_ranges
 from dnn_xp.data.host import to_host
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.scaling import ScaleOfX
 from dnn_xp.sweeping.arguments import SweepArguments
 from dnn_xp.sweeping.points import Point
 from dnn_xp.training.inputs import Prepared, Standardization, prepare
@@ -22,7 +23,7 @@ from dnn_xp.training.specification import Specification
 from dnn_xp.training.state import as_json, generator
 from dnn_xp.training.train import Begun, start_of
 
-Moments = tuple[Standardization | None, Standardization | None]
+Moments = tuple[ScaleOfX | None, Standardization | None]
 
 
 class Shelf:
@@ -77,7 +78,7 @@ class Shelf:
         backend, batches = run.backend, run.batch_size is not None
         data = _key(run.asked)
         by = run.asked.standardize_by
-        moments = data, by, run.moments_taken, run.target_moments_taken
+        moments = data, by, run.moments_taken, run.target_moments_taken, run.bins_taken
         place = *moments, backend.library, backend.device_name, batches
         if place not in self._shared:
             precise = with_precision(backend, run.precision)

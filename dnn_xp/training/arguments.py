@@ -172,13 +172,14 @@ class Arguments(Keeping):
                 ("left out where ", Argument("warm_start"), " is given"),
                 "the model brings its parameters",
             )
-        inner = model.sizes[1:-1]
+        inner, encoding = model.sizes[1:-1], model.network.number_encoding
         checks = dict(checks_of(Specification))
         for name, left_out, brought in (
             ("hidden", "auto", inner),
             ("activation", ("relu",) * len(inner), model.activations[:-1]),
             ("output_activation", None, model.activations[-1]),
             ("cost", None, model.cost),
+            ("number_encoding", None, encoding and encoding.kind),
         ):
             given = checks[name](name, getattr(self, name))
             if name == "activation":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dnn_xp.formulas.dropout import Draw, Seeds, largest_kept
 from dnn_xp.formulas.lbfgs import LBFGSState, lbfgs_init, lbfgs_step
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
@@ -61,7 +62,8 @@ def advance(
             raise
         start = recorder.state_before()
         with np.errstate(all="ignore"):
-            origin = origin_of(loop_of(run), run, data, start, error.model.theta)
+            before = start.theta if start.last is None else start.last
+            origin = origin_of(loop_of(run), run, data, start, before)
         raise DivergenceError(error.reason, error.model, error.state, origin) from None
     except KeyboardInterrupt:
         if watch is not None and watch.requested:
@@ -79,10 +81,17 @@ def loop_of(run: Run) -> Callable[[Run, Placed, State, Noting], StopReason | Non
     return _full_batch if run.batch_size is None else _mini_batches
 
 
-def draw_seeds(run: Run, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
-    """The argument of a step that draws the masks of dropout, a seed a hidden layer."""
-    count = len(run.network.keep_probs)
-    return (tuple(rng.integers(-(2**31), 2**31, size=count).tolist()),)
+def draw_seeds(run: Run, rng: np.random.Generator, iteration: int) -> tuple[Seeds, ...]:
+    """The argument of a step that draws the masks of dropout, a seed or a draw a hidden layer."""
+    keep_probs, schedule = run.network.keep_probs, run.dropout_schedule
+    seeds: list[int] = rng.integers(-(2**31), 2**31, size=len(keep_probs)).tolist()
+    if schedule is None:
+        return (tuple(seeds),)
+    share = schedule(iteration)
+    now = [1.0 - (1.0 - each) * share for each in keep_probs]
+    return (
+        tuple(Draw(seed, largest_kept(keep), keep) for seed, keep in zip(seeds, now, strict=True)),
+    )
 
 
 def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopReason | None:
@@ -92,27 +101,29 @@ def _full_batch(run: Run, data: Placed, state: State, recorder: Noting) -> StopR
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
     theta, optimizer, every = state.theta, state.optimizer, run.asked.report_every
     iterations, factor, watched = run.iterations or 0, state.rate_factor, recorder.watched
-    seeds: tuple[tuple[int, ...], ...] = ()
+    seeds: tuple[Seeds, ...] = ()
     for iteration in range(state.iteration, iterations):
         rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = draw_seeds(run, recorder.rng)
+            seeds = draw_seeds(run, recorder.rng, iteration)
         J, moved, *rest = step((theta, *optimizer), scalars, *seeds)
-        after = tuple(rest)
         if iteration % every == 0:
-            # With dropout J is that of the thinned network: the exact cost takes another forward.
-            exact = objective.cost(theta, examples) if drops_out else J
-            if recorder.note(
-                iteration, theta, exact, rate, (moved, after, iteration + 1, 0), last=False
-            ):
+            # With dropout J is that of the thinned network, and with an average that of theta: the
+            # exact cost takes another forward.
+            used = run.used(theta, optimizer)
+            exact = objective.cost(used, examples) if run.extra_costs else J
+            after = (moved, tuple(rest), iteration + 1, 0)
+            if recorder.note(iteration, theta, exact, rate, after, last=False, used=used):
                 return None
-        elif watched and recorder.passed(theta, J, (moved, after, iteration + 1, 0)):
+        elif watched and recorder.passed(theta, J, (moved, tuple(rest), iteration + 1, 0)):
             return None
-        theta, optimizer = moved, after
+        theta, optimizer = moved, tuple(rest)
     rate = factor * rate_at(schedule, iterations)
-    J = objective.cost(theta, examples)
-    recorder.note(iterations, theta, J, rate, (theta, optimizer, iterations, 0), last=True)
+    used = run.used(theta, optimizer)
+    J = objective.cost(used, examples)
+    after = (theta, optimizer, iterations, 0)
+    recorder.note(iterations, theta, J, rate, after, last=True, used=used)
     return StopReason.COMPLETED
 
 
@@ -147,7 +158,7 @@ def one_epoch(
     assert batches is not None
     assert run.optimizer is not None
     scalars_of, schedule, drops_out = run.optimizer.scalars, run.learning_rate, run.drops_out
-    seeds: tuple[tuple[int, ...], ...] = ()
+    seeds: tuple[Seeds, ...] = ()
     total, wanted = 0.0, run.asked.batch_costs or run.asked.report_costs == "batches"
     for examples, chosen in batches.epoch(rng()):
         # A run of a file has examples of its own, and so a step of its own.
@@ -156,7 +167,7 @@ def one_epoch(
         rate = factor * rate_at(schedule, iteration)
         scalars = scalars_of(learning_rate=rate, step=iteration + 1)
         if drops_out:
-            seeds = draw_seeds(run, rng())
+            seeds = draw_seeds(run, rng(), iteration)
         arrays = step((chosen, theta, *optimizer), scalars, *seeds)
         if wanted:
             # Summed on the device: reading each value would wait for it.
@@ -179,10 +190,11 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
     def report(epoch: int, of_batches: float | None = None) -> bool:
         J: Array | float = 0.0 if of_batches is None else of_batches
         if of_batches is None or not by_batches:
-            J = data.objective.cost(theta, data.examples)
+            J = data.objective.cost(run.used(theta, optimizer), data.examples)
         rate = factor * rate_at(run.learning_rate, iteration)
         after, last = (theta, optimizer, iteration, epoch), epoch == epochs
-        return recorder.note(iteration, theta, J, rate, after, last=last)
+        used = run.used(theta, optimizer)
+        return recorder.note(iteration, theta, J, rate, after, last=last, used=used)
 
     if state.reports is None and report(0):
         return StopReason.COMPLETED if epochs == 0 else None

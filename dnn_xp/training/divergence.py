@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
-from dnn_xp.data.quantiles import Quantiles
-from dnn_xp.data.standardize import standardize
-from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
-from dnn_xp.formulas.parameters import unflatten
-from dnn_xp.formulas.tabular import smooth_clip
+from dnn_xp.execution.first_activations import first_activations_on
+from dnn_xp.formulas.parametric import mixed_activation
+from dnn_xp.formulas.theta import network_parameters, parameter_shapes
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 
@@ -41,7 +40,7 @@ class Origin(NamedTuple):
     largest_Z : float
         That value.
     parameter : str
-        "W[l]" or "b[l]": the largest gradient before that update.
+        "W[l]", "b[l]" or another part of theta: the largest gradient before that update.
     gradient_norm : float
         The norm of the whole gradient there.
     """
@@ -141,6 +140,7 @@ class _Search:
         *,
         last: bool,
         stops: bool = False,
+        used: Array | None = None,
     ) -> bool:
         return self._passed(theta, J, moved=not self._batches)
 
@@ -177,15 +177,14 @@ def origin_of(
 
 def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     """Largest |Z| and gradient at theta, the last finite parameters."""
-    sizes, to_host = run.network.sizes, run.backend.to_host
+    to_host = run.backend.to_host
     _, gradient = data.objective.cost_and_gradient(theta, data.examples)
-    norms = {}
     flat = to_host(gradient).astype(np.float64)
-    parameters = unflatten(flat, sizes, xp=np)
-    for layer, (dW, db) in enumerate(parameters, start=1):
-        norms[f"W[{layer}]"], norms[f"b[{layer}]"] = map(np.linalg.norm, (dW, db))
-    tables = unflatten_embeddings(flat, run.network.embeddings, xp=np)
-    norms |= {f"E[{j}]": np.linalg.norm(dE) for j, dE in enumerate(tables, start=1)}
+    norms, start = {}, 0
+    for letter, number, (rows, columns) in parameter_shapes(run.network):
+        stop = start + rows * columns
+        name = f"{letter}[{number}]" if number else letter
+        norms[name], start = np.linalg.norm(flat[start:stop]), stop
     largest = _largest_outputs(run, data, to_host(theta).astype(np.float64))
     layer = max(range(len(largest)), key=lambda each: largest[each])
     return Origin(
@@ -200,28 +199,19 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
 
 def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
-    X, xp = data.examples.X, np
-    layers = unflatten(theta, run.network.sizes, xp=xp)
-    network = run.network
-    if network.scaling_layer:
-        (W, b), rest = layers[0], theta.size - network.scaled
-        layers[0] = W * theta[None, rest:], b
-        theta = theta[:rest]
-    tables = unflatten_embeddings(theta, network.embeddings, xp=xp)
+    X, network = data.examples.X, run.network
+    parameters = network_parameters(theta, network, xp=np)
+    backend = numpy_backend("numpy")
+    of_block = first_activations_on(backend, network, data.standardization, "float64")
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
-    largest = [0.0] * len(layers)
+    largest = [0.0] * len(network.activations)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
         block = X.block(start, min(X.m, start + _OF_A_BLOCK))
-        A = np.asarray(run.backend.to_host(block), dtype=np.float64)
-        if data.standardization is not None:
-            A = standardize(A, *data.standardization, xp=xp)
-            if isinstance(data.standardization, Quantiles):
-                numbers = A.shape[0] - len(tables)
-                A[:numbers] = smooth_clip(A[:numbers], xp=xp)
-        if tables:
-            A = embed(A, tables, xp=xp)
-        for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
+        first = of_block.of(parameters, np.asarray(run.backend.to_host(block), dtype=np.float64))
+        A = first.A
+        for place, ((W, b), g) in enumerate(zip(first.layers, network.activations, strict=True)):
             Z = W @ A + b
             largest[place] = max(largest[place], float(np.abs(Z).max()))
-            A = g.forward(Z, xp=xp)
+            mixed = place < len(first.mixes)
+            A = mixed_activation(Z, first.mixes[place], g, xp=np) if mixed else g.forward(Z, xp=np)
     return largest

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Objective
-from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import weight_mask
+from dnn_xp.formulas.theta import parameter_shapes, penalized
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
@@ -174,14 +172,17 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         theta = initial_parameters(network, arguments.parameters, rng=rng, argument="parameters")
     else:
         theta = initial_parameters(
-            network, asked.initialization, rng=rng, scale=asked.initial_scale
+            network,
+            asked.initialization,
+            rng=rng,
+            scale=asked.initial_scale,
+            frequency=asked.frequency,
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
-        embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
-        biases = np.flatnonzero(mask == 0.0)
-        theta[biases] = 0.1 * rng.standard_normal(biases.size)
+        mask = penalized(network, dtype="float64", xp=np)
+        others = np.flatnonzero(mask == 0.0)
+        theta[others] += 0.1 * rng.standard_normal(others.size)
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
         targets = None if model is None else model.target_standardization
@@ -243,14 +244,8 @@ def _check(
 
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
-    """Name and shape of W[1], b[1], W[2], ..., E[1], ..., s, as theta holds them."""
-    layers = [
-        part
-        for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
-        for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
-    ]
-    layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
-    return [*layers, ("s", (network.scaled, 1))] if network.scaling_layer else layers
+    """Name and shape of W[1], b[1], W[2], ..., w, b, V, c, E[1], ..., s, as theta holds them."""
+    return [(letter + number, shape) for letter, number, shape in parameter_shapes(network)]
 
 
 def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> list[np.ndarray]:

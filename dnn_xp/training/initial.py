@@ -12,8 +12,9 @@ from dnn_xp.common.checks import check_sequence
 from dnn_xp.common.errors import ArgumentTypeError, ArgumentValueError
 from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
-from dnn_xp.formulas.initialization import initialize, initialize_embedding
+from dnn_xp.formulas.initialization import initialize, initialize_embedding, initialize_periodic
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.model import Model
 
 
@@ -23,11 +24,12 @@ def initial_parameters(
     *,
     rng: np.random.Generator,
     scale: float = 0.01,
+    frequency: float = 0.1,
     argument: str = "initialization",
 ) -> np.ndarray:
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
 
-    Embeddings are drawn after all else.
+    Embeddings are drawn after the layers, and a periodic encoding after all else.
     """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
@@ -43,14 +45,23 @@ def initial_parameters(
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
-    arrays = [*(array for layer in layers for array in layer), *tables, np.ones(network.scaled)]
+    encoding = network.number_encoding
+    periodic: Sequence[np.ndarray] = ()
+    if encoding is not None and encoding.hidden:
+        shape = encoding.numbers, encoding.hidden, encoding.outputs
+        periodic = initialize_periodic(*shape, frequency=frequency, rng=rng)
+    of_layers = (array for layer in layers for array in layer)
+    arrays = [*of_layers, np.ones(network.mixed), *periodic, *tables, np.ones(network.scaled)]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def parameters_of(model: Model, network: Network) -> np.ndarray:
-    """Flat theta of a model on the host, in its dtype, for a network with all factors of a scaling layer at 1."""
+    """Flat theta of a model on the host, in its dtype, with 1 for each factor that the network has beyond it."""
     theta = np.asarray(model.backend.to_host(model.theta))
-    return np.append(theta, np.ones(network.scaled, theta.dtype))
+    rest = parameter_count(network.sizes)
+    mixes = np.ones(network.mixed - model.network.mixed, theta.dtype)
+    scales = np.ones(network.scaled, theta.dtype)
+    return np.concatenate([theta[:rest], mixes, theta[rest:], scales])
 
 
 def given_layers(layers: Any, argument: str) -> list[tuple[np.ndarray, np.ndarray]]:

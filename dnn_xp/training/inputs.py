@@ -17,7 +17,14 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, check_finite, examples_of_a_block
 from dnn_xp.data.given import Given, take_given
 from dnn_xp.data.host import working_dtype
-from dnn_xp.data.quantiles import quantiles
+from dnn_xp.data.quantiles import (
+    Binned,
+    Sample,
+    bin_edges,
+    quantiles,
+    sample_of,
+    scaled_by,
+)
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples
 from dnn_xp.data.splits import (
@@ -46,6 +53,8 @@ from dnn_xp.data.targets.weights import encode_weights, weight_source
 from dnn_xp.execution.engine import Engine, block_ranges
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.placement import held_bytes, place, source_bytes, stored_bytes
+from dnn_xp.execution.scaling import ScaleOfX
+from dnn_xp.formulas.number_encodings import NumberEncoding
 from dnn_xp.model.model import Model
 from dnn_xp.training.specification import Problem
 
@@ -328,21 +337,40 @@ def finite_or_standardized(
     standardize: bool,
     by: str = "moments",
     encoder: TableEncoder | None = None,
-) -> Standardization | None:
+    encoding: NumberEncoding | None = None,
+) -> ScaleOfX | None:
     """Check X for NaN and infinity; with `standardize` the same pass gives mean and scale (n_0, 1).
 
     Features that an encoder made 0 or 1 keep the scale 1: divided by its standard deviation, a rare
     category would be far from all others. Codes of embedded categories stay as they are. Quantiles
-    scale all other features, and are clipped.
+    scale all other features, and are clipped. A piecewise `encoding` gets its bins, from the sample of
+    the quantiles, for which moments take one more pass.
     """
     if not standardize:
+        by = "none"
+    if by == "moments":
+        moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
+        found = standardization_from(moments, X, encoder)
+        return found if encoding is None else binned(found, sample_of(X), encoding)
+    if by == "none" and encoding is None:
         check_finite(X, "X")
         return None
-    if by == "quantiles":
-        check_finite(X, "X")
-        return quantiles(X, codes=0 if encoder is None else len(encoder.embedded))
-    moments = source_moments(X, None, engine, values=VALUES_OF_A_BLOCK)
-    return standardization_from(moments, X, encoder)
+    sample = sample_of(X)
+    codes = 0 if encoder is None else len(encoder.embedded)
+    by_quantiles = quantiles(sample, codes=codes) if by == "quantiles" else None
+    return by_quantiles if encoding is None else binned(by_quantiles, sample, encoding)
+
+
+def binned(
+    standardization: Standardization | None, sample: Sample, encoding: NumberEncoding
+) -> Binned:
+    """A standardization, or none, with the bins of a piecewise encoding."""
+    n = len(sample.lows)
+    mean, scale = standardization or (np.zeros((n, 1)), np.ones((n, 1)))
+    features = [j for start, stop in encoding.rows for j in range(start, stop)]
+    edges = bin_edges(sample, features, encoding.outputs)
+    edges = (edges - mean[features]) / scale[features]
+    return Binned(mean, scale, edges, scaled_by(standardization))
 
 
 def standardization_from(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dnn_xp.backends.record import Backend
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.host import library
+from dnn_xp.data.quantiles import sample_bytes
 from dnn_xp.data.sources.base import ArraySource, DatasetSource, Source
 from dnn_xp.data.sources.labels import LabelSource
 from dnn_xp.data.sources.subset import RangeSource
@@ -146,6 +147,7 @@ def checking_bytes(
     threads: int,
     read: bool,
     split: bool,
+    sampled: bool = False,
     outputs: int = 1,
 ) -> int:
     """Bytes that looking at X (n, m) and Y takes: read from a file, standardized, split at random, or not."""
@@ -159,7 +161,12 @@ def checking_bytes(
     of_split = 17 * m if split else 0
     of_targets = min(m * outputs, threads * VALUES_OF_TARGETS) * _BYTES_OF_WEIGHTED_MOMENTS
     of_labels = min(m, VALUES_OF_A_BLOCK) * _BYTES_OF_LABELS
-    return max(examples * n * of_value, of_labels, of_targets) + of_split
+    of_sample = 0
+    if sampled:
+        # A block, read or taken from a device, beside the examples that are kept for quantiles.
+        itemsize = np.dtype(given).itemsize
+        of_sample = sample_bytes(n, m, itemsize) + examples * n * 2 * itemsize
+    return max(examples * n * of_value, of_sample, of_labels, of_targets) + of_split
 
 
 def plan_memory(
@@ -173,15 +180,18 @@ def plan_memory(
     optimizer_vectors: int,
     standardized: bool,
     moments_taken: bool,
+    sampled: bool,
     targets_standardized: bool,
     replayed: bool,
     orientation: str | None,
+    averages: bool,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
-    and scale of X have to be looked for, `replayed` whether a step of examples in memory is replayed
-    as a CUDA graph, `orientation` how blocks are laid out on NumPy.
+    and scale of X have to be looked for, `sampled` whether quantiles have, `replayed` whether a step of
+    examples in memory is replayed as a CUDA graph, `orientation` how blocks are laid out on NumPy,
+    `averages` whether costs are those of an average of theta.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -196,7 +206,7 @@ def plan_memory(
     if batch_size is not None:
         at_once = min(m, batch_size)
         # Runs of a file, from which batches are gathered, are counted as held.
-        each, ahead_of_step = given.itemsize * (network.sizes[0] + network.sizes[-1]), 0
+        each, ahead_of_step = given.itemsize * (network.n_x + network.sizes[-1]), 0
         shuffled = shuffle_bytes(m, each, at_once, in_memory=not ahead, on_device=on_device)
     changed = standardized or given != np.dtype(data.dtype)
     copied = backend.library not in ("numpy", "torch")  # there a block is a view
@@ -216,8 +226,8 @@ def plan_memory(
         return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
 
     drops_out = bool(network.keep_probs)
-    # A full-batch step gives the cost, too, unless units drop out.
-    costs = [data.X] if drops_out or batch_size is not None else []
+    # A full-batch step gives the cost, too, unless units drop out or theta is averaged.
+    costs = [data.X] if drops_out or averages or batch_size is not None else []
     costs += [held_out[0]] if held_out else []
     return make_plan(
         network.sizes,
@@ -226,11 +236,13 @@ def plan_memory(
         X=Values(given, data.dtype, standardized),
         Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
-        many_temporaries=any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
+        many_temporaries=network.parametric
+        or any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
         dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
         embeddings=network.embeddings,
+        encoding=network.number_encoding,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
@@ -240,6 +252,7 @@ def plan_memory(
             m,
             given=given,
             standardize=moments_taken,
+            sampled=sampled,
             threads=threads,
             read=not data.X.in_memory,
             split=bool(data.copied_bytes),

@@ -19,10 +19,13 @@ from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
+from dnn_xp.execution.scaling import ScaleOfX
+from dnn_xp.formulas.dropout import Seeds
+from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.parameters import parameter_count
+from dnn_xp.formulas.number_encodings import encoded_parameters
 from dnn_xp.formulas.schedules import Schedule
-from dnn_xp.formulas.tabular import rate_factors
+from dnn_xp.formulas.tabular import Rates, rate_factors
 from dnn_xp.formulas.types import Array
 from dnn_xp.formulas.update_rules import clip_by_global_norm
 from dnn_xp.model.history import History, PendingHistory, StopReason
@@ -76,7 +79,7 @@ class Placed:
     step: Step | None
     targets: Targets
     flat_targets: bool
-    standardization: Standardization | None
+    standardization: ScaleOfX | None
     target_standardization: Standardization | None
     start: str
     notes: dict[str, str]
@@ -186,7 +189,7 @@ def _about_table(given: Given | None) -> dict[str, Any]:
 class Shared:
     """What runs of the same examples share: the moments of X and Y, and the examples where they compute."""
 
-    standardization: Standardization | None
+    standardization: ScaleOfX | None
     target_standardization: Standardization | None
     examples: Examples
     held_out: Examples | None
@@ -194,7 +197,7 @@ class Shared:
 
 def take_moments(
     run: Run, data: Prepared, engine: Engine
-) -> tuple[Standardization | None, Standardization | None]:
+) -> tuple[ScaleOfX | None, Standardization | None]:
     """Look for NaN in X, and mean and scale of X and of Y where the run takes them."""
     found = finite_or_standardized(
         data.X,
@@ -202,6 +205,7 @@ def take_moments(
         standardize=run.moments_taken,
         by=run.asked.standardize_by,
         encoder=data.encoder,
+        encoding=run.bins_taken,
     )
     if not run.target_moments_taken:
         return found, None
@@ -214,7 +218,7 @@ def place_data(
     engine: Engine,
     *,
     start: str = "",
-    standardization: Standardization | None = None,
+    standardization: ScaleOfX | None = None,
     target_standardization: Standardization | None = None,
     shared: Shared | None = None,
 ) -> Placed:
@@ -247,7 +251,7 @@ def placed_where(
     data: Prepared,
     objective: Objective,
     examples: tuple[Any, Any],
-    moments: tuple[Standardization | None, Standardization | None],
+    moments: tuple[ScaleOfX | None, Standardization | None],
     start: str,
     batches: Callable[..., Batches] = Batches,
 ) -> Placed:
@@ -270,7 +274,7 @@ def placed_where(
 
 def objective_of(
     run: Run,
-    standardization: Standardization | None,
+    standardization: ScaleOfX | None,
     target_standardization: Standardization | None,
     made: Callable[..., Objective] = Objective,
 ) -> Objective:
@@ -297,7 +301,7 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     """
     assert run.optimizer is not None
     xp, update_rule, clip_norm = run.backend.xp, run.optimizer.update_rule, run.asked.clip_norm
-    factors = _factors(run)
+    factors, decays = _factors(run)
     with_J = run.asked.batch_costs or run.asked.report_costs == "batches"
 
     def update(
@@ -306,16 +310,16 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
         if clip_norm is not None:
             gradient = clip_by_global_norm(gradient, max_norm=clip_norm, xp=xp)
         if factors is not None:
-            scalars = _by_parameter(scalars, factors)
+            scalars = _by_parameter(scalars, factors, decays)
         theta, state = update_rule(theta, gradient, tuple(optimizer), **scalars, xp=xp)
         return theta, *state
 
-    def full_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def full_batch(arrays: Arrays, scalars: dict[str, Any], seeds: Seeds = ()) -> Arrays:
         theta, *optimizer = arrays
         J, gradient = objective.cost_and_gradient(theta, examples, seeds)
         return J, *update(theta, gradient, optimizer, scalars)
 
-    def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: tuple[int, ...] = ()) -> Arrays:
+    def mini_batch(arrays: Arrays, scalars: dict[str, Any], seeds: Seeds = ()) -> Arrays:
         chosen, theta, *optimizer = arrays
         batch = Batch(examples, chosen)
         if with_J:
@@ -327,25 +331,47 @@ def step_on(run: Run, objective: Objective, examples: Examples) -> Step:
     return full_batch if run.batch_size is None else mini_batch
 
 
-def _factors(run: Run) -> Array | None:
-    """Factors of the learning rate, flat as theta where the run computes; None where all are 1."""
-    network, rates = run.network, run.rates
-    if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
-        return None
-    rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
-    factors = rate_factors(
-        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+def _factors(run: Run) -> tuple[Array | None, Array | None]:
+    """Factors of the learning rate and of the weight decay, flat as theta where the run computes.
+
+    None, None where all are 1; no second ones where nothing decays.
+    """
+    network, rates, decays_b = run.network, run.rates, run.asked.decay_biases
+    encoded = encoded_parameters(network.number_encoding)
+    parts = ((network.scaled, rates.scale), (network.mixed, rates.mix), (encoded, rates.encoding))
+    same = rates.equal and all(rate == 1.0 for count, rate in parts if count)
+    decays = run.optimizer is not None and "kept" in run.optimizer.scalars(
+        learning_rate=0.0, step=1
     )
-    return run.backend.from_host(factors)
+    if same and (decays_b or not decays):
+        return None, None
+
+    def flat(rates: Rates) -> Array:
+        factors = rate_factors(
+            network.sizes,
+            rates,
+            mixed=network.mixed,
+            encoded=encoded,
+            rest=embedding_parameters(network.embeddings),
+            scaled=network.scaled,
+            dtype=np.dtype(run.dtype),
+            xp=np,
+        )
+        return run.backend.from_host(factors)
+
+    if not decays:
+        return flat(rates), None
+    # W shrinks by the factor that V in W = V / sqrt(n) shrinks by: no 1 / sqrt(n) here.
+    return flat(rates), flat(rates._replace(ntk=False, bias=rates.bias if decays_b else 0.0))
 
 
-def _by_parameter(scalars: dict[str, Any], factors: Array) -> dict[str, Any]:
+def _by_parameter(scalars: dict[str, Any], factors: Array, decays: Array | None) -> dict[str, Any]:
     """The scalars of an update with a rate, and a share of theta that is kept, for each parameter."""
     rates: dict[str, Any] = {
         name: scalars[name] * factors for name in ("learning_rate", "rate") if name in scalars
     }
     if "kept" in scalars:
-        rates["kept"] = 1.0 - (1.0 - scalars["kept"]) * factors
+        rates["kept"] = 1.0 - (1.0 - scalars["kept"]) * decays
     return scalars | rates
 
 

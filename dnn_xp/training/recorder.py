@@ -112,12 +112,14 @@ class Recorder:
         *,
         last: bool,
         stops: bool = False,
+        used: Array | None = None,
     ) -> bool:
         """Take a report, now or with the next ones; whether to return from `advance`.
 
         `after` is where the training goes on; `last` says that it does not, and `stops` that a
-        longer one does not either.
+        longer one does not either; `used` are the parameters that J is the cost of, theta when left out.
         """
+        theta = theta if used is None else used
         self._left -= 1
         ends = last and not stops and self._watch is not None
         if ends and not self._reported_anyway(after):

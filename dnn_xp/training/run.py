@@ -17,13 +17,22 @@ from dnn_xp.execution.memory import Plan
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.activations import ACTIVATIONS
+from dnn_xp.formulas.averaging import with_average
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.embeddings import embedded_rows
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
+from dnn_xp.formulas.number_encodings import (
+    PERIODIC_HIDDEN,
+    PERIODIC_OUTPUTS,
+    NumberEncoding,
+    encoded_parameters,
+    encoded_rows,
+)
+from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer, with_decay_schedule
 from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
+from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
 from dnn_xp.training.inputs import Prepared
@@ -81,6 +90,8 @@ class Run:
         None for L-BFGS.
     learning_rate : callable
         iteration -> rate; unused by L-BFGS.
+    dropout_schedule : callable, optional
+        iteration -> factor of the rate that is dropped; None where it stays.
     iterations, epochs : int or None
         Full batch: iterations. Mini-batches: epochs.
     batch_size : int or None
@@ -99,6 +110,8 @@ class Run:
         Factors of the learning rate for parts of theta.
     label_smoothing : float
         Of Y, of classes.
+    bins_taken : NumberEncoding, optional
+        The piecewise encoding whose bins have to be found first.
     moments_taken, target_moments_taken, replayed : bool
         Whether X, and Y, are standardized by moments that have to be taken first; whether a step of
         examples in memory is replayed as a CUDA graph.
@@ -111,6 +124,7 @@ class Run:
     penalties: Penalties
     optimizer: Optimizer | None
     learning_rate: Schedule
+    dropout_schedule: Schedule | None
     iterations: int | None
     epochs: int | None
     batch_size: int | None
@@ -122,6 +136,7 @@ class Run:
     threads: int
     rates: Rates
     label_smoothing: float
+    bins_taken: NumberEncoding | None
     moments_taken: bool
     target_moments_taken: bool
     replayed: bool
@@ -136,6 +151,20 @@ class Run:
     def drops_out(self) -> bool:
         """Whether any hidden layer has dropout."""
         return bool(self.network.keep_probs)
+
+    @property
+    def averages(self) -> bool:
+        """Whether the parameters that are used are an average of theta over the updates."""
+        return self.asked.ema_decay is not None
+
+    @property
+    def extra_costs(self) -> bool:
+        """Whether a full-batch step does not give the cost that is reported."""
+        return self.drops_out or self.averages
+
+    def used(self, theta: Array, optimizer: tuple[Array, ...]) -> Array:
+        """The parameters that are reported and kept: theta, or its average, the last of the optimizer's."""
+        return optimizer[-1] if self.averages else theta
 
     def settings(self) -> dict[str, Any]:
         """The options that a model shows, as they were decided."""
@@ -158,16 +187,20 @@ class Run:
 
     def _of_tables(self) -> dict[str, Any]:
         """The options that are shown only where they change something."""
-        asked, rates = self.asked, self.rates
+        asked, rates, encoding = self.asked, self.rates, self.network.number_encoding
         quantiles = self.moments_taken and asked.standardize_by == "quantiles"
         return {
             "standardize_by": "quantiles" if quantiles else None,
+            "number_encoding": _said_of_encoding(encoding),
             "scaling_layer": self.network.scaling_layer or None,
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
             "output_rate": None if rates.output == 1.0 else rates.output,
             "scale_rate": rates.scale if self.network.scaling_layer else None,
+            "parametric_activation": self.network.parametric or None,
+            "parametric_rate": rates.mix if self.network.parametric else None,
+            "encoding_rate": rates.encoding if encoded_parameters(encoding) else None,
         }
 
     def _chosen(self) -> str | None:
@@ -202,10 +235,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             f"at most {m}, the training examples",
             ("leave ", Argument("batch_size"), " out for full batch"),
         )
-    optimizer = _optimizer(asked)
+    epochs = _epochs(asked, m)
+    updates = _updates(asked, epochs, batch_size, m)
+    optimizer = _optimizer(asked, updates)
     name = "lbfgs" if optimizer is None else optimizer.name
     at_once = batch_size or m
-    epochs = _epochs(asked, m)
     backend, record = choose_backend(
         asked.device,
         getattr(data.X, "array", None),
@@ -217,8 +251,11 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
     precision = asked.precision or data.dtype
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
-    block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
+    block_size = block_size_of(asked.block_size, network, dtype=data.dtype, backend=backend)
     moments_taken = asked.standardize and model is None
+    piecewise = network.number_encoding is not None and not network.number_encoding.hidden
+    by_quantiles = moments_taken and asked.standardize_by == "quantiles"
+    bins_taken = network.number_encoding if piecewise and model is None else None
     if model is None:
         targets_scaled = targets_taken = _scales_targets(asked, network)
     else:
@@ -232,11 +269,16 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         block_size=block_size,
         threads=threads,
         optimizer_vectors=_vectors_kept(asked, name),
-        standardized=moments_taken if model is None else model.standardization is not None,
-        moments_taken=moments_taken,
+        # Bins without a standardization come with a mean of 0 and a scale of 1.
+        standardized=moments_taken or bins_taken is not None
+        if model is None
+        else model.standardization is not None,
+        moments_taken=moments_taken and not by_quantiles,
+        sampled=by_quantiles or bins_taken is not None,
         targets_standardized=targets_scaled,
         replayed=replayed,
         orientation=orientation_of(asked),
+        averages=asked.ema_decay is not None,
     )
     return Run(
         asked=asked,
@@ -249,9 +291,8 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             _L2 if network.embeddings and asked.l2 is None else None,
         ),
         optimizer=optimizer,
-        learning_rate=_learning_rate(
-            asked, name, data.targets.kind, _updates(asked, epochs, batch_size, m)
-        ),
+        learning_rate=_learning_rate(asked, name, data.targets.kind, updates),
+        dropout_schedule=_share(asked.dropout_schedule, updates) if network.keep_probs else None,
         iterations=_iterations(asked),
         epochs=epochs,
         batch_size=batch_size,
@@ -267,6 +308,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         threads=threads,
         rates=_rates(asked, data.targets.kind),
         label_smoothing=_label_smoothing(asked, data.targets.kind),
+        bins_taken=bins_taken,
         moments_taken=moments_taken,
         target_moments_taken=targets_taken,
         replayed=replayed,
@@ -276,7 +318,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
 
 def _vectors_kept(asked: Specification, optimizer: str) -> int:
     """Vectors like theta that are kept besides it: the optimizer's, and states to go back to."""
-    own = _STATE_VECTORS.get(optimizer, 2)
+    own = _STATE_VECTORS.get(optimizer, 2) + (asked.ema_decay is not None)
     return own + 2 * (1 + own) if asked.on_divergence == "halve" else own
 
 
@@ -291,7 +333,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
                 f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
         return model.network._replace(
-            keep_probs=asked.keep_probs, scaling_layer=asked.scaling_layer
+            keep_probs=asked.keep_probs,
+            scaling_layer=asked.scaling_layer,
+            parametric=asked.parametric_activation or model.network.parametric,
         )
     check_fitting_cost(targets.output_activation, targets.cost)
     named = asked.activation
@@ -300,7 +344,9 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         named = of_kind if asked.preset == "tabular" else "relu"
     names = (named,) * len(asked.sizes) if isinstance(named, str) else named
     embeddings = () if data.encoder is None else data.encoder.embeddings
-    n_0 = data.X.n - len(embeddings) + embedded_rows(embeddings)
+    encoding = encoding_of(asked, data)
+    made = embedded_rows(embeddings) + encoded_rows(encoding)
+    n_0 = data.X.n - len(embeddings) + made
     return Network(
         (n_0, *asked.sizes, targets.n_y),
         tuple(ACTIVATIONS[name] for name in (*names, targets.output_activation)),
@@ -308,7 +354,24 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         asked.keep_probs,
         embeddings,
         asked.scaling_layer,
+        asked.parametric_activation,
+        encoding,
     )
+
+
+def encoding_of(asked: Problem, data: Prepared) -> NumberEncoding | None:
+    """The encoding of numbers that was asked for, of the features that are not 0 or 1 by construction."""
+    if asked.number_encoding is None:
+        return None
+    n, encoder = data.X.n, data.encoder
+    numbers = [True] * n if encoder is None else [not each for each in encoder.one_hot.tolist()]
+    edges = [j for j in range(n + 1) if (j < n and numbers[j]) != (j > 0 and numbers[j - 1])]
+    rows = tuple(zip(edges[::2], edges[1::2], strict=True))
+    if not rows:
+        return None
+    if asked.number_encoding == "piecewise":
+        return NumberEncoding("piecewise", rows, asked.bins)
+    return NumberEncoding("periodic", rows, PERIODIC_OUTPUTS, PERIODIC_HIDDEN)
 
 
 def _scales_targets(asked: Specification, network: Network) -> bool:
@@ -329,10 +392,14 @@ def pays_to_replay(network: Network, at_once: int) -> bool:
     return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
 
 
-def _optimizer(asked: Specification) -> Optimizer | None:
-    if isinstance(asked.optimizer, Optimizer):
-        return asked.optimizer
-    return None if asked.is_lbfgs else OPTIMIZERS[asked.optimizer]()
+def _optimizer(asked: Specification, updates: int) -> Optimizer | None:
+    if asked.is_lbfgs:
+        return None
+    given = asked.optimizer
+    found = given if isinstance(given, Optimizer) else OPTIMIZERS[given]()
+    decay = _share(asked.weight_decay_schedule, updates)
+    found = found if decay is None else with_decay_schedule(found, decay)
+    return found if asked.ema_decay is None else with_average(found, asked.ema_decay)
 
 
 def _l2(asked: Specification, m: int, *, values: bool) -> float:
@@ -360,8 +427,11 @@ def _epochs(asked: Specification, m: int) -> int | None:
     if asked.batch_size is None or asked.epochs is not None:
         return asked.epochs if asked.batch_size else None
     # A small set has few batches: as many epochs as make enough updates.
+    fewest, updates, most = _EPOCHS, _BATCH_UPDATES, _MOST_EPOCHS
+    if asked.preset == "tabular":
+        fewest, updates, most = preset.FEWEST_EPOCHS, preset.UPDATES, preset.MOST_EPOCHS
     batches = math.ceil(m / asked.batch_size)
-    return min(max(_EPOCHS, math.ceil(_BATCH_UPDATES / batches)), _MOST_EPOCHS)
+    return min(max(fewest, math.ceil(updates / batches)), most)
 
 
 def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:
@@ -376,7 +446,14 @@ def _rates(asked: Specification, kind: str) -> Rates:
     if output is None:
         two = asked.preset == "tabular" and kind == "binary"
         output = preset.TWO_CLASSES_RATE if two else 1.0
-    return Rates(asked.ntk, asked.bias_rate, output, asked.scale_rate)
+    return Rates(
+        asked.ntk,
+        asked.bias_rate,
+        output,
+        asked.scale_rate,
+        asked.parametric_rate,
+        asked.encoding_rate,
+    )
 
 
 def _label_smoothing(asked: Problem, kind: str) -> float:
@@ -402,14 +479,28 @@ def _learning_rate(asked: Specification, optimizer: str, kind: str, updates: int
         full_batch = asked.batch_size is None
         adaptive = _ADAPTIVE_FULL_BATCH_RATE if full_batch else _ADAPTIVE_MINI_BATCH_RATE
         given = _FULL_BATCH_RATES.get(optimizer, adaptive)
-    if callable(given):
-        return given
+    return given if callable(given) else _named(asked.schedule, given, updates)
+
+
+def _share(schedule: str | None, updates: int) -> Schedule | None:
+    """A schedule of what is multiplied by 1 at most; None where it always is."""
+    return None if schedule in (None, "constant") else _named(schedule, 1.0, updates)
+
+
+def _named(schedule: str | None, highest: float, updates: int) -> Schedule:
     length = max(updates, 1)
-    if asked.schedule == "coslog4":
-        return coslog(given, iterations=length)
-    if asked.schedule == "flat_cosine":
-        return flat_cosine(given, iterations=length)
-    return cosine_decay(given, iterations=length) if asked.schedule == "cosine" else constant(given)
+    if schedule == "coslog4":
+        return coslog(highest, iterations=length)
+    if schedule == "flat_cosine":
+        return flat_cosine(highest, iterations=length)
+    return cosine_decay(highest, iterations=length) if schedule == "cosine" else constant(highest)
+
+
+def _said_of_encoding(encoding: NumberEncoding | None) -> str | None:
+    if encoding is None:
+        return None
+    of_each = f"{encoding.outputs} {'values' if encoding.hidden else 'bins'} each"
+    return f"{encoding.kind}, {counted(encoding.numbers, 'number')}, {of_each}"
 
 
 def _shown_optimizer(optimizer: Optimizer | None) -> str:

@@ -52,6 +52,8 @@ HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.el
 OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
 
 
+_SCHEDULES = ("constant", "cosine", "flat_cosine", "coslog4")
+
 # Where a record being made notes which options were given; gone when it is made.
 _GIVEN = "_given"
 
@@ -225,6 +227,33 @@ class Problem:
         choices=("moments", "quantiles"),
         shown=True,
     )
+    number_encoding: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=("periodic", "piecewise"))),
+        '{"periodic", "piecewise"}, optional',
+        "what the first layer gets of each number besides the number; nothing more when left out",
+        "periodic: V cos(2 pi w x + b) + c, three values of 16 cosines, all of it learned; piecewise: "
+        "the parts of the bins, between quantiles, that are below x, each 0 to 1. Features that are "
+        "0 or 1 by construction and embedded columns have neither.",
+        group="network",
+        choices=("periodic", "piecewise"),
+        shown=True,
+    )
+    bins: int = option(
+        48,
+        partial(check_int, at_least=1),
+        "int",
+        'bins of each number with number_encoding="piecewise"',
+        group="network",
+        text="int",
+    )
+    frequency: float = option(
+        0.1,
+        partial(check_float, above=0.0),
+        "float",
+        'standard deviation of w, which number_encoding="periodic" starts with',
+        group="network",
+    )
     scaling_layer: bool = option(
         False,
         check_bool,
@@ -232,6 +261,15 @@ class Problem:
         "learn a factor of each feature besides the first layer's weights",
         "W[1] diag(s) in the place of W[1]: with a larger rate for s the network learns sooner which "
         "features matter. The model has their product.",
+        group="network",
+        shown=True,
+    )
+    parametric_activation: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "learn for each hidden unit how much of its activation it takes",
+        "Z + a (g(Z) - Z) in the place of g(Z), with a number a for each unit, 1 at first.",
         group="network",
         shown=True,
     )
@@ -409,12 +447,38 @@ class Specification(Problem):
     )
     schedule: str | None = option(
         None,
-        optional(partial(check_choice, allowed=("constant", "cosine", "flat_cosine", "coslog4"))),
+        optional(partial(check_choice, allowed=_SCHEDULES)),
         '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
         "how learning_rate, the highest rate, changes over the training; constant when left out",
         "cosine: down to 0; flat_cosine: from the half on; coslog4: four cosine cycles from 0 and back, "
         "each twice as long as the one before.",
-        choices=("constant", "cosine", "flat_cosine", "coslog4"),
+        choices=_SCHEDULES,
+    )
+    dropout_schedule: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=_SCHEDULES)),
+        '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
+        "how the rate that is dropped changes over the training, from the one given to 0",
+        "As schedule; constant when left out.",
+        choices=_SCHEDULES,
+        shown=True,
+    )
+    weight_decay_schedule: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=_SCHEDULES)),
+        '{"constant", "cosine", "flat_cosine", "coslog4"}, optional',
+        "how the weight decay of adamw changes over the training, besides the learning rate",
+        "theta decays by learning_rate weight_decay times this, from 1 to 0. As schedule; constant when "
+        "left out.",
+        choices=_SCHEDULES,
+        shown=True,
+    )
+    decay_biases: bool = option(
+        True,
+        check_bool,
+        "bool",
+        "adamw decays b, too",
+        "As in PyTorch; without, all but b decays, as in RealMLP.",
     )
     ntk: bool = option(
         False,
@@ -445,6 +509,20 @@ class Specification(Problem):
         partial(check_float, at_least=0.0),
         "float",
         "factor of the learning rate for the scaling layer",
+        shown=True,
+    )
+    parametric_rate: float = option(
+        0.1,
+        partial(check_float, at_least=0.0),
+        "float",
+        "factor of the learning rate for what parametric_activation learns",
+        shown=True,
+    )
+    encoding_rate: float = option(
+        0.1,
+        partial(check_float, at_least=0.0),
+        "float",
+        'factor of the learning rate for number_encoding="periodic"',
         shown=True,
     )
     iterations: int | None = option(
@@ -479,6 +557,17 @@ class Specification(Problem):
         text="float",
         shown=True,
     )
+    ema_decay: float | None = option(
+        None,
+        optional(partial(check_float, at_least=0.0, below=1.0)),
+        "float, optional",
+        "average theta over the updates, that much of the average kept at each, and use the average",
+        "average <- ema_decay average + (1 - ema_decay) theta, corrected for its start. The updates go on "
+        "from theta; validation, keep_best, patience, reports and the model have the average. None when "
+        "left out.",
+        text="float",
+        shown=True,
+    )
     validation: Any = option(
         None,
         optional(partial(check_float, above=0.0, below=1.0)),
@@ -509,7 +598,7 @@ class Specification(Problem):
         "int",
         "iterations (full batch) or epochs (mini-batches) between reports",
         "The reported cost is always that of all training examples: free on full batches without "
-        "dropout, one forward pass otherwise.",
+        "dropout and ema_decay, one forward pass otherwise.",
         text="int",
     )
     on_divergence: str = option(
@@ -621,6 +710,14 @@ class Specification(Problem):
                 ("left out where ", Argument("learning_rate"), " is a schedule"),
                 "pass one of them",
             )
+        if self.dropout_schedule is not None and self.dropout is None and self.keep_prob == 1.0:
+            raise ArgumentValueError(
+                "dropout_schedule",
+                repr(self.dropout_schedule),
+                ("left out unless ", Argument("dropout"), " is given"),
+                (Pass("dropout", 0.15),),
+            )
+        self._check_decay()
         if self.is_lbfgs:
             self._check_lbfgs()
         needed = None if self.precision is None else self.wanted_dtype
@@ -632,6 +729,21 @@ class Specification(Problem):
                 "leave one of them out",
             )
 
+    def _check_decay(self) -> None:
+        """Refuse options of weight decay where nothing decays."""
+        name = self.optimizer.name if isinstance(self.optimizer, Optimizer) else self.optimizer
+        if name == "adamw":
+            return
+        for option_of_decay, left_out in (("weight_decay_schedule", None), ("decay_biases", True)):
+            given = getattr(self, option_of_decay)
+            if given != left_out:
+                raise ArgumentValueError(
+                    option_of_decay,
+                    repr(given),
+                    ("left out unless ", Argument("optimizer", "adamw"), " is given"),
+                    (Pass("optimizer", "adamw"),),
+                )
+
     def _check_lbfgs(self) -> None:
         exact = "its line search needs the exact cost"
         dropped = "keep_prob" if self.dropout is None else "dropout"
@@ -640,6 +752,11 @@ class Specification(Problem):
             ("batch_size", self.batch_size is not None, "it works on the full batch only"),
             (dropped, bool(self.keep_probs), exact),
             ("clip_norm", self.clip_norm is not None, exact),
+            (
+                "ema_decay",
+                self.ema_decay is not None,
+                "its few iterates differ too much to average",
+            ),
             ("learning_rate", self.learning_rate is not None, "its line search finds the rate"),
             ("schedule", self.schedule is not None, "its line search finds the rate"),
             ("precision", low, exact),

@@ -42,7 +42,7 @@ class State:
     theta : array (p,)
         Where the next update starts.
     optimizer : tuple of arrays
-        The optimizer's own state.
+        The optimizer's own state, and the average of theta where that was asked for.
     random : str
         State of the generator of shuffles and dropout masks, as JSON.
     iteration, epoch : int
@@ -54,9 +54,9 @@ class State:
     reports : nested pairs
         The newest report and the reports before it.
     last : array (p,), optional
-        theta at the newest report.
+        The parameters of the newest report: theta there, or its average.
     best : array (p,), optional
-        theta at the report of the lowest watched cost; kept with patience only.
+        Those of the report of the lowest watched cost; kept with patience or keep_best only.
     best_cost, best_iteration
         Of that report.
     since_best : int

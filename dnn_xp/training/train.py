@@ -16,6 +16,7 @@ from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.host_memory import check_host_memory
+from dnn_xp.execution.scaling import ScaleOfX
 from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -165,7 +166,7 @@ class Begun(NamedTuple):
     theta: np.ndarray
     start: str
     rng: np.random.Generator
-    standardization: Standardization | None = None
+    standardization: ScaleOfX | None = None
     target_standardization: Standardization | None = None
 
 
@@ -208,7 +209,9 @@ def start_of(
     check_host_memory(run.plan, run.network.parameter_count)
     rule = asked.initialization if given is None else given
     start = "given arrays" if given is not None else str(rule)
-    theta = initial_parameters(run.network, rule, rng=rng, scale=asked.initial_scale)
+    theta = initial_parameters(
+        run.network, rule, rng=rng, scale=asked.initial_scale, frequency=asked.frequency
+    )
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
         theta, start = _at_the_mean(theta, run.network.sizes, prepared, start)
     return Begun(run, prepared, theta, start, rng)

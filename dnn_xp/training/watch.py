@@ -59,10 +59,12 @@ class Noting(Protocol):
         *,
         last: bool,
         stops: bool = False,
+        used: Array | None = None,
     ) -> bool:
         """Take a report; whether to return.
 
-        `last` says that the training ends with it, and `stops` that a longer one does, too.
+        `last` says that the training ends with it, and `stops` that a longer one does, too; `used` are
+        the parameters that J is the cost of, theta when left out.
         """
 
     def passed(

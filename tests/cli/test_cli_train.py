@@ -94,7 +94,10 @@ def test_every_option_arrives(
         "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5 "
         "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
-        "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches"
+        "--number-encoding periodic --bins 7 --frequency 0.2 --encoding-rate 0.5 "
+        "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
+        "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
+        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -139,6 +142,10 @@ def test_every_option_arrives(
         "seed": 5,
         "preset": None,
         "standardize_by": "quantiles",
+        "number_encoding": "periodic",
+        "bins": 7,
+        "frequency": 0.2,
+        "encoding_rate": 0.5,
         "scaling_layer": True,
         "scale_rate": 6.0,
         "bias_rate": 0.1,
@@ -148,6 +155,12 @@ def test_every_option_arrives(
         "schedule": "coslog4",
         "keep_best": "score",
         "report_costs": "batches",
+        "ema_decay": 0.99,
+        "parametric_activation": True,
+        "parametric_rate": 0.2,
+        "dropout_schedule": "flat_cosine",
+        "weight_decay_schedule": "cosine",
+        "decay_biases": False,
         "examples": "rows",
         "verbose": False,
     }

@@ -1,4 +1,4 @@
-"""RealMLP-TD-S's network, loss and update in PyTorch, as the paper states them (arXiv 2407.04491, A.1)."""
+"""RealMLP-TD-S (arXiv 2407.04491, A.1) in PyTorch, with RealMLP-TD's parametric activation or not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RealMLPStep:
     rate.
     """
 
-    def __init__(self, torch, start, X, Y, classes):
+    def __init__(self, torch, start, X, Y, classes, parametric=False):
         self.torch, self.classes = torch, classes
         mean, iqr = start.standardization
         scaled = (X - mean) / iqr
@@ -33,7 +33,8 @@ class RealMLPStep:
             root = math.sqrt(W.shape[1])
             self.W.append(torch.tensor(W.T * root, requires_grad=True))
             self.b.append(torch.tensor(b[:, 0].copy(), requires_grad=True))
-        self.groups = [(self.W, 1.0), (self.b, 0.1), ([self.s], 6.0)]
+        self.a = [torch.ones_like(b, requires_grad=parametric) for b in self.b[:-1]]
+        self.groups = [(self.W, 1.0), (self.b, 0.1), ([self.s], 6.0), (self.a, 0.1)]
         self.optimizer = torch.optim.Adam(
             [{"params": params, "lr": 1.0} for params, _ in self.groups],
             betas=(0.9, 0.95),
@@ -46,7 +47,7 @@ class RealMLPStep:
         a = self.x * self.s
         for layer, (W, b) in enumerate(zip(self.W, self.b, strict=True)):
             a = a @ (W / math.sqrt(W.shape[0])) + b
-            a = a if layer == len(self.W) - 1 else g(a)
+            a = a if layer == len(self.W) - 1 else a + (g(a) - a) * self.a[layer]
         return a
 
     def step(self, t):

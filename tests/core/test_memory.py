@@ -20,6 +20,8 @@ ALWAYS = {"hidden": [32, 32], "threads": 2, "standardize": False}
 BATCHES = {"batch_size": 256}
 DROPOUT = {"keep_prob": 0.8}
 COLUMNS = {"layout": "columns"}
+QUANTILES = {"standardize": True, "standardize_by": "quantiles"}
+PERIODIC = {"number_encoding": "periodic", "standardize": True}
 ROWS_AS_COLUMNS = COLUMNS | {"examples": "rows", "hidden": []}
 # The plan counts all arrays of a block; not all of them are there at once. Measured: 1.0 to 2.4.
 MUCH = 3
@@ -147,6 +149,14 @@ HOW = {
     "lbfgs": {"optimizer": "lbfgs"},
     "lbfgs, many parameters": {"optimizer": "lbfgs", "hidden": [300, 300], "block_size": 100},
     "momentum": {"optimizer": "momentum", "hidden": [300, 300], "block_size": 100},
+    "quantiles": QUANTILES,
+    "quantiles of rows in float64": {"given": "float64", "examples": "rows"} | QUANTILES,
+    "quantiles of a file": {"file": True} | QUANTILES,
+    "periodic": PERIODIC,
+    "periodic batches of rows": PERIODIC | {"examples": "rows", "batch_size": 1024},
+    "piecewise": {"number_encoding": "piecewise"},
+    "piecewise, quantiles": {"number_encoding": "piecewise", "bins": 5} | QUANTILES,
+    "piecewise batches of a file": {"number_encoding": "piecewise", "file": True} | BATCHES,
     "one thread": {"threads": 1},
     "small blocks": {"block_size": 100},
 }

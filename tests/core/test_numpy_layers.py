@@ -9,7 +9,30 @@ import pytest
 
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.formulas import ACTIVATIONS, COSTS
+from dnn_xp.formulas.activations import residual_of
+from dnn_xp.formulas.layers import Layers, linear_derivative
 from dnn_xp.formulas.network import Network, gradient_sums
+
+
+def forward_with_residual(A_prev, W, b, activation, *, xp):
+    """The formulas as written, with the residual in place of Z."""
+    A, R = residual_of(activation).forward(xp.matmul(W, A_prev) + b, xp=xp)
+    return A, ((A_prev, W, b), R)
+
+
+def derivative_of_residual(dA, R, activation, *, xp):
+    return residual_of(activation).backward(dA, R, xp=xp)
+
+
+def derivative_through_layer(dZ, W, R, activation, *, xp):
+    return derivative_of_residual(linear_derivative(dZ, W, xp=xp), R, activation, xp=xp)
+
+
+WITH_RESIDUALS = Layers(
+    linear_activation_forward=forward_with_residual,
+    linear_activation_derivative=derivative_through_layer,
+    activation_derivative=derivative_of_residual,
+)
 
 
 @pytest.mark.parametrize("hidden", sorted(set(ACTIVATIONS) - {"exp"}))
@@ -36,11 +59,15 @@ def test_the_bits_of_the_formulas(rng, hidden, m, drops):
         array.flags.writeable = False
     lowered, layers = backend.lower(network)
     how = {"masks": masks, "xp": backend.xp}
-    expected, Z = gradient_sums(X, Y, parameters, network, **how)
+    expected, Z = gradient_sums(X, Y, parameters, network, layers=WITH_RESIDUALS, **how)
+    from_Z, _ = gradient_sums(X, Y, parameters, network, **how)
     found, found_Z = gradient_sums(X, Y, parameters, lowered, layers=layers, **how)
     assert found_Z.tobytes() == Z.tobytes()
     for one, other in zip(found, expected, strict=True):
         assert [each.tobytes() for each in one] == [each.tobytes() for each in other]
+    for one, other in zip(found, from_Z, strict=True):
+        for ours, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * m)
 
 
 def test_an_activation_that_is_only_called_relu_is_left_alone(rng):

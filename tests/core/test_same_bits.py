@@ -63,8 +63,9 @@ def assert_same_bits(got, wanted):
 networks = st.fixed_dictionaries(
     {
         "hidden": st.sampled_from([(5,), (32, 16), (64,), ()]),
-        "activation": st.sampled_from(["relu", "tanh"]),
+        "activation": st.sampled_from(["relu", "tanh", "selu", "mish", "softplus"]),
         "standardize": st.booleans(),
+        "number_encoding": st.sampled_from([None, None, "periodic", "piecewise"]),
         "block_size": st.sampled_from([27, 64, 200, 1000]),
         "dtype": st.sampled_from(["float32", "float64"]),
     }

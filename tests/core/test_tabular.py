@@ -8,7 +8,7 @@ from oracle_of_realmlp import RealMLPStep
 from refusals import refused
 
 import dnn_xp
-from dnn_xp.data.quantiles import Quantiles, quantiles, step_of_sample
+from dnn_xp.data.quantiles import Quantiles, quantiles, sample_of, step_of_sample
 from dnn_xp.data.sources.base import ArraySource
 from dnn_xp.formulas import (
     Rates,
@@ -69,7 +69,7 @@ def test_smoothed_labels_are_distributions(library):
 
 
 def test_quantiles_are_those_of_numpy_with_a_scale_for_every_feature(X):
-    found = quantiles(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)])
+    found = quantiles(sample_of(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)]))
     low, middle, high = np.quantile(X, (0.25, 0.5, 0.75), axis=1, keepdims=True)
     np.testing.assert_array_equal(found.mean, middle)
     np.testing.assert_array_equal(found.scale[:3], (high - low)[:3])
@@ -80,7 +80,7 @@ def test_a_sample_is_every_kth_example_wherever_blocks_end(monkeypatch, X):
     monkeypatch.setattr("dnn_xp.data.quantiles.VALUES", 5 * 80)
     monkeypatch.setattr("dnn_xp.data.quantiles.LEAST", 10)
     assert step_of_sample(5, 240) == 3
-    found = quantiles(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)])
+    found = quantiles(sample_of(ArraySource(X), blocks=[(0, 100), (100, 101), (101, 240)]))
     np.testing.assert_array_equal(found.mean, np.median(X[:, ::3], axis=1, keepdims=True))
 
 
@@ -118,8 +118,9 @@ def test_rates_multiply_the_steps_of_adam(X):
     assert factors[-5:].tolist() == pytest.approx([3 / 2] * 4 + [0.3])
 
 
+@pytest.mark.parametrize("parametric", [False, True])
 @pytest.mark.parametrize("classes", [0, 2, 3])
-def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
+def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
     """Against the original parametrization in PyTorch, written from the paper: W / sqrt(n), two outputs, ..."""
     torch = pytest.importorskip("torch")
     Y = X[0] * X[1] if classes == 0 else np.digitize(X[0], [0.0, 0.8][: classes - 1])
@@ -131,6 +132,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
         "batch_size": 240,
         "dtype": "float64",
         "seed": 5,
+        "parametric_activation": parametric,
     }
     how |= {"validation": None, "keep_best": None}
     # Of the two parametrizations epsilon is the one difference.
@@ -139,7 +141,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes):
     how["optimizer"] = adam(beta2=0.95, epsilon=1e-14)
     start = dnn_xp.train(X, Y, **how | {"epochs": 0})
     mine = dnn_xp.train(X, Y, **how)
-    theirs = RealMLPStep(torch, start, X, Y, classes)
+    theirs = RealMLPStep(torch, start, X, Y, classes, parametric)
     for step in range(6):
         theirs.step(step / 6)
     np.testing.assert_allclose(

@@ -33,9 +33,24 @@ HOW = {
     "one block": SMALL | {"block_size": 6000},
     "lbfgs": SMALL | {"optimizer": "lbfgs"},
     "dropout, penalty": SMALL | {"keep_prob": 0.8, "l2": 1.0},
+    "dropout that fades": SMALL | {"dropout": 0.2, "dropout_schedule": "flat_cosine"},
     "validation": SMALL | {"validation": 0.2, "patience": 2, "iterations": 12},
+    "parametric": SMALL | {"parametric_activation": True, "activation": "mish"},
+    "average": SMALL | {"ema_decay": 0.5},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
     "unstandardized": SMALL | {"standardize": False},
+    "periodic, quantiles": SMALL
+    | {"number_encoding": "periodic", "scaling_layer": True, "standardize_by": "quantiles"},
+    "piecewise": SMALL | {"number_encoding": "piecewise", "bins": 5},
+    "piecewise, unstandardized": SMALL
+    | {"number_encoding": "piecewise", "bins": 5, "standardize": False},
+    "piecewise, quantiles, batches": {
+        "hidden": [8],
+        "batch_size": 1500,
+        "epochs": 2,
+        "block_size": 256,
+    }
+    | {"number_encoding": "piecewise", "bins": 5, "standardize_by": "quantiles"},
     "batches": {"hidden": [8], "batch_size": 1500, "epochs": 2, "block_size": 256},
 }
 

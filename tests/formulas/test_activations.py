@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from oracles import DIFFERENCE_TOLERANCE, central_difference
 
 from dnn_xp.formulas import ACTIVATIONS
+from dnn_xp.formulas.output_activations import log_one_plus
 
 # The textbook definitions, good for moderate Z only.
 DEFINITIONS = {
@@ -165,6 +166,25 @@ def test_small_probabilities_keep_their_relative_precision(library):
     A = library.numpy(ACTIVATIONS["sigmoid"].forward(library.array(Z), xp=library.xp))
     # The exponent's own rounding grows with |Z|.
     np.testing.assert_allclose(A, np.exp(Z) / (1 + np.exp(Z)), rtol=80 * np.finfo("float32").eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_one_plus_is_as_precise_as_log1p(dtype):
+    e = np.concatenate([[0.0], np.geomspace(1e-30, 1.0, 1000)]).astype(dtype)[None, :]
+    expected = np.log1p(e.astype(np.longdouble)).astype(dtype)
+    found = log_one_plus(e, xp=np)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["elu", "selu"])
+def test_small_values_of_elu_and_selu_to_an_absolute_error(name, dtype):
+    Z = -np.geomspace(1e-12, 1.0, 1000)[None, :].astype(dtype)
+    scale = {"elu": 1.0, "selu": 1.7580993408473766}[name]
+    A = ACTIVATIONS[name].forward(Z, xp=np)
+    expected = scale * np.expm1(Z.astype(np.longdouble))
+    assert np.max(np.abs(A - expected)) <= 2 * scale * np.finfo(dtype).eps
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,6 +40,9 @@ def fortran_matmul(cupy: Any) -> Callable[[Array, Array], Array]:
     """CuPy's product with its result in Fortran order, (B^T A^T)^T: CuPy's own is in C order."""
 
     def matmul(A: Array, B: Array) -> Array:
+        # Stacked matrices, such as a periodic encoding's, are in C order.
+        if A.ndim != 2 or B.ndim != 2:
+            return cupy.matmul(A, B)
         return cupy.matmul(B.T, A.T).T
 
     return matmul
@@ -55,6 +58,8 @@ def layers_on(cupy: Any, products: Products | None, problem: str) -> CudaLayers:
     working = [name for name in EPILOGUES if name and name not in failing]
 
     def matmul(A: Array, B: Array) -> Array:
+        if A.ndim != 2 or B.ndim != 2:
+            return plain(A, B)
         try:
             return products.matmul(A, B)
         except UnsupportedError:

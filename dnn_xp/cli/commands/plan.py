@@ -19,6 +19,7 @@ from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.text_tables import text_table
 from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.execution.block_size import gradient_flops
+from dnn_xp.formulas.number_encodings import encoded_rows
 from dnn_xp.training.arguments import PlanArguments
 from dnn_xp.training.plan import outline
 from dnn_xp.training.run import Run, decide
@@ -109,7 +110,9 @@ def _time(run: Run, options: Mapping[str, Any]) -> str:
 def _seconds_each(run: Run, m: int, options: Mapping[str, Any]) -> tuple[float, int]:
     """Seconds of an iteration or an epoch on m random examples, by the difference of two trainings, and of how many."""
     network, rng = run.network, np.random.default_rng(0)
-    X = rng.standard_normal((m, network.sizes[0]), dtype=np.float32)
+    # Each feature is a number, the network's as wide as it will be or, with one-hot ones, wider.
+    features = network.sizes[0] - encoded_rows(network.number_encoding)
+    X = rng.standard_normal((m, features), dtype=np.float32)
     X = X.astype(run.dtype, copy=False)
     Y = _targets(network.cost.name, m, network.sizes[-1], rng)
     length = "iterations" if run.batch_size is None else "epochs"

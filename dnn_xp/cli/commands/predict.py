@@ -106,7 +106,7 @@ def _blocks_of(X: Source, model: Model, where: str) -> Iterator[npt.NDArray[Any]
 def _columns(table: Columns, args: Namespace, model: Model) -> Sequence[str]:
     """The columns to predict from: those of --features, else those the model was trained on."""
     trained_on: list[str] = model.settings.get("feature_names", [])
-    n = model.sizes[0] if model.encoder is None else len(model.encoder.names_in)
+    n = model.network.n_x if model.encoder is None else len(model.encoder.names_in)
     if args.features:
         chosen = choose("--features", args.features, table)
         if len(chosen) != n:
