@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -18,23 +19,25 @@ import dnn_xp
 import dnn_xp.dask
 
 
-def seconds_an_iteration(train: Callable[..., object], few: int, more: int) -> float:
-    """Of two trainings, so that what is done once does not count; the least of two."""
+def seconds_an_iteration(
+    train: Callable[..., object], few: int, more: int, times: int = 2
+) -> float:
+    """Of two trainings, so that what is done once does not count; the least of several `times`."""
     train(iterations=1)
     found = []
-    for _ in range(2):
-        times = []
+    for _ in range(times):
+        seconds = []
         for iterations in (few, more):
             start = time.perf_counter()
             train(iterations=iterations)
-            times.append(time.perf_counter() - start)
-        found.append((times[1] - times[0]) / (more - few))
+            seconds.append(time.perf_counter() - start)
+        found.append((seconds[1] - seconds[0]) / (more - few))
     return min(found)
 
 
 def on(workers: int, X: Any, Y: Any, **how: Any) -> tuple[float, str]:
     """Seconds an iteration, and the record of a training on so many processes."""
-    few, more = how.pop("lengths")
+    lengths = how.pop("lengths")
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as made,
         Client(made) as client,
@@ -47,7 +50,7 @@ def on(workers: int, X: Any, Y: Any, **how: Any) -> tuple[float, str]:
             )
             return models[-1]
 
-        found = seconds_an_iteration(train, few, more)
+        found = seconds_an_iteration(train, *lengths)
         return found, models[-1].settings["cluster"]
 
 
@@ -78,7 +81,7 @@ def gradient_bytes() -> dict[str, Any]:
 
 
 # Examples of 28 features a worker, whose gradient takes about a second.
-WIDE: dict[str, Any] = {"hidden": [300] * 4, "block_size": 2000, "lengths": (1, 4)}
+WIDE: dict[str, Any] = {"hidden": [300] * 4, "block_size": 2000, "lengths": (1, 4, 1)}
 EXAMPLES = 52_000
 
 
@@ -97,6 +100,55 @@ def scaling() -> dict[str, Any]:
         for workers in (1, 2):
             found[workers] = on(workers, *wide_file(folder, workers), **WIDE)
     return {"scaling": found, "efficiency": found[1][0] / found[2][0]}
+
+
+def processor_time() -> dict[str, Any]:
+    """CPU seconds an iteration of the wide gradient: in this process alone, and of the parts of a cluster.
+
+    Unlike wall time they are hardly changed by what else runs on the machine.
+    """
+    import psutil
+
+    how = dict(WIDE)
+    few, more, _ = how.pop("lengths")
+
+    def each(train: Callable[[int], object], processes: Callable[[], list[int]]) -> list[float]:
+        train(few)
+        seconds = []
+        for iterations in (few, more):
+            before = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
+            train(iterations)
+            after = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
+            seconds.append(np.subtract(after, before))
+        return ((seconds[1] - seconds[0]) / (more - few)).round(3).tolist()
+
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path, Y = wide_file(folder, 1)
+        how_alone = {**how, "threads": 1, "report_every": 1000}
+        found["alone"] = each(
+            lambda n: dnn_xp.train(path, Y, iterations=n, **how_alone), lambda: [os.getpid()]
+        )
+        for workers in (1, 2):
+            path, Y = wide_file(folder, workers)
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=":0"
+                ) as made,
+                Client(made) as client,
+            ):
+                found[f"client and scheduler, {workers} workers"] = each(
+                    _trained_by(client, path, Y, how), _processes_of(client)
+                )
+    return {"cpu_seconds": found}
+
+
+def _trained_by(client: Client, path: Path, Y: Any, how: dict[str, Any]) -> Callable[[int], object]:
+    return lambda n: dnn_xp.dask.train(client, path, Y, iterations=n, report_every=1000, **how)
+
+
+def _processes_of(client: Client) -> Callable[[], list[int]]:
+    return lambda: [os.getpid(), *client.run(os.getpid).values()]
 
 
 def without_dask() -> dict[str, Any]:
@@ -119,13 +171,13 @@ def without_dask() -> dict[str, Any]:
 
 def _alone(path: Path, Y: Any, together: Any, times: Any) -> None:
     how = {**WIDE, "threads": 1, "report_every": 1000}
-    few, more = how.pop("lengths")
+    lengths = how.pop("lengths")
 
     def train(iterations: int) -> dnn_xp.Model:
         together.wait()
         return dnn_xp.train(path, Y, iterations=iterations, **how)
 
-    times.put(seconds_an_iteration(train, few, more))
+    times.put(seconds_an_iteration(train, *lengths))
 
 
 def seconds_by_model(
@@ -171,6 +223,7 @@ if __name__ == "__main__":
         "bytes": gradient_bytes,
         "scaling": scaling,
         "alone": without_dask,
+        "processor": processor_time,
     }
     if sys.argv[1] == "draw":
         draw(Path(sys.argv[2]), float(sys.argv[3]))

@@ -97,7 +97,7 @@ def link(name: str, number: int) -> dict[str, float]:
 
 def measured(client: Client, workers: int, folder: str) -> tuple[float, str]:
     how = dict(WIDE)
-    few, more = how.pop("lengths")
+    lengths = how.pop("lengths")
     path, Y = wide_file(folder, workers)
     said = [""]
 
@@ -105,7 +105,7 @@ def measured(client: Client, workers: int, folder: str) -> tuple[float, str]:
         model = dnn_xp.dask.train(client, path, Y, iterations=iterations, report_every=1000, **how)
         said[0] = model.settings["cluster"]
 
-    return seconds_an_iteration(train, few, more), said[0]
+    return seconds_an_iteration(train, *lengths), said[0]
 
 
 def main() -> dict[str, Any]:

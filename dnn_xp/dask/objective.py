@@ -11,9 +11,11 @@ import numpy as np
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.messages import optional_package
 from dnn_xp.dask import pickled  # noqa: F401 - how sources go through pickle
+from dnn_xp.dask.batches import BatchTasks
 from dnn_xp.dask.cluster import Cluster
-from dnn_xp.dask.examples import BatchTasks, ClusterExamples
-from dnn_xp.dask.tasks import OF_THE_CLIENT, Device, Job, Part, added, moments, plus, sums
+from dnn_xp.dask.examples import ClusterExamples
+from dnn_xp.dask.jobs import OF_THE_CLIENT, Device, Job
+from dnn_xp.dask.tasks import Part, added, moments, plus, sums
 from dnn_xp.dask.tasks import merged_moments as merged
 from dnn_xp.data.finite import VALUES_OF_A_BLOCK, examples_of_a_block
 from dnn_xp.data.standardize import Moments

@@ -16,8 +16,8 @@ from dnn_xp.dask.checks import check_workers
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import DaskSource, taken
 from dnn_xp.dask.examples import ClusterExamples, share
+from dnn_xp.dask.jobs import Device
 from dnn_xp.dask.objective import ClusterObjective
-from dnn_xp.dask.tasks import Device
 from dnn_xp.data.finite import check_cost
 from dnn_xp.data.given import Given
 from dnn_xp.data.sources.base import ArraySource, Source

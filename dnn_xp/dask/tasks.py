@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
-import pickle
-import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dnn_xp.backends.choice import choose_backend, compiled
-from dnn_xp.backends.precision import with_precision
 from dnn_xp.backends.record import Backend
 from dnn_xp.dask.cache import CHUNKS, cached, room
+from dnn_xp.dask.jobs import objective_of
 from dnn_xp.dask.sources import chosen_of, joined_pieces
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import RangeSource
 from dnn_xp.data.standardize import block_moments, merge_moments
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Examples
-from dnn_xp.execution.objective import Objective, Sum
+from dnn_xp.execution.objective import Sum
 from dnn_xp.execution.placement import StreamedSource, stored_bytes
 from dnn_xp.execution.tree import Node, joined
-from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.batches import Batch
 
@@ -41,46 +36,6 @@ class Held:
 
 # What is in memory of the examples from a number on.
 Piece = tuple[int, Held]
-
-
-class Device(NamedTuple):
-    """Where each worker computes, as `choose_backend` takes it."""
-
-    device: str
-    fallback: bool = True
-    blas: str = "auto"
-    compile: bool = False
-
-    def backend(self, precision: str) -> Backend:
-        """What it is on this worker."""
-        backend, _ = choose_backend(self.device, None, fallback=self.fallback, blas=self.blas)
-        backend = compiled(backend) if self.compile else backend
-        return with_precision(backend, precision)
-
-
-# Of the arguments of an Objective, those that only the one who asks for sums needs.
-OF_THE_CLIENT = frozenset({"block_size", "penalties"})
-
-
-class Job(NamedTuple):
-    """What a worker needs to know of a training besides the data.
-
-    Attributes
-    ----------
-    device : Device
-    network : Network
-    how : dict
-        All other arguments of the client's Objective, but for `OF_THE_CLIENT`.
-    """
-
-    device: Device
-    network: Network
-    how: dict[str, Any]
-
-    def objective(self) -> Objective:
-        """The objective of this worker; its blocks are counted by whoever asks for sums."""
-        backend = self.device.backend(self.how.get("precision", ""))
-        return Objective(self.network, backend, block_size=lambda m: m, **self.how)
 
 
 class Where(NamedTuple):
@@ -130,10 +85,6 @@ class Anchor:
         return min(self.nbytes, 64 << 20)
 
 
-_objectives: dict[str, Objective] = {}
-_making = threading.Lock()
-
-
 def sums(
     wanted: tuple[str, int, tuple[Any, ...], tuple[int, ...]],
     theta: np.ndarray,
@@ -162,7 +113,7 @@ def sums(
     anchor : Anchor, optional
         Of the range.
     """
-    objective, address, threads = _objective(job), *worker()
+    objective, address, threads = objective_of(job), *worker()
     name, size, more, seeds = wanted
     before = _begin()
     backend = objective.backend
@@ -278,18 +229,6 @@ class _Chosen:
     def block(self, start: int, stop: int) -> tuple[Array, Array, Array | None]:
         """X, Y and weights of examples start to stop - 1 of the batch."""
         return self._batch.block(start - self._first, stop - self._first)
-
-
-def _objective(job: bytes) -> Objective:
-    """The objective of a job, made once a process."""
-    name = hashlib.sha256(job).hexdigest()
-    with _making:
-        if name not in _objectives:
-            while len(_objectives) >= 8:
-                del _objectives[next(iter(_objectives))]
-            made: Job = pickle.loads(job)
-            _objectives[name] = made.objective()
-        return _objectives[name]
 
 
 def _begin() -> int:

@@ -11,12 +11,13 @@ from typing import Any
 from dnn_xp.backends.precision import with_precision
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.dask.batches import ClusterBatches
 from dnn_xp.dask.checks import check_sources, check_workers
 from dnn_xp.dask.cluster import Cluster
 from dnn_xp.dask.collections import taken
-from dnn_xp.dask.examples import ClusterBatches, ClusterExamples, share
+from dnn_xp.dask.examples import ClusterExamples, share
+from dnn_xp.dask.jobs import Device
 from dnn_xp.dask.objective import ClusterObjective, cluster_moments
-from dnn_xp.dask.tasks import Device
 from dnn_xp.data.quantiles import sample_of
 from dnn_xp.data.sources.base import Source
 from dnn_xp.data.sources.subset import with_contiguous_examples

@@ -13,8 +13,8 @@ from namespaces import require
 
 import dnn_xp
 import dnn_xp.dask
+from dnn_xp.dask.jobs import OF_THE_CLIENT, Job
 from dnn_xp.dask.objective import ClusterObjective
-from dnn_xp.dask.tasks import OF_THE_CLIENT, Job
 from dnn_xp.execution.objective import Objective
 
 
