@@ -127,11 +127,8 @@ def report(rows: Mapping[str, statistics.Rows]) -> str:
         ]
         if any(cells):
             left_out.append([name, *cells])
-    added = [
-        [name, *cells]
-        for name in MORE
-        if any(cells := beside(errors, f"tabular + {name}", "tabular"))
-    ]
+    added = [[name, *beside(errors, f"tabular + {name}", "tabular")] for name in MORE]
+    added = [line for line in added if any(line[1:])]
     in_preset = ["trick", "preset without it", *spread, "plain network with it", *spread]
     tables = [table(in_preset, left_out)] if left_out else []
     if added:
