@@ -120,7 +120,8 @@ def processor_time() -> dict[str, Any]:
             train(iterations)
             after = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
             seconds.append(np.subtract(after, before))
-        return ((seconds[1] - seconds[0]) / (more - few)).round(3).tolist()
+        per_iteration = (seconds[1] - seconds[0]) / (more - few)
+        return [round(float(each), 3) for each in per_iteration]
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
