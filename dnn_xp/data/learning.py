@@ -151,8 +151,8 @@ class _Facts:
             note = f"column {self.name!r} holds numbers as text, read with {how}"
         self.wide = read.kind != "bool"
         # Sorted: where the entries were is not known of several blocks.
-        numbers = np.sort(np.asarray(read.values, dtype=np.float64))
-        mean = float(np.nanmean(numbers))
+        numbers = np.asarray(read.values, dtype=np.float64)
+        mean = float(np.mean(np.sort(numbers[~np.isnan(numbers)])))
         return NumberCode(self.name, read.kind, mean, self.missing, decimal), note
 
     def _categories(self, embedding: int | None) -> tuple[Code | None, str]:
