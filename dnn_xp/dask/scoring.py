@@ -131,7 +131,9 @@ def evaluate(
     cluster = Cluster(client)
     check_workers(cluster)
     backend, dtype = model.backend, model.dtype
-    block_size = block_size_of("auto", model.sizes, dtype=dtype, backend=backend)
+    block_size = block_size_of(
+        "auto", model.sizes, dtype=dtype, backend=backend, ensemble=model.network.ensemble
+    )
     sources = (given.X, targets, weights)
     shared = share(cluster, "evaluated", sources, block_size(given.X.m))
     of_model: Any = {

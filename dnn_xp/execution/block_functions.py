@@ -78,6 +78,10 @@ class BlockFunctions:
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
+        return self._outputs(parameters, X)
+
+    def _outputs(self, parameters: Parameters, X: Array) -> Array:
+        """What `_minimized` takes: Z[L]."""
         parameters, X = self._layer_inputs(parameters, X)
         g = self.network.activations
         Z, _ = linear_output(X, parameters, g, xp=self.xp, layers=self.layers)
@@ -90,7 +94,8 @@ class BlockFunctions:
 
     def cost(self, parameters: Parameters, block: Block) -> tuple[Array]:
         """Contribution to m J, or to that of each output (n_L, 1) where they are kept apart."""
-        return (self._cost(self.output(parameters, block.X), self._targets(block), block),)
+        Z = self._outputs(parameters, block.X)
+        return (self._minimized(Z, self._targets(block), block),)
 
     def gradients(self, parameters: Parameters, block: Block) -> tuple[Array, ...]:
         """Contributions to m dW[1], m db[1], ..., m db[L]."""
@@ -100,7 +105,7 @@ class BlockFunctions:
         """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
         Y = self._targets(block)
         gradients, Z = self._gradients(parameters, Y, block)
-        return self._cost(Z, Y, block), *gradients
+        return self._minimized(Z, Y, block), *gradients
 
     def correct(
         self, metric: Callable[..., Array], parameters: Parameters, block: Block
@@ -152,9 +157,12 @@ class BlockFunctions:
             X = self.canonical(X, orientation=self.orientation)
         if self.compute_dtype is None:
             return parameters, X
+        return self._narrowed(parameters), self.xp.astype(X, self.compute_dtype)
+
+    def _narrowed(self, parameters: Parameters) -> Parameters:
+        """Parameters of the layers in the compute dtype."""
         narrow, xp = self.compute_dtype, self.xp
-        pairs = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
-        return pairs, xp.astype(X, narrow)
+        return [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in parameters]
 
     def _embedded(self, parameters: Parameters, X: Array) -> tuple[Parameters, Array]:
         """Parameters of the layers and A[0], embedded before any dtype is too narrow for the codes."""
@@ -200,6 +208,10 @@ class BlockFunctions:
             else dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=self.xp)
             for seed, n, keep_prob in hidden
         ]
+
+    def _minimized(self, Z: Array, Y: Array, block: Block) -> Array:
+        """Contribution to the m J that is minimized."""
+        return self._cost(Z, Y, block)
 
     def _cost(self, Z: Array, Y: Array, block: Block) -> Array:
         if self.separate:

@@ -11,6 +11,7 @@ import numpy as np
 
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.parameters import parameter_count
 
 # Blocks of less arithmetic (about a millisecond) gain little from threads of their own: between its
@@ -32,7 +33,14 @@ def gradient_flops(sizes: Sequence[int], m: int) -> float:
     return m * (6.0 * sum(weights) - 2.0 * weights[0])
 
 
-def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backend) -> int:
+def auto_block_size(
+    sizes: Sequence[int],
+    m: int,
+    *,
+    dtype: str,
+    backend: Backend,
+    ensemble: Ensemble | None = None,
+) -> int:
     """Examples per block, from the problem and the backend, never from the number of threads.
 
     The activations of a block's widest layer fill about `backend.block_bytes`: its arrays stay in
@@ -40,15 +48,18 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
     block is larger, since its gradient takes memory bandwidth too: at least 1.5 times as many
     activations as parameters. Blocks are of equal size. If blocks run on Python threads, their
     number is even, so that threads finish together, and small problems are split if a block is worth
-    a thread, unless X is so wide that threads share its features instead.
+    a thread, unless X is so wide that threads share its features instead. An example has as many
+    activations as members of an ensemble have together.
     """
     itemsize = np.dtype(dtype).itemsize
-    by_cache = backend.block_bytes // (itemsize * max(sizes[1:]))
-    by_parameters = int(1.5 * parameter_count(sizes) / sum(sizes[1:]))
+    k = 1 if ensemble is None else ensemble.members
+    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
+    by_cache = backend.block_bytes // (itemsize * k * max(sizes[1:]))
+    by_parameters = int(1.5 * parameter_count(sizes, copies) / (k * sum(sizes[1:])))
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        flops = gradient_flops(sizes, m)
+        flops = k * gradient_flops(sizes, m)
         worthwhile = max(flops // _SMALLEST_BLOCK_FLOPS, 2.0 * (flops > _WORTH_TWO_FLOPS))
         blocks = max(blocks, min(8, int(min(worthwhile, m / _SMALLEST_BLOCK))))
     if blocks > 1:
@@ -64,11 +75,18 @@ def auto_block_size(sizes: Sequence[int], m: int, *, dtype: str, backend: Backen
 
 
 def block_size_of(
-    block_size: str | int, sizes: Sequence[int], *, dtype: str, backend: Backend
+    block_size: str | int,
+    sizes: Sequence[int],
+    *,
+    dtype: str,
+    backend: Backend,
+    ensemble: Ensemble | None = None,
 ) -> Callable[[int], int]:
     """Examples per block as the user chose, "auto" or a number, given the number of examples."""
     if not (isinstance(block_size, str) and block_size == "auto"):
         size = check_int("block_size", block_size, at_least=1)
         return lambda m: min(size, m)
     # Called at every step, with one or two values of m.
-    return cache(lambda m: auto_block_size(sizes, m, dtype=dtype, backend=backend))
+    return cache(
+        lambda m: auto_block_size(sizes, m, dtype=dtype, backend=backend, ensemble=ensemble)
+    )

@@ -2,6 +2,9 @@
 
 J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
 
+The loss of an ensemble is the mean of its members' losses; scores, and costs beside them, are of its
+mean prediction.
+
 Where Y is standardized the loss is that of Z[L] and (Y - mean) / scale. The gradient is that of this
 J, the one that is minimized. Costs that are reported are in the units of Y: those of output k times
 scale[k]^2. They are computed divided by `unit`, the mean of scale^2, so that no dtype is too narrow.
@@ -23,6 +26,11 @@ from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.block_functions import BlockFunctions
+from dnn_xp.execution.ensembles import (
+    EnsembleFunctions,
+    gradient_of_members,
+    parameters_of_members,
+)
 from dnn_xp.execution.block_queue import Read
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
@@ -129,14 +137,22 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype=dtype, embedded=embedded, xp=np)
+        embedded = embedding_parameters(network.tables)
+        mask = weight_mask(
+            network.sizes,
+            dtype=dtype,
+            embedded=embedded,
+            copies=network.copies,
+            embedded_copies=network.tables_copies,
+            xp=np,
+        )
         self._penalties = [
             (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
         ]
         lowered, layers = backend.lower(network)
-        of_block = BlockFunctions(
+        made = BlockFunctions if network.ensemble is None else EnsembleFunctions
+        of_block = made(
             lowered,
             backend.xp,
             getattr(backend.xp, dtype),
@@ -240,8 +256,10 @@ class Objective:
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
-    def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
+    def _parameters(self, theta: Array) -> list[Any]:
         """(W, b) of each layer, then (E,) of each embedding; W[1] times the scaling layer's s."""
+        if self.network.ensemble is not None:
+            return parameters_of_members(theta, self.network, xp=self._xp)
         layers = unflatten(theta, self.network.sizes, xp=self._xp)
         if self.network.scaling_layer:
             theta, s = self._split(theta)
@@ -256,8 +274,8 @@ class Objective:
         return theta[:rest], theta[rest:]
 
     def without_scaling_layer(self, theta: Array) -> Array:
-        """Theta of the same network with the scaling layer's s multiplied into W[1]."""
-        if not self.network.scaling_layer:
+        """Theta of the same network with the scaling layer's s multiplied into W[1], but of an ensemble."""
+        if not self.network.scaling_layer or self.network.ensemble is not None:
             return theta
         arrays = [array for part in self._parameters(theta) for array in part]
         return flatten(arrays, xp=self._xp)
@@ -345,7 +363,9 @@ class Objective:
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L]."""
-        if self.network.scaling_layer:
+        if self.network.ensemble is not None:
+            sums = gradient_of_members(sums, theta, self.network, xp=self._xp)
+        elif self.network.scaling_layer:
             W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
             dW, ds = scaled_weights_backward(sums[0], W, self._split(theta)[1], xp=self._xp)
             sums = [dW, *sums[1:], ds]

@@ -22,6 +22,7 @@ from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.layers import (
     REFERENCE_LAYERS,
     LayerCache,
@@ -51,7 +52,10 @@ class Network(NamedTuple):
     embeddings : tuple of Embedding
         Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
     scaling_layer : bool
-        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
+        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer; by s
+        (k, n_0) of k members.
+    ensemble : Ensemble, optional
+        Of several networks with these sizes.
     """
 
     sizes: tuple[int, ...]
@@ -60,17 +64,41 @@ class Network(NamedTuple):
     keep_probs: tuple[float, ...] = ()
     embeddings: tuple[Embedding, ...] = ()
     scaling_layer: bool = False
+    ensemble: Ensemble | None = None
 
     @property
     def parameter_count(self) -> int:
         """Entries of all W[l], b[l] and E[j], and of s."""
-        embedded = embedding_parameters(self.embeddings)
-        return parameter_count(self.sizes) + embedded + self.scaled
+        embedded = embedding_parameters(self.tables)
+        return parameter_count(self.sizes, self.copies) + embedded + self.scaled
 
     @property
     def scaled(self) -> int:
-        """Entries of s: n_0, or 0 without a scaling layer."""
-        return self.sizes[0] if self.scaling_layer else 0
+        """Entries of s: n_0, or 0 without a scaling layer; of all members."""
+        return self.sizes[0] * self.members if self.scaling_layer else 0
+
+    @property
+    def members(self) -> int:
+        """Networks of the ensemble, 1 without one."""
+        return 1 if self.ensemble is None else self.ensemble.members
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """Copies of (W[l], b[l]) in theta, one for each member that has its own; () without an ensemble."""
+        return () if self.ensemble is None else self.ensemble.copies(len(self.activations))
+
+    @property
+    def tables_copies(self) -> int:
+        """Copies of E[j] in theta."""
+        return 1 if self.ensemble is None or self.ensemble.shares_layers else self.members
+
+    @property
+    def tables(self) -> tuple[Embedding, ...]:
+        """The embeddings as theta holds them: copies one below the other, (k d, categories)."""
+        copies = self.tables_copies
+        return tuple(
+            Embedding(each.categories, copies * each.dimension) for each in self.embeddings
+        )
 
     @property
     def n_x(self) -> int:

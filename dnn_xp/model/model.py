@@ -122,8 +122,13 @@ class Model(Exports):
 
     @property
     def parameters(self) -> list[tuple[Array, Array]]:
-        """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives."""
-        return unflatten(self.theta, self.sizes, xp=self.backend.xp)
+        """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives.
+
+        Layers of which each of k members of an ensemble has its own are one below the other,
+        (k n_l, n_{l-1}) and (k n_l, 1); `members` has them apart.
+        """
+        network = self.network
+        return unflatten(self.theta, network.sizes, copies=network.copies, xp=self.backend.xp)
 
     @property
     def embeddings(self) -> dict[str, Array]:
@@ -135,7 +140,8 @@ class Model(Exports):
         network, encoder = self.network, self.encoder
         if encoder is None or not network.embeddings:
             return {}
-        tables = unflatten_embeddings(self.theta, network.embeddings, xp=self.backend.xp)
+        of_layers = self.theta[: self.theta.shape[0] - network.scaled]
+        tables = unflatten_embeddings(of_layers, network.tables, xp=self.backend.xp)
         return dict(zip(encoder.embedded, tables, strict=True))
 
     @property
@@ -376,7 +382,13 @@ def _objective(model: Model) -> Objective:
             model.network,
             model.backend,
             dtype=model.dtype,
-            block_size=block_size_of("auto", model.sizes, dtype=model.dtype, backend=model.backend),
+            block_size=block_size_of(
+                "auto",
+                model.sizes,
+                dtype=model.dtype,
+                backend=model.backend,
+                ensemble=model.network.ensemble,
+            ),
             standardization=model.standardization,
             target_standardization=model.target_standardization,
             orientation=model.settings.get("layout"),

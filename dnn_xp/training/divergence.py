@@ -177,14 +177,15 @@ def origin_of(
 
 def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     """Largest |Z| and gradient at theta, the last finite parameters."""
-    sizes, to_host = run.network.sizes, run.backend.to_host
+    to_host = run.backend.to_host
     _, gradient = data.objective.cost_and_gradient(theta, data.examples)
     norms = {}
     flat = to_host(gradient).astype(np.float64)
-    parameters = unflatten(flat, sizes, xp=np)
+    network = run.network
+    parameters = unflatten(flat, network.sizes, copies=network.copies, xp=np)
     for layer, (dW, db) in enumerate(parameters, start=1):
         norms[f"W[{layer}]"], norms[f"b[{layer}]"] = map(np.linalg.norm, (dW, db))
-    tables = unflatten_embeddings(flat, run.network.embeddings, xp=np)
+    tables = unflatten_embeddings(flat[: flat.size - network.scaled], network.tables, xp=np)
     norms |= {f"E[{j}]": np.linalg.norm(dE) for j, dE in enumerate(tables, start=1)}
     largest = _largest_outputs(run, data, to_host(theta).astype(np.float64))
     layer = max(range(len(largest)), key=lambda each: largest[each])

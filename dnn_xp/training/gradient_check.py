@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.objective import Objective
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import weight_mask
+from dnn_xp.formulas.parameters import weight_mask, weight_shapes
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
 from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
@@ -178,8 +177,10 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
         )
         # A training starts from b = 0, which puts relu on its kink wherever all units of the
         # layer before are off.
-        embedded = embedding_parameters(network.embeddings)
-        mask = weight_mask(network.sizes, dtype="float64", embedded=embedded, xp=np)
+        embedded = embedding_parameters(network.tables)
+        mask = weight_mask(
+            network.sizes, dtype="float64", embedded=embedded, copies=network.copies, xp=np
+        )
         biases = np.flatnonzero(mask == 0.0)
         theta[biases] = 0.1 * rng.standard_normal(biases.size)
     with run.backend.active(), Engine(run.threads) as engine:
@@ -246,11 +247,14 @@ def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
     """Name and shape of W[1], b[1], W[2], ..., E[1], ..., s, as theta holds them."""
     layers = [
         part
-        for layer, (n_prev, n) in enumerate(pairwise(network.sizes), start=1)
+        for layer, (n, n_prev) in enumerate(weight_shapes(network.sizes, network.copies), start=1)
         for part in ((f"W{layer}", (n, n_prev)), (f"b{layer}", (n, 1)))
     ]
-    layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.embeddings, start=1)]
-    return [*layers, ("s", (network.scaled, 1))] if network.scaling_layer else layers
+    layers += [(f"E{j}", (d, k)) for j, (k, d) in enumerate(network.tables, start=1)]
+    shape = (
+        (network.sizes[0], 1) if network.ensemble is None else (network.members, network.sizes[0])
+    )
+    return [*layers, ("s", shape)] if network.scaling_layer else layers
 
 
 def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> list[np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize, initialize_embedding
 from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.model.model import Model
+from dnn_xp.training.ensembles import draw_members
 
 
 def initial_parameters(
@@ -27,14 +28,15 @@ def initial_parameters(
 ) -> np.ndarray:
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
 
-    Embeddings are drawn after all else.
+    Embeddings are drawn after the layers, what only ensembles have after that.
     """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
         layers = initialize(network.sizes, names, rule=initialization, rng=rng, scale=scale)
     else:
         layers = given_layers(initialization, argument)
-        wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]
+        shapes = weight_shapes(network.sizes, network.copies)
+        wanted = [((n, n_prev), (n, 1)) for n, n_prev in shapes]
         came = [(W.shape, b.shape) for W, b in layers]
         if came != wanted:
             raise ArgumentValueError(
@@ -43,13 +45,19 @@ def initial_parameters(
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
     tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
-    arrays = [*(array for layer in layers for array in layer), *tables, np.ones(network.scaled)]
+    s = np.ones(network.scaled)
+    if network.ensemble is not None:
+        drawn = initialization if isinstance(initialization, str) else None
+        layers, tables, s = draw_members(network, layers, tables, drawn, rng=rng, scale=scale)
+    arrays = [*(array for layer in layers for array in layer), *tables, s]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def parameters_of(model: Model, network: Network) -> np.ndarray:
     """Flat theta of a model on the host, in its dtype, for a network with all factors of a scaling layer at 1."""
     theta = np.asarray(model.backend.to_host(model.theta))
+    if network.ensemble is not None:
+        return theta
     return np.append(theta, np.ones(network.scaled, theta.dtype))
 
 

@@ -116,7 +116,9 @@ class Placed:
             settings["kept_iteration"] = state.best_iteration
         return Model(
             self.objective.without_scaling_layer(theta),
-            run.network._replace(scaling_layer=False),
+            run.network
+            if run.network.ensemble is not None
+            else run.network._replace(scaling_layer=False),
             run.backend,
             self.targets.kind,
             classes=self.targets.classes,
@@ -317,9 +319,15 @@ def _factors(run: Run) -> Array | None:
     network, rates = run.network, run.rates
     if rates.equal and (not network.scaling_layer or rates.scale == 1.0):
         return None
-    rest = network.parameter_count - parameter_count(network.sizes) - network.scaled
+    of_layers = parameter_count(network.sizes, network.copies)
     factors = rate_factors(
-        network.sizes, rates, rest=rest, scaled=network.scaled, dtype=np.dtype(run.dtype), xp=np
+        network.sizes,
+        rates,
+        rest=network.parameter_count - of_layers - network.scaled,
+        scaled=network.scaled,
+        copies=network.copies,
+        dtype=np.dtype(run.dtype),
+        xp=np,
     )
     return run.backend.from_host(factors)
 

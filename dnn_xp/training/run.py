@@ -26,6 +26,7 @@ from dnn_xp.formulas.schedules import Schedule, constant, cosine_decay
 from dnn_xp.formulas.tabular import Rates
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
+from dnn_xp.training.ensembles import ensemble_asked, settings_of_ensemble
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
 from dnn_xp.training.options import (
@@ -163,6 +164,7 @@ class Run:
         return {
             "standardize_by": "quantiles" if quantiles else None,
             "scaling_layer": self.network.scaling_layer or None,
+            **settings_of_ensemble(self.network.ensemble),
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
@@ -210,14 +212,20 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         asked.device,
         getattr(data.X, "array", None),
         fallback=asked.fallback,
-        step_operations=gradient_flops(network.sizes, at_once),
+        step_operations=network.members * gradient_flops(network.sizes, at_once),
         blas=asked.blas,
     )
     backend = compiled(backend) if asked.compile else backend
     precision = asked.precision or data.dtype
     with_precision(backend, precision)  # refuses what the backend cannot do
     threads = threads_used(asked.threads, backend)
-    block_size = block_size_of(asked.block_size, network.sizes, dtype=data.dtype, backend=backend)
+    block_size = block_size_of(
+        asked.block_size,
+        network.sizes,
+        dtype=data.dtype,
+        backend=backend,
+        ensemble=network.ensemble,
+    )
     moments_taken = asked.standardize and model is None
     if model is None:
         targets_scaled = targets_taken = _scales_targets(asked, network)
@@ -290,10 +298,13 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
                 f"{counted(targets.n_y, 'output')} per example",
                 f"targets of {counted(model.sizes[-1], 'output')}, as the model has",
             )
+        if model.network.ensemble is not None:
+            return model.network._replace(keep_probs=asked.keep_probs)
         return model.network._replace(
             keep_probs=asked.keep_probs, scaling_layer=asked.scaling_layer
         )
     check_fitting_cost(targets.output_activation, targets.cost)
+    ensemble = ensemble_asked(asked, targets.output_activation)
     named = asked.activation
     if named == "auto":
         of_kind = preset.ACTIVATIONS[targets.kind == "regression"]
@@ -307,7 +318,8 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         COSTS[targets.cost],
         asked.keep_probs,
         embeddings,
-        asked.scaling_layer,
+        asked.scaling_layer or (ensemble is not None and ensemble.shares_layers),
+        ensemble,
     )
 
 
@@ -326,7 +338,8 @@ def orientation_of(asked: Specification) -> str | None:
 
 def pays_to_replay(network: Network, at_once: int) -> bool:
     """Whether a step of so many examples in memory is the same work every time, and little enough."""
-    return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
+    operations = network.members * gradient_flops(network.sizes, at_once)
+    return not network.keep_probs and operations <= _LARGE
 
 
 def _optimizer(asked: Specification) -> Optimizer | None:

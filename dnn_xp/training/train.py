@@ -16,6 +16,7 @@ from dnn_xp.common.checks import check_truth
 from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.host_memory import check_host_memory
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -210,19 +211,20 @@ def start_of(
     start = "given arrays" if given is not None else str(rule)
     theta = initial_parameters(run.network, rule, rng=rng, scale=asked.initial_scale)
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
-        theta, start = _at_the_mean(theta, run.network.sizes, prepared, start)
+        theta, start = _at_the_mean(theta, run.network, prepared, start)
     return Begun(run, prepared, theta, start, rng)
 
 
 def _at_the_mean(
-    theta: np.ndarray, sizes: tuple[int, ...], prepared: Prepared, start: str
+    theta: np.ndarray, network: Network, prepared: Prepared, start: str
 ) -> tuple[np.ndarray, str]:
     """b[L] = log(mean of Y), from which a network of counts starts at their mean."""
     with Engine() as engine:
         mean = source_moments(prepared.targets.source, prepared.weights, engine).mean[:, 0]
     theta = theta.copy()
-    of_layers = theta[: parameter_count(sizes)]
-    of_layers[-len(mean) :] = np.log(np.where(mean > 0.0, mean, 1.0))
+    of_layers = theta[: parameter_count(network.sizes, network.copies)]
+    log_mean = np.log(np.where(mean > 0.0, mean, 1.0))
+    of_layers[-len(mean) * network.members :] = np.tile(log_mean, network.members)
     return theta, f"{start}, b[L] = log(mean of Y)"
 
 
