@@ -11,7 +11,6 @@ from typing import Any
 
 from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.examples import Block
-from dnn_xp.formulas.dropout import dropout_mask
 from dnn_xp.formulas.embeddings import (
     embed,
     embedded_rows,
@@ -66,13 +65,12 @@ class EnsembleFunctions(BlockFunctions):
             return pairs, [A] * k
         X, pairs = self._scaled(X, self.inputs), parameters[:depth]
         tables = [arrays[0] for arrays in parameters[depth:]]
-        inputs = []
-        for j in range(k):
-            own = [
-                E[j * d : j * d + d, :]
-                for E, (_, d) in zip(tables, network.embeddings, strict=True)
-            ]
-            inputs.append(self.canonical(embed(X, own, xp=xp), orientation="columns"))
+        inputs = [
+            self.canonical(
+                embed(X, tables_of_member(tables, network, j), xp=xp), orientation="columns"
+            )
+            for j in range(k)
+        ]
         if self.compute_dtype is None:
             return pairs, inputs
         return self._narrowed(pairs), [xp.astype(A, self.compute_dtype) for A in inputs]
@@ -188,3 +186,27 @@ def _split(
         scales = xp.reshape(theta[rest:], (network.members, network.sizes[0]))
     layers = unflatten(theta, network.sizes, copies=network.copies, xp=xp)
     return layers, scales, unflatten_embeddings(theta[:rest], network.tables, xp=xp)
+
+
+def tables_of_member(tables: Sequence[Array], network: Network, member: int) -> list[Array]:
+    """Its E (d, categories) of each embedding, from those in theta."""
+    if network.tables_copies == 1:
+        return list(tables)
+    own = zip(tables, network.embeddings, strict=True)
+    return [E[member * d : member * d + d, :] for E, (_, d) in own]
+
+
+def networks_of_members(
+    theta: Array, network: Network, *, xp: Namespace
+) -> list[tuple[list[tuple[Array, Array]], list[Array]]]:
+    """(W, b) of each layer, V of the first, and E of each embedding, of each member."""
+    depth = len(network.activations)
+    found = parameters_of_members(theta, network, xp=xp)
+    pairs, tables = found[:depth], [arrays[0] for arrays in found[depth:]]
+    return [
+        (
+            [of_layer[j if len(of_layer) > 1 else 0] for of_layer in pairs],
+            tables_of_member(tables, network, j),
+        )
+        for j in range(network.members)
+    ]

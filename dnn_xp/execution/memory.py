@@ -15,6 +15,7 @@ from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.parameters import parameter_count
 
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
@@ -22,6 +23,8 @@ from dnn_xp.formulas.parameters import parameter_count
 _FEW_TEMPORARIES = (1, 4)
 _MOST_TEMPORARIES = (5, 9)
 _OUTPUT_TEMPORARIES = 6
+# More arrays of the outputs of all members, of their mean.
+_MEAN_TEMPORARIES = 4
 
 
 class Pass(NamedTuple):
@@ -148,9 +151,30 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def _parts(sizes: Sequence[int], m: int) -> int:
+def _parts(sizes: Sequence[int], m: int, ensemble: Ensemble | None) -> int:
     """Threads that the products of a single block can use."""
-    return max(part_count(n, n_prev, m) for n_prev, n in pairwise(sizes))
+    layers = list(pairwise(sizes))
+    found = max(part_count(n, n_prev, m) for n_prev, n in layers)
+    if ensemble is None or not ensemble.shares_layers:
+        return found
+    # Between the first and the last layer of an ensemble a product is of all members' columns.
+    shared = (part_count(n, n_prev, ensemble.members * m) for n_prev, n in layers[1:-1])
+    return max(found, *shared) if len(layers) > 2 else found
+
+
+def _counts(
+    sizes: Sequence[int], embeddings: Sequence[Embedding], ensemble: Ensemble | None
+) -> tuple[int, int, int]:
+    """Members, entries of theta, and entries of the sums that a block contributes to its gradient."""
+    embedded = embedding_parameters(embeddings)
+    if ensemble is None:
+        theta = parameter_count(sizes) + embedded
+        return 1, theta, theta
+    k, copies = ensemble.members, ensemble.copies(len(sizes) - 1)
+    embedded *= 1 if ensemble.shares_layers else k
+    theta = parameter_count(sizes, copies) + embedded + k * sizes[0]
+    # A sum of the first layer for each member.
+    return k, theta, parameter_count(sizes, (k, *copies[1:])) + embedded
 
 
 def _example_bytes(
@@ -161,11 +185,17 @@ def _example_bytes(
     of: Pass,
     *,
     dropout: bool,
+    members: int = 1,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
-    hidden = sum(sizes[1:])
-    outputs = _OUTPUT_TEMPORARIES * sizes[-1]
-    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:-1], default=0) + outputs)
+    hidden = members * sum(sizes[1:])
+    outputs = members * _OUTPUT_TEMPORARIES * sizes[-1]
+    widest = members * max(sizes[1:-1], default=0)
+    if members > 1:
+        # A of the first and last hidden layer by member and together; the mean of outputs.
+        hidden += members * sum(sizes[1:2] + sizes[-2:-1]) // 2
+        outputs += members * _MEAN_TEMPORARIES * sizes[-1]
+    layers = X.itemsize * (2 * hidden + temporaries * widest + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
@@ -188,6 +218,7 @@ def make_plan(
     optimizer_vectors: int = 2,
     step_stays: bool = False,
     embeddings: Sequence[Embedding] = (),
+    ensemble: Ensemble | None = None,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -214,6 +245,8 @@ def make_plan(
         Whether the arrays of a step are kept for the next one, as by a CUDA graph.
     embeddings : sequence of Embedding
         Of the last rows of X.
+    ensemble : Ensemble, optional
+        Of several networks of these sizes.
     on_device : bool
         Whether the backend computes on a GPU.
     data_bytes : int
@@ -223,21 +256,26 @@ def make_plan(
     check_bytes : int
         Peak on the host of checking X and Y.
     """
-    theta = X.itemsize * (parameter_count(sizes) + embedding_parameters(embeddings))
+    k, theta, sums = _counts(sizes, embeddings, ensemble)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
-    parameter_bytes = theta * (waiting + optimizer_vectors + 5)
+    parameter_bytes = X.itemsize * (sums * waiting + theta * (optimizer_vectors + 5))
+    if k > 1:
+        parameter_bytes += X.itemsize * sums  # V of the first layers
 
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
     Y = Y if Y and Y.standardized else None
     # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
-    embedding = X.itemsize * (2 * sizes[0] + 2 * embedded_rows(embeddings)) if embeddings else 0
-    embedding += 24 * len(embeddings)
-    in_step = embedding + _example_bytes(sizes, X, Y, in_all, step, dropout=dropout)
+    embedding = 0
+    if embeddings:
+        own = k if ensemble is not None and not ensemble.shares_layers else 1
+        embedding = X.itemsize * 2 * (own * sizes[0] + k * embedded_rows(embeddings))
+        embedding += 24 * len(embeddings)
+    in_step = embedding + _example_bytes(sizes, X, Y, in_all, step, dropout=dropout, members=k)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = embedding + _example_bytes(sizes, X, Y, forward, each, dropout=False)
+        in_cost = embedding + _example_bytes(sizes, X, Y, forward, each, dropout=False, members=k)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)
@@ -249,7 +287,7 @@ def make_plan(
     return Plan(
         block_size=step.block_size,
         blocks=step.blocks,
-        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m)),
+        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m, ensemble)),
         block_bytes=in_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,

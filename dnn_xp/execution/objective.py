@@ -26,13 +26,13 @@ from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
 from dnn_xp.data.sources.base import Source
 from dnn_xp.execution.block_functions import BlockFunctions
+from dnn_xp.execution.block_queue import Read
+from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.ensembles import (
     EnsembleFunctions,
     gradient_of_members,
     parameters_of_members,
 )
-from dnn_xp.execution.block_queue import Read
-from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.penalties import Penalties
 from dnn_xp.execution.placement import block_ahead

@@ -142,7 +142,8 @@ def regrouped(arrays: Sequence[Array], groups: int, *, xp: Namespace) -> list[Ar
         return [xp.concat(list(arrays), axis=1)]
     (together,) = arrays
     B = together.shape[1] // groups
-    return [together[:, j * B : j * B + B] for j in range(groups)]
+    # Copies: products of views whose rows are k B values apart are slow.
+    return [xp.asarray(together[:, j * B : j * B + B], copy=True) for j in range(groups)]
 
 
 def ensemble_output(

@@ -27,6 +27,7 @@ from dnn_xp.data.targets.kinds import encode_targets
 from dnn_xp.data.targets.weights import encode_weights
 from dnn_xp.execution.block_size import block_size_of
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.ensembles import networks_of_members
 from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
@@ -34,7 +35,7 @@ from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import unflatten
+from dnn_xp.formulas.parameters import flatten, unflatten
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -55,7 +56,7 @@ class Model(Exports):
     Attributes
     ----------
     theta : array (p,)
-        All parameters, flat: W[1] row by row, b[1], W[2], ...
+        All parameters, flat: W[1] row by row, b[1], W[2], ...; E of embeddings; s of an ensemble.
     network : Network
         Sizes, activations, cost.
     backend : Backend
@@ -131,6 +132,30 @@ class Model(Exports):
         return unflatten(self.theta, network.sizes, copies=network.copies, xp=self.backend.xp)
 
     @property
+    def members(self) -> tuple[Model, ...]:
+        """The networks of an ensemble, each a model by itself; of any other model itself alone.
+
+        A member has the factors of its features in W[1], and no history.
+        """
+        if self.network.ensemble is None:
+            return (self,)
+        xp = self.backend.xp
+        alone = self.network._replace(ensemble=None, scaling_layer=False)
+        said = ("kept_iteration", "ensemble", "ensemble_sharing")
+        settings = {name: each for name, each in self.settings.items() if name not in said}
+        return tuple(
+            replace(
+                self,
+                theta=flatten([*(part for pair in layers for part in pair), *tables], xp=xp),
+                network=alone,
+                history=History(),
+                settings=settings,
+                stopped=None,
+            )
+            for layers, tables in networks_of_members(self.theta, self.network, xp=xp)
+        )
+
+    @property
     def embeddings(self) -> dict[str, Array]:
         """E (dimension, categories) of each column that is embedded, by its name.
 
@@ -180,6 +205,9 @@ class Model(Exports):
         self, X: Any, *, examples: str | None = None, threads: int | None = None
     ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows".
+
+        Of an ensemble the Z[L] whose activation is the mean of its members': the log-odds, or the
+        logarithms, of mean probabilities; the mean of values.
 
         Of a regression with standardized targets it is in the units of Y: Z[L] * scale + mean.
         """
@@ -244,6 +272,9 @@ class Model(Exports):
         threads: int | None = None,
     ) -> Evaluation:
         """Cost and accuracy (classification) or R2 (regression), in one pass over blocks.
+
+        Both are those of the mean prediction of an ensemble. Its training minimizes, and its
+        ``history.costs`` are, the mean of the members' costs, which is no lower.
 
         Returns
         -------

@@ -28,6 +28,7 @@ from dnn_xp.model.stored import (
     check_description,
     check_tensors,
     stored_embeddings,
+    stored_ensemble,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"W{layer}"], tensors[f"b{layer}"] = to_host(W), to_host(b)
     for number, E in enumerate(model.embeddings.values(), start=1):
         tensors[f"E{number}"] = to_host(E)
+    network, theta = model.network, to_host(model.theta)
+    if network.scaling_layer:
+        s = theta[theta.size - network.scaled :]
+        tensors["s"] = s.reshape(network.members, network.sizes[0])
     if model.standardization is not None:
         tensors["mean"], tensors["scale"] = model.standardization
     if model.target_standardization is not None:
@@ -74,6 +79,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "settings": model.settings,
         "stopped": None if model.stopped is None else model.stopped.value,
         "encoder": None if model.encoder is None else model.encoder.to_dict(),
+        "ensemble": None if network.ensemble is None else list(network.ensemble),
         "standardized_by": "quantiles" if isinstance(model.standardization, Quantiles) else None,
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
@@ -171,6 +177,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     encoding, embeddings = description["encoder"], stored_embeddings(description)
     in_order = [f"{name}{layer}" for layer in layers for name in ("W", "b")]
     in_order += [f"E{number}" for number in range(1, len(embeddings) + 1)]
+    in_order += ["s"] if "s" in tensors else []
     return {
         "theta": np.concatenate([tensors[name].reshape(-1) for name in in_order]),
         "network": Network(
@@ -179,6 +186,8 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
             COSTS[description["cost"]],
             tuple(description["keep_probs"]),
             embeddings,
+            "s" in tensors,
+            stored_ensemble(description),
         ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],

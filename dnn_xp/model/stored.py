@@ -7,7 +7,6 @@ shapes; nothing is built or allocated before all have passed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
@@ -18,6 +17,8 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows
+from dnn_xp.formulas.ensembles import Ensemble
+from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.model.history import History, StopReason
 
 Description = dict[str, Any]
@@ -145,6 +146,15 @@ def _is_encoding(value: Any, description: Description) -> bool:
     return bool(n_0 == description["sizes"][0])
 
 
+def _is_ensemble(value: Any) -> bool:
+    return (
+        type(value) is list
+        and len(value) == 2
+        and _is_whole(value[0], 2)
+        and type(value[1]) is bool
+    )
+
+
 ENTRIES: dict[str, Entry] = {
     "sizes": Entry(
         "two or more whole numbers >= 1",
@@ -171,6 +181,11 @@ ENTRIES: dict[str, Entry] = {
     "settings": Entry("a dict, whose kept_iteration was reported", _are_settings),
     "encoder": Entry(
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
+    ),
+    "ensemble": Entry(
+        "None, or a number of members >= 2 and whether they share layers",
+        lambda value, _: value is None or _is_ensemble(value),
+        optional=True,
     ),
     "standardized_by": Entry(
         "None, or 'quantiles'", lambda value, _: value in (None, "quantiles"), optional=True
@@ -231,14 +246,26 @@ def stored_embeddings(description: Description) -> tuple[Embedding, ...]:
     return () if encoder is None else TableEncoder.from_dict(encoder).embeddings
 
 
+def stored_ensemble(description: Description) -> Ensemble | None:
+    """The ensemble of a model of that description."""
+    return None if description["ensemble"] is None else Ensemble(*description["ensemble"])
+
+
 def wanted_tensors(description: Description) -> dict[str, Tensor]:
     """The tensors of a model of that description; those of a group are all there or none."""
     wanted: dict[str, Tensor] = {}
-    for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
+    sizes, ensemble = description["sizes"], stored_ensemble(description)
+    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
+    for layer, (n, n_prev) in enumerate(weight_shapes(sizes, copies), start=1):
         wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
     embeddings = stored_embeddings(description)
+    of_each = 1 if ensemble is None or ensemble.shares_layers else ensemble.members
     for number, (k, d) in enumerate(embeddings, start=1):
-        wanted[f"E{number}"] = Tensor((d, k))
+        wanted[f"E{number}"] = Tensor((of_each * d, k))
+    if ensemble is not None:
+        # Members that share nothing may have no factors.
+        group = "" if ensemble.shares_layers else "scaling layer"
+        wanted["s"] = Tensor((ensemble.members, sizes[0]), group=group)
     n_x = description["sizes"][0] - embedded_rows(embeddings) + len(embeddings)
     features = (n_x, 1)
     wanted["mean"] = Tensor(features, group="standardization")

@@ -12,7 +12,9 @@ import numpy as np
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
 from dnn_xp.data.quantiles import Quantiles
 from dnn_xp.data.standardize import standardize
+from dnn_xp.execution.ensembles import networks_of_members
 from dnn_xp.formulas.embeddings import embed, unflatten_embeddings
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.tabular import smooth_clip
 from dnn_xp.formulas.types import Array
@@ -202,27 +204,36 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
 def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, xp = data.examples.X, np
-    layers = unflatten(theta, run.network.sizes, xp=xp)
-    network = run.network
-    if network.scaling_layer:
-        (W, b), rest = layers[0], theta.size - network.scaled
-        layers[0] = W * theta[None, rest:], b
-        theta = theta[:rest]
-    tables = unflatten_embeddings(theta, network.embeddings, xp=xp)
+    networks = _networks(theta, run.network)
+    codes = len(run.network.embeddings)
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
-    largest = [0.0] * len(layers)
+    largest = [0.0] * len(run.network.activations)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
         block = X.block(start, min(X.m, start + _OF_A_BLOCK))
         A = np.asarray(run.backend.to_host(block), dtype=np.float64)
         if data.standardization is not None:
             A = standardize(A, *data.standardization, xp=xp)
             if isinstance(data.standardization, Quantiles):
-                numbers = A.shape[0] - len(tables)
+                numbers = A.shape[0] - codes
                 A[:numbers] = smooth_clip(A[:numbers], xp=xp)
-        if tables:
-            A = embed(A, tables, xp=xp)
-        for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
-            Z = W @ A + b
-            largest[place] = max(largest[place], float(np.abs(Z).max()))
-            A = g.forward(Z, xp=xp)
+        for layers, tables in networks:
+            A_l = embed(A, tables, xp=xp) if tables else A
+            for place, ((W, b), g) in enumerate(zip(layers, run.network.activations, strict=True)):
+                Z = W @ A_l + b
+                largest[place] = max(largest[place], float(np.abs(Z).max()))
+                A_l = g.forward(Z, xp=xp)
     return largest
+
+
+def _networks(
+    theta: np.ndarray, network: Network
+) -> list[tuple[list[tuple[Array, Array]], list[Array]]]:
+    """(W, b) of each layer, and E of each embedding; of each member of an ensemble."""
+    if network.ensemble is not None:
+        return networks_of_members(theta, network, xp=np)
+    layers = unflatten(theta, network.sizes, xp=np)
+    if network.scaling_layer:
+        (W, b), rest = layers[0], theta.size - network.scaled
+        layers[0] = W * theta[None, rest:], b
+        theta = theta[:rest]
+    return [(layers, unflatten_embeddings(theta, network.embeddings, xp=np))]

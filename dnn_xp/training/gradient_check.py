@@ -270,7 +270,7 @@ def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> lis
 
 
 def _refuse_both(arguments: GradientCheckArguments) -> None:
-    for name in ("parameters", "hidden", "activation", "output_activation", "cost"):
+    for name in ("parameters", "hidden", "activation", "output_activation", "cost", "ensemble"):
         given = getattr(arguments, name)
         left_out = given is None or (
             name == "activation" and isinstance(given, str) and given == "tanh"

@@ -231,6 +231,7 @@ def plan_memory(
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
         embeddings=network.embeddings,
+        ensemble=network.ensemble,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
