@@ -31,6 +31,11 @@ HOW: dict[str, dict[str, Any]] = {
         "validation": 0.2, "patience": 2, "learning_rate": 0.1, "batch_size": 32, "epochs": 40,
     },
     "blocks, float32": {"dtype": "float32", "block_size": 64, "threads": 2, "iterations": 12},
+    "ensemble": {"ensemble": 3, "iterations": 12},
+    "ensemble, lbfgs": {"ensemble": 3, "optimizer": "lbfgs", "iterations": 12},
+    "ensemble, dropout, batches": {
+        "ensemble": 3, "ensemble_sharing": "nothing", "keep_prob": 0.8, **BATCHES,
+    },
     "halved": {
         "optimizer": "gradient_descent", "learning_rate": 1e4, "activation": "identity",
         "on_divergence": "halve", "iterations": 40, "cost": "squared_error", "l2": 0.0,

@@ -94,7 +94,8 @@ def test_every_option_arrives(
         "--dtype float32 --precision float32 "
         "--block-size 32 --layout columns --blas numpy --threads 2 --seed 5 "
         "--standardize-by quantiles --scaling-layer --scale-rate 6 --bias-rate 0.1 --output-rate 2 "
-        "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches"
+        "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
+        "--ensemble 3 --ensemble-sharing nothing"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -148,6 +149,8 @@ def test_every_option_arrives(
         "schedule": "coslog4",
         "keep_best": "score",
         "report_costs": "batches",
+        "ensemble": 3,
+        "ensemble_sharing": "nothing",
         "examples": "rows",
         "verbose": False,
     }

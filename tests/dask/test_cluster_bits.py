@@ -35,6 +35,7 @@ HOW = {
     "dropout, penalty": SMALL | {"keep_prob": 0.8, "l2": 1.0},
     "validation": SMALL | {"validation": 0.2, "patience": 2, "iterations": 12},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
+    "ensemble": SMALL | {"ensemble": 3, "keep_prob": 0.8, "validation": 0.2},
     "unstandardized": SMALL | {"standardize": False},
     "batches": {"hidden": [8], "batch_size": 1500, "epochs": 2, "block_size": 256},
 }
