@@ -97,7 +97,8 @@ def test_every_option_arrives(
         "--number-encoding periodic --bins 7 --frequency 0.2 --encoding-rate 0.5 "
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
         "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
-        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases"
+        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases "
+        "--ensemble 3 --ensemble-sharing nothing"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -161,6 +162,8 @@ def test_every_option_arrives(
         "dropout_schedule": "flat_cosine",
         "weight_decay_schedule": "cosine",
         "decay_biases": False,
+        "ensemble": 3,
+        "ensemble_sharing": "nothing",
         "examples": "rows",
         "verbose": False,
     }
