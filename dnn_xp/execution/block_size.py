@@ -48,18 +48,20 @@ def auto_block_size(
     block is larger, since its gradient takes memory bandwidth too: at least 1.5 times as many
     activations as parameters. Blocks are of equal size. If blocks run on Python threads, their
     number is even, so that threads finish together, and small problems are split if a block is worth
-    a thread, unless X is so wide that threads share its features instead. An example has as many
-    activations as members of an ensemble have together.
+    a thread, unless X is so wide that threads share its features instead. An example has the
+    activations of those members of an ensemble that are computed at once.
     """
     itemsize = np.dtype(dtype).itemsize
-    k = 1 if ensemble is None else ensemble.members
-    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
-    by_cache = backend.block_bytes // (itemsize * k * max(sizes[1:]))
-    by_parameters = int(1.5 * parameter_count(sizes, copies) / (k * sum(sizes[1:])))
+    members, at_once, copies = 1, 1, ()
+    if ensemble is not None:
+        members, at_once = ensemble.members, ensemble.at_once
+        copies = ensemble.copies(len(sizes) - 1)
+    by_cache = backend.block_bytes // (itemsize * at_once * max(sizes[1:]))
+    by_parameters = int(1.5 * parameter_count(sizes, copies) / (members * sum(sizes[1:])))
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        flops = k * gradient_flops(sizes, m)
+        flops = members * gradient_flops(sizes, m)
         worthwhile = max(flops // _SMALLEST_BLOCK_FLOPS, 2.0 * (flops > _WORTH_TWO_FLOPS))
         blocks = max(blocks, min(8, int(min(worthwhile, m / _SMALLEST_BLOCK))))
     if blocks > 1:

@@ -46,10 +46,14 @@ class EnsembleFunctions(BlockFunctions):
 
     def _outputs(self, parameters: Any, X: Array) -> Array:
         """Z[L] (n_L, k B) of all members."""
-        pairs, A = self._member_inputs(parameters, X)
-        g = self.network.activations
-        Z, _ = ensemble_output(A, pairs, g, xp=self.xp, layers=self.layers)
-        return self._working(self.xp.concat(Z, axis=1))
+        pairs, inputs = self._member_inputs(parameters, X)
+        g, xp = self.network.activations, self.xp
+        outputs: list[Array] = []
+        for together in self._together():
+            A = [inputs[j] for j in together]
+            Z, _ = ensemble_output(A, _pairs_of(pairs, together), g, xp=xp, layers=self.layers)
+            outputs += Z
+        return self._working(xp.concat(outputs, axis=1))
 
     def _minimized(self, Z: Array, Y: Array, block: Block) -> Array:
         """The mean over members of their contributions to m J_j."""
@@ -88,23 +92,40 @@ class EnsembleFunctions(BlockFunctions):
         network, xp = self.network, self.xp
         k, g = network.members, network.activations
         pairs, inputs = self._member_inputs(parameters, block.X)
-        how: dict[str, Any] = {
-            "masks": () if block.indices is None else self._masks(block),
-            "keep_probs": network.keep_probs,
-            "layers": self.layers,
-            "xp": xp,
-        }
-        outputs, caches = ensemble_output(inputs, pairs, g, **how)
-        Z = self._working(xp.concat(outputs, axis=1))
-        dZ = output_derivative(Z, _for_each(Y, k, xp), network, xp=xp) * (1.0 / k)
-        if block.weights is not None:
-            dZ = dZ * _for_each(block.weights, k, xp)
-        dZ = xp.astype(dZ, inputs[0].dtype, copy=False)
-        sums, dZ = ensemble_backward_sums(regrouped([dZ], k, xp=xp), caches, g, **how)
+        sums: list[list[Any]] = [[] for _ in pairs]
+        outputs, derivatives = [], []
+        for together in self._together():
+            n = len(together)
+            how: dict[str, Any] = {
+                "masks": () if block.indices is None else self._masks_of(block, together),
+                "keep_probs": network.keep_probs,
+                "layers": self.layers,
+                "xp": xp,
+            }
+            A, mine = [inputs[j] for j in together], _pairs_of(pairs, together)
+            Z_of_each, caches = ensemble_output(A, mine, g, **how)
+            (Z,) = regrouped(Z_of_each, 1, xp=xp)
+            Z = self._working(Z)
+            dZ = output_derivative(Z, _for_each(Y, n, xp), network, xp=xp) * (1.0 / k)
+            if block.weights is not None:
+                dZ = dZ * _for_each(block.weights, n, xp)
+            dZ = regrouped([xp.astype(dZ, A[0].dtype, copy=False)], n, xp=xp)
+            found, dZ = ensemble_backward_sums(dZ, caches, g, **how)
+            for of_layer, of_these in zip(sums, found, strict=True):
+                of_layer += of_these
+            outputs.append(Z)
+            derivatives += dZ
         flat = [array for layer in sums for pair in layer for array in pair]
         if network.embeddings:
-            flat += self._embedding_gradients(pairs[0], dZ, block)
+            flat += self._embedding_gradients(pairs[0], derivatives, block)
+        (Z,) = regrouped(outputs, 1, xp=xp)
         return tuple(flat if self.compute_dtype is None else map(self._working, flat)), Z
+
+    def _together(self) -> list[range]:
+        """Members whose columns are computed at once: all, or each alone where they share nothing."""
+        k, ensemble = self.network.members, self.network.ensemble
+        shares = ensemble is not None and ensemble.shares_layers
+        return [range(k)] if shares else [range(j, j + 1) for j in range(k)]
 
     def _embedding_gradients(self, first: Any, dZ: Sequence[Array], block: Block) -> list[Array]:
         """M dE[1], ...: sums over the members, or their own one below the other."""
@@ -133,12 +154,19 @@ class EnsembleFunctions(BlockFunctions):
         ]
         return [xp.concat(list(each), axis=0) for each in zip(*found, strict=True)]
 
-    def _masks(self, block: Block) -> list[Array | None]:
-        """D[l] (n_l, k B) of each hidden layer: an example has a mask of its own in each member."""
+    def _masks_of(self, block: Block, members: Sequence[int]) -> list[Array | None]:
+        """D[l] (n_l, B of each) of each hidden layer: an example has a mask of its own in each member."""
         k, xp = self.network.members, self.xp
         # Modulo 2^32, as the indices.
-        indices = xp.concat([block.indices * k + j for j in range(k)], axis=1)
-        return super()._masks(block._replace(indices=indices))
+        indices = xp.concat([block.indices * k + j for j in members], axis=1)
+        return self._masks(block._replace(indices=indices))
+
+
+def _pairs_of(pairs: Any, members: Sequence[int]) -> Any:
+    """Of each layer the (W, b) of these members, or the one that all share."""
+    return [
+        of_layer if len(of_layer) == 1 else [of_layer[j] for j in members] for of_layer in pairs
+    ]
 
 
 def _for_each(array: Array, members: int, xp: Namespace) -> Array:

@@ -185,16 +185,17 @@ def _example_bytes(
     of: Pass,
     *,
     dropout: bool,
-    members: int = 1,
+    ensemble: Ensemble | None = None,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
-    hidden = members * sum(sizes[1:])
-    outputs = members * _OUTPUT_TEMPORARIES * sizes[-1]
-    widest = members * max(sizes[1:-1], default=0)
-    if members > 1:
+    at_once = 1 if ensemble is None else ensemble.at_once
+    hidden = at_once * sum(sizes[1:])
+    outputs = _OUTPUT_TEMPORARIES * sizes[-1]
+    widest = at_once * max(sizes[1:-1], default=0)
+    if ensemble is not None:
         # A of the first and last hidden layer by member and together; the mean of outputs.
-        hidden += members * sum(sizes[1:2] + sizes[-2:-1]) // 2
-        outputs += members * _MEAN_TEMPORARIES * sizes[-1]
+        hidden += at_once * sum((*sizes[1:2], *sizes[-2:-1])) // 2
+        outputs = ensemble.members * (outputs + _MEAN_TEMPORARIES * sizes[-1])
     layers = X.itemsize * (2 * hidden + temporaries * widest + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
@@ -271,11 +272,15 @@ def make_plan(
         own = k if ensemble is not None and not ensemble.shares_layers else 1
         embedding = X.itemsize * 2 * (own * sizes[0] + k * embedded_rows(embeddings))
         embedding += 24 * len(embeddings)
-    in_step = embedding + _example_bytes(sizes, X, Y, in_all, step, dropout=dropout, members=k)
+    in_step = embedding + _example_bytes(
+        sizes, X, Y, in_all, step, dropout=dropout, ensemble=ensemble
+    )
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_cost = embedding + _example_bytes(sizes, X, Y, forward, each, dropout=False, members=k)
+        in_cost = embedding + _example_bytes(
+            sizes, X, Y, forward, each, dropout=False, ensemble=ensemble
+        )
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
     passes = of_step + of_costs if step_stays else max(of_step, of_costs)

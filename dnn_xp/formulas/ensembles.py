@@ -46,6 +46,11 @@ class Ensemble(NamedTuple):
     members: int
     shares_layers: bool = True
 
+    @property
+    def at_once(self) -> int:
+        """Members whose activations are computed at once: those that share layers."""
+        return self.members if self.shares_layers else 1
+
     def copies(self, depth: int) -> tuple[int, ...]:
         """Copies of (W[l], b[l]) of each of `depth` layers."""
         first = 1 if self.shares_layers else self.members
@@ -206,6 +211,16 @@ def ensemble_backward_sums(
     """Sums over examples of dW and db of each layer, as its parameters are, and dZ_j[1] of each member.
 
     The backward of `ensemble_output`, from dZ_j[L].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dnn_xp.formulas.activations import ACTIVATIONS
+    >>> X, b, g = np.asarray([[1.0, 2.0]]), np.asarray([[0.0]]), [ACTIVATIONS["identity"]]
+    >>> parameters = [[(np.asarray([[1.0]]), b), (np.asarray([[-1.0]]), b)]]
+    >>> Z, caches = ensemble_output([X, X], parameters, g, xp=np)
+    >>> ensemble_backward_sums([np.ones_like(X), X], caches, g, xp=np)[0]
+    [[(array([[3.]]), array([[2.]])), (array([[5.]]), array([[3.]]))]]
     """
     sums: list[list[Pair]] = []
     dZ = list(dZ)
