@@ -18,7 +18,6 @@ from dnn_xp.formulas.embeddings import (
     unflatten_embeddings,
 )
 from dnn_xp.formulas.ensembles import (
-    MEAN_OUTPUTS,
     ensemble_backward_sums,
     ensemble_output,
     members_of_layers,
@@ -26,6 +25,7 @@ from dnn_xp.formulas.ensembles import (
     regrouped,
 )
 from dnn_xp.formulas.layers import linear_derivative
+from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.network import Network, output_derivative
 from dnn_xp.formulas.parameters import unflatten
 from dnn_xp.formulas.types import Array, Namespace

@@ -32,14 +32,9 @@ from dnn_xp.formulas.costs_from_outputs import (
 from dnn_xp.formulas.cycles import coslog, flat_cosine
 from dnn_xp.formulas.dropout import dropout_backward, dropout_forward, dropout_mask
 from dnn_xp.formulas.ensembles import (
-    MEAN_OUTPUTS,
     Ensemble,
     ensemble_backward_sums,
     ensemble_output,
-    log_mean_exp,
-    log_odds_of_mean,
-    log_of_mean_softmax,
-    mean_of_members,
     members_of_layers,
     members_of_layers_backward,
     regrouped,
@@ -80,6 +75,13 @@ from dnn_xp.formulas.lbfgs import (
     two_loop_recursion,
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
+from dnn_xp.formulas.mean_outputs import (
+    MEAN_OUTPUTS,
+    log_mean_exp,
+    log_odds_of_mean,
+    log_of_mean_softmax,
+    mean_of_members,
+)
 from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.optimizers import (
     OPTIMIZERS,

@@ -18,6 +18,7 @@ from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows
 from dnn_xp.formulas.ensembles import Ensemble
+from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.model.history import History, StopReason
 
@@ -146,12 +147,13 @@ def _is_encoding(value: Any, description: Description) -> bool:
     return bool(n_0 == description["sizes"][0])
 
 
-def _is_ensemble(value: Any) -> bool:
-    return (
+def _is_ensemble(value: Any, description: Description) -> bool:
+    return value is None or (
         type(value) is list
         and len(value) == 2
         and _is_whole(value[0], 2)
         and type(value[1]) is bool
+        and description["activations"][-1] in MEAN_OUTPUTS
     )
 
 
@@ -183,8 +185,8 @@ ENTRIES: dict[str, Entry] = {
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
     ),
     "ensemble": Entry(
-        "None, or a number of members >= 2 and whether they share layers",
-        lambda value, _: value is None or _is_ensemble(value),
+        "None, or a number of members >= 2 and whether they share layers, with outputs that have a mean",
+        _is_ensemble,
         optional=True,
     ),
     "standardized_by": Entry(
