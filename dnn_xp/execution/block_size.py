@@ -52,18 +52,20 @@ def auto_block_size(
     least 1.5 times as many activations as parameters. Blocks are of equal size. If blocks run on Python
     threads, their number is even, so that threads finish together, and small problems are split if a
     block is worth a thread, unless X is so wide that threads share its features instead.
-    An example has as many activations as members of an ensemble have together.
+    An example has the activations of those members of an ensemble that are computed at once.
     """
     itemsize = np.dtype(dtype).itemsize
-    k = 1 if ensemble is None else ensemble.members
-    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
-    by_cache = backend.block_bytes // (itemsize * max(k * max(sizes[1:]), widest))
-    activations = k * sum(sizes[1:]) + widest
+    members, at_once, copies = 1, 1, ()
+    if ensemble is not None:
+        members, at_once = ensemble.members, ensemble.at_once
+        copies = ensemble.copies(len(sizes) - 1)
+    by_cache = backend.block_bytes // (itemsize * max(at_once * max(sizes[1:]), widest))
+    activations = members * sum(sizes[1:]) + widest
     by_parameters = int(1.5 * parameter_count(sizes, copies) / activations)
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        flops = k * gradient_flops(sizes, m)
+        flops = members * gradient_flops(sizes, m)
         worthwhile = max(flops // _SMALLEST_BLOCK_FLOPS, 2.0 * (flops > _WORTH_TWO_FLOPS))
         blocks = max(blocks, min(8, int(min(worthwhile, m / _SMALLEST_BLOCK))))
     if blocks > 1:
@@ -88,10 +90,7 @@ def block_size_of(
     # Called at every step, with one or two values of m.
     encoding = network.number_encoding
     # The widest array: all cosines, or A[0] with the pieces of all bins.
-    widest = 0
-    if encoding is not None:
-        cosines = network.rows_copies * encoding.numbers * encoding.hidden
-        widest = max(network.sizes[0], cosines)
+    widest = 0 if encoding is None else max(network.sizes[0], encoding.numbers * encoding.hidden)
     how: dict[str, Any] = {"dtype": dtype, "backend": backend, "widest": widest}
     how |= {"ensemble": network.ensemble}
     return cache(lambda m: auto_block_size(network.sizes, m, **how))

@@ -190,16 +190,17 @@ def _example_bytes(
     *,
     n_x: int,
     dropout: bool,
-    members: int = 1,
+    ensemble: Ensemble | None = None,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries, X (n_x values) and outputs."""
-    hidden = members * sum(sizes[1:])
-    outputs = members * _OUTPUT_TEMPORARIES * sizes[-1]
-    widest = members * max(sizes[1:-1], default=0)
-    if members > 1:
+    at_once = 1 if ensemble is None else ensemble.at_once
+    hidden = at_once * sum(sizes[1:])
+    outputs = _OUTPUT_TEMPORARIES * sizes[-1]
+    widest = at_once * max(sizes[1:-1], default=0)
+    if ensemble is not None:
         # A of the first and last hidden layer by member and together; the mean of outputs.
-        hidden += members * sum((*sizes[1:2], *sizes[-2:-1])) // 2
-        outputs += members * _MEAN_TEMPORARIES * sizes[-1]
+        hidden += at_once * sum((*sizes[1:2], *sizes[-2:-1])) // 2
+        outputs = ensemble.members * (outputs + _MEAN_TEMPORARIES * sizes[-1])
     layers = X.itemsize * (2 * hidden + temporaries * widest + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
@@ -228,22 +229,20 @@ def _widened(
     ensemble: Ensemble | None,
 ) -> _Widened:
     """Of rows of A[0] that embeddings and an encoding of numbers make."""
-    k = 1 if ensemble is None else ensemble.members
-    learned = bool(embeddings) or encoded_parameters(encoding) > 0
-    own = 1 if ensemble is None or ensemble.shares_layers or not learned else k
+    k = 1 if ensemble is None else ensemble.at_once
     embedded, encoded = embedded_rows(embeddings), encoded_rows(encoding)
     n_x = n_0 - embedded - encoded + len(embeddings)
     if not embeddings and encoding is None:
         return _Widened(n_x)
     # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
-    held = itemsize * (2 * own * n_0 + 2 * k * embedded) + 24 * len(embeddings)
+    held = itemsize * (2 * n_0 + 2 * k * embedded) + 24 * len(embeddings)
     if encoding is None:
         return _Widened(n_x, held)
     if not encoding.hidden:
         # The numbers, not clipped and side by side, and the pieces, before and after they are bounded.
         return _Widened(n_x, held, itemsize * (3 * n_x + 2 * encoded))
     # Z and cos(Z) for the backward pass; there sin(Z), its factor, and their product.
-    cosines = own * encoding.numbers * encoding.hidden
+    cosines = encoding.numbers * encoding.hidden
     held += itemsize * (2 * cosines + n_x + 2 * k * encoded)
     return _Widened(n_x, held, itemsize * cosines, itemsize * 3 * cosines)
 
@@ -311,7 +310,7 @@ def make_plan(
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
     Y = Y if Y and Y.standardized else None
     wide = _widened(sizes[0], X.itemsize, embeddings, encoding, ensemble)
-    of_all: Any = {"n_x": wide.n_x, "members": k}
+    of_all: Any = {"n_x": wide.n_x, "ensemble": ensemble}
     in_layers = _example_bytes(sizes, X, Y, in_all, step, dropout=dropout, **of_all)
     in_step = wide.held + max(in_layers, wide.forward, wide.backward)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)

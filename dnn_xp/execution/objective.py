@@ -25,10 +25,9 @@ import numpy as np
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
 from dnn_xp.data.sources.base import Source
-from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.block_queue import Read
 from dnn_xp.execution.engine import Engine
-from dnn_xp.execution.ensembles import EnsembleFunctions
+from dnn_xp.execution.ensembles import functions_of
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.first_activations import first_activations_on
 from dnn_xp.execution.penalties import Penalties
@@ -147,8 +146,7 @@ class Objective:
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
         ]
         lowered, layers = backend.lower(network)
-        made = BlockFunctions if network.ensemble is None else EnsembleFunctions
-        of_block = made(
+        of_block = functions_of(network)(
             lowered,
             backend.xp,
             first=first_activations_on(
@@ -348,7 +346,7 @@ class Objective:
         """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L], ... of the blocks."""
         arrays = gradient_arrays(sums, theta, self.network, xp=self._xp)
         gradient = flatten(arrays, xp=self._xp)
-        gradient /= float(examples)
+        gradient /= float(examples * self.network.members)
         for penalties, mask in self._penalties:
             gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
         return gradient

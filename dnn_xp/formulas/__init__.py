@@ -39,14 +39,9 @@ from dnn_xp.formulas.dropout import (
     largest_kept,
 )
 from dnn_xp.formulas.ensembles import (
-    MEAN_OUTPUTS,
     Ensemble,
     ensemble_backward_sums,
     ensemble_output,
-    log_mean_exp,
-    log_odds_of_mean,
-    log_of_mean_softmax,
-    mean_of_members,
     members_of_layers,
     members_of_layers_backward,
     regrouped,
@@ -87,6 +82,13 @@ from dnn_xp.formulas.lbfgs import (
     two_loop_recursion,
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
+from dnn_xp.formulas.mean_outputs import (
+    MEAN_OUTPUTS,
+    log_mean_exp,
+    log_odds_of_mean,
+    log_of_mean_softmax,
+    mean_of_members,
+)
 from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.number_encodings import (
     NumberEncoding,

@@ -19,6 +19,7 @@ from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows
 from dnn_xp.formulas.ensembles import Ensemble
+from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_rows
 from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.model.history import History, StopReason
@@ -169,12 +170,13 @@ def _is_number_encoding(value: Any, description: Description) -> bool:
     return bool(edges) and ascending and edges[-1] + made <= n_0
 
 
-def _is_ensemble(value: Any) -> bool:
-    return (
+def _is_ensemble(value: Any, description: Description) -> bool:
+    return value is None or (
         type(value) is list
         and len(value) == 2
         and _is_whole(value[0], 2)
         and type(value[1]) is bool
+        and description["activations"][-1] in MEAN_OUTPUTS
     )
 
 
@@ -214,8 +216,8 @@ ENTRIES: dict[str, Entry] = {
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
     ),
     "ensemble": Entry(
-        "None, or a number of members >= 2 and whether they share layers",
-        lambda value, _: value is None or _is_ensemble(value),
+        "None, or a number of members >= 2 and whether they share layers, with outputs that have a mean",
+        _is_ensemble,
         optional=True,
     ),
     "standardized_by": Entry(

@@ -173,16 +173,16 @@ class Arguments(Keeping):
                 ("left out where ", Argument("warm_start"), " is given"),
                 "the model brings its parameters",
             )
+        inner, encoding = model.sizes[1:-1], model.network.number_encoding
+        checks = dict(checks_of(Specification))
         members, sharing = settings_of_ensemble(model.network.ensemble).values()
-        if members is None and self.ensemble not in (None, 1):
+        if members is None and checks["ensemble"]("ensemble", self.ensemble) not in (None, 1):
             raise ArgumentValueError(
                 "ensemble",
                 repr(self.ensemble),
                 ("left out where ", Argument("warm_start"), " is a single network"),
                 ("start from an ensemble, or leave ", Argument("warm_start"), " out"),
             )
-        inner, encoding = model.sizes[1:-1], model.network.number_encoding
-        checks = dict(checks_of(Specification))
         for name, left_out, brought in (
             ("hidden", "auto", inner),
             ("activation", ("relu",) * len(inner), model.activations[:-1]),

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import listing
-from dnn_xp.formulas.ensembles import MEAN_OUTPUTS, Ensemble
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.initialization import initialize
+from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.network import Network
 
 Values = npt.NDArray[np.float64]

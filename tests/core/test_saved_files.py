@@ -302,6 +302,11 @@ def test_a_crafted_header_is_refused_without_large_allocations(crafted, tmp_path
         ({}, {"ensemble": [1, True]}, "ensemble must be None, or a number of members >= 2"),
         ({}, {"ensemble": [3, 1]}, "ensemble must be None, or a number of members >= 2"),
         ({}, {"ensemble": [10**9, True]}, "W2 must be of shape (1000000000, 3); got (3, 3)"),
+        (
+            {},
+            {"activations": ["relu", "tanh"]},
+            "ensemble must be None, or a number of members >= 2",
+        ),
         ({}, {"ensemble": None}, "unknown tensors ['s']"),
         ({}, {"ensemble": [3, False]}, "W1 must be of shape (9, 4); got (3, 4)"),
         ({"s": None}, {}, "the tensor s is missing"),
