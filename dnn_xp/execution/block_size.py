@@ -55,10 +55,9 @@ def auto_block_size(
     An example has the activations of those members of an ensemble that are computed at once.
     """
     itemsize = np.dtype(dtype).itemsize
-    members, at_once, copies = 1, 1, ()
-    if ensemble is not None:
-        members, at_once = ensemble.members, ensemble.at_once
-        copies = ensemble.copies(len(sizes) - 1)
+    members = 1 if ensemble is None else ensemble.members
+    at_once = 1 if ensemble is None else ensemble.at_once
+    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
     by_cache = backend.block_bytes // (itemsize * max(at_once * max(sizes[1:]), widest))
     activations = members * sum(sizes[1:]) + widest
     by_parameters = int(1.5 * parameter_count(sizes, copies) / activations)

@@ -240,3 +240,13 @@ def test_an_ensemble_answers_by_the_mean_of_its_members(kind, sharing, dtype, X)
     constants = [tuple(each.dims) for each in model.to_onnx().graph.initializer]
     assert constants.count((4, 6)) == (1 if sharing == "layers" else 3)
     assert constants.count((6, 4)) == 3
+
+
+@pytest.mark.parametrize("sharing", ["layers", "nothing"])
+@pytest.mark.parametrize(
+    "how", [{"number_encoding": "periodic"}, {"number_encoding": "piecewise"}, {}], ids=str
+)
+def test_an_ensemble_with_encodings_and_mixes(sharing, how, X):
+    how = {"hidden": [6, 4], "iterations": 20, "parametric_activation": True} | how
+    model = dnn_xp.train(X, codes_of(X, 3), ensemble=3, ensemble_sharing=sharing, **how)
+    agrees(model, X)
