@@ -107,7 +107,7 @@ def processor_time() -> dict[str, Any]:
 
     Unlike wall time they are hardly changed by what else runs on the machine.
     """
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     how = dict(WIDE)
     few, more, _ = how.pop("lengths")
@@ -120,8 +120,7 @@ def processor_time() -> dict[str, Any]:
             train(iterations)
             after = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
             seconds.append(np.subtract(after, before))
-        per_iteration = (seconds[1] - seconds[0]) / (more - few)
-        return [round(float(each), 3) for each in per_iteration]
+        return [round(float(each), 3) for each in (seconds[1] - seconds[0]) / (more - few)]
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
