@@ -107,7 +107,7 @@ def processor_time() -> dict[str, Any]:
 
     Unlike wall time they are hardly changed by what else runs on the machine.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     how = dict(WIDE)
     few, more, _ = how.pop("lengths")
