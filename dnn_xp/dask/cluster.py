@@ -221,8 +221,9 @@ class Cluster:
             TimeoutError,
         ) as error:
             raise ClusterError(self._gone()) from error
-        except (OSError, RuntimeError) as error:
-            if self.client.status == "running":
+        except (OSError, RuntimeError, AttributeError) as error:
+            # A client that lost its scheduler has None in its place.
+            if self.client.status == "running" and self.client.scheduler is not None:
                 raise
             raise ClusterError(self._gone()) from error
 
