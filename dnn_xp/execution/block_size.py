@@ -52,7 +52,8 @@ def auto_block_size(
     activations of those members of an ensemble that are computed at once.
     """
     itemsize = np.dtype(dtype).itemsize
-    members, at_once, copies = 1, 1, ()
+    members, at_once = 1, 1
+    copies: tuple[int, ...] = ()
     if ensemble is not None:
         members, at_once = ensemble.members, ensemble.at_once
         copies = ensemble.copies(len(sizes) - 1)

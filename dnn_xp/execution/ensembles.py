@@ -156,10 +156,10 @@ class EnsembleFunctions(BlockFunctions):
 
     def _masks_of(self, block: Block, members: Sequence[int]) -> list[Array | None]:
         """D[l] (n_l, B of each) of each hidden layer: an example has a mask of its own in each member."""
-        k, xp = self.network.members, self.xp
+        examples: Array = block.indices
         # Modulo 2^32, as the indices.
-        indices = xp.concat([block.indices * k + j for j in members], axis=1)
-        return self._masks(block._replace(indices=indices))
+        of_each = [examples * self.network.members + j for j in members]
+        return self._masks(block._replace(indices=self.xp.concat(of_each, axis=1)))
 
 
 def _pairs_of(pairs: Any, members: Sequence[int]) -> Any:

@@ -85,15 +85,15 @@ def draw_members(
         if network.tables_copies > 1:
             own = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
         members.append((drawn, own))
-    found = [
-        tuple(np.concatenate([drawn[l][part] for drawn, _ in members[:c]]) for part in (0, 1))
-        if rule is not None
-        else layers[l]
-        for l, c in enumerate(network.copies)
-    ]
+    found = list(layers)
+    for l, copies in enumerate(network.copies):
+        if copies > 1 and rule is not None:
+            of_each = [drawn[l] for drawn, _ in members]
+            W, b = (np.concatenate(part) for part in zip(*of_each, strict=True))
+            found[l] = W, b
     owned = members[: network.tables_copies]
     stacked = [np.concatenate([own[j] for _, own in owned]) for j in range(len(tables))]
-    s = np.ones(network.scaled)
+    s: Values = np.ones(network.scaled)
     if ensemble.shares_layers:
         s = np.where(rng.random(network.scaled) < 0.5, -1.0, 1.0)
     return found, stacked, s
