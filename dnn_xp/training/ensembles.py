@@ -84,15 +84,15 @@ def draw_members(
                 network.sizes[first:], names[first:], rule=rule, rng=rng, scale=scale
             )
         members.append((drawn, draw_learned() if network.rows_copies > 1 else []))
-    found: list[Any] = [
-        tuple(np.concatenate([drawn[l][part] for drawn, _ in members[:c]]) for part in (0, 1))
-        if rule is not None
-        else layers[l]
-        for l, c in enumerate(network.copies)
-    ]
+    found = list(layers)
+    for l, copies in enumerate(network.copies):
+        if copies > 1 and rule is not None:
+            of_each = [drawn[l] for drawn, _ in members]
+            W, b = (np.concatenate(part) for part in zip(*of_each, strict=True))
+            found[l] = W, b
     owned = members[: network.rows_copies]
     below = [np.concatenate([own[j] for _, own in owned]) for j in range(len(learned))]
-    s = np.ones(network.scaled)
+    s: Values = np.ones(network.scaled)
     if ensemble.shares_layers:
         s = np.where(rng.random(network.scaled) < 0.5, -1.0, 1.0)
     return found, below, s
