@@ -60,7 +60,7 @@ def simplex_biases(Z: Array, chosen: Array, weights: Array, *, xp: Namespace) ->
     array([[-4.]])
     """
     n, B = Z.shape
-    rows = xp.reshape(xp.arange(n, dtype=chosen.dtype), (n, 1))
+    rows = xp.reshape(xp.arange(n, dtype=chosen.dtype, device=chosen.device), (n, 1))
     places = xp.reshape(rows * B + chosen, (-1,))
     corners = xp.reshape(xp.take(xp.reshape(Z, (-1,)), places), chosen.shape)
     return -xp.sum(weights * corners, axis=1, keepdims=True)
