@@ -37,6 +37,7 @@ HOW: dict[str, dict[str, Any]] = {
     "parametric": {
         "parametric_activation": True, "scaling_layer": True, "activation": "selu", "iterations": 12,
     },
+    "fitted": {"bias_initialization": "he+5", "unit_variance": True, **BATCHES},
     "averaged": {"ema_decay": 0.8, "iterations": 12, "report_every": 5},
     "averaged, batches": {
         "ema_decay": 0.9, "validation": 0.2, "keep_best": "score", "report_costs": "batches", **BATCHES,

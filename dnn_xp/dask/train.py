@@ -110,7 +110,8 @@ def placed_on(cluster: Cluster) -> Place:
         _check(run)
         backend = with_precision(run.backend, run.precision)
         with backend.active(), Engine(run.threads) as engine:
-            yield _placed(cluster, begun, engine), first_state(begun)
+            data = _placed(cluster, begun, engine)
+            yield data, first_state(begun, data)
 
     return place
 

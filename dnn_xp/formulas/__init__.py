@@ -31,6 +31,12 @@ from dnn_xp.formulas.costs_from_outputs import (
     softmax_cross_entropy_output_derivative,
 )
 from dnn_xp.formulas.cycles import coslog, flat_cosine
+from dnn_xp.formulas.data_initialization import (
+    deviations,
+    initialize_from_examples,
+    simplex_biases,
+    simplex_weights,
+)
 from dnn_xp.formulas.decay import with_decay_schedule
 from dnn_xp.formulas.dropout import (
     dropout_backward,
@@ -184,6 +190,7 @@ __all__ = [
     "cosine_decay",
     "coslog",
     "cubic_minimum",
+    "deviations",
     "dropout_backward",
     "dropout_forward",
     "dropout_hashes",
@@ -205,6 +212,7 @@ __all__ = [
     "identity",
     "identity_backward",
     "initialize",
+    "initialize_from_examples",
     "inverse_time_decay",
     "l1_gradient",
     "l1_penalty",
@@ -257,6 +265,8 @@ __all__ = [
     "sigmoid_backward",
     "silu",
     "silu_backward",
+    "simplex_biases",
+    "simplex_weights",
     "smooth_clip",
     "smooth_clip_backward",
     "smooth_labels",

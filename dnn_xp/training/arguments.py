@@ -134,15 +134,8 @@ class Arguments(Keeping):
         if not isinstance(self.initialization, str):
             layers = given_layers(self.initialization, "initialization")
             self._set(layers=layers, initialization="auto")
-        if self.output_initialization is not None and (
-            self.layers is not None or self.warm_start is not None
-        ):
-            other = "initialization" if self.layers is not None else "warm_start"
-            raise ArgumentValueError(
-                "output_initialization",
-                repr(self.output_initialization),
-                ("left out where ", Argument(other), " brings parameters"),
-            )
+        if self.layers is not None or self.warm_start is not None:
+            self._refuse_rules("initialization" if self.layers is not None else "warm_start")
         if self.validation is not None and not isinstance(self.validation, Real):
             pair = self.validation
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
@@ -171,6 +164,16 @@ class Arguments(Keeping):
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def _refuse_rules(self, other: str) -> None:
+        """Refuse rules for parameters that another argument brings."""
+        for name in ("output_initialization", "bias_initialization", "unit_variance"):
+            if (given := getattr(self, name)) not in (None, False):
+                raise ArgumentValueError(
+                    name,
+                    describe(given),
+                    ("left out where ", Argument(other), " brings parameters"),
+                )
 
     def _take_from_model(self, model: Any) -> None:
         """Fill in the architecture of the warm_start model; refuse options that contradict it."""

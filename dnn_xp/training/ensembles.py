@@ -27,6 +27,14 @@ def check_ensemble(asked: Any) -> None:
             repr(asked.ensemble_sharing),
             ("left out unless ", Argument("ensemble"), " is 2 or more"),
         )
+    for name in ("bias_initialization", "unit_variance"):
+        if several and getattr(asked, name):
+            raise ArgumentValueError(
+                name,
+                (f"{getattr(asked, name)!r} with ", Argument("ensemble", asked.ensemble)),
+                "left out: the parameters of members are not fitted to examples",
+                ("train single networks, or leave ", Argument(name), " out"),
+            )
     if several and asked.output_activation is not None:
         _check_mean(asked.output_activation)
 

@@ -25,6 +25,7 @@ from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.theta import parameter_shapes, penalized
 from dnn_xp.model.model import Model
 from dnn_xp.training.arguments import check_model, takes
+from dnn_xp.training.from_examples import draw_fitting
 from dnn_xp.training.gradient_result import GradientCheck, ParameterCheck
 from dnn_xp.training.initial import given_layers, initial_parameters, parameters_of
 from dnn_xp.training.inputs import prepare
@@ -164,8 +165,9 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
     )
     # Where a full-batch training of this network would compute, since that is what is checked.
     run = decide(asked, prepared, model=model)
-    network = run.network
+    network, fitting = run.network, None
     check_host_memory(run.plan, network.parameter_count)
+    drawn = model is None and arguments.parameters is None
     if model is not None:
         theta = parameters_of(model, network)
     elif arguments.parameters is not None:
@@ -179,11 +181,7 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
             frequency=asked.frequency,
             output_rule=asked.output_initialization,
         )
-        # A training starts from b = 0, which puts relu on its kink wherever all units of the
-        # layer before are off.
-        mask = penalized(network, dtype="float64", xp=np)
-        others = np.flatnonzero(mask == 0.0)
-        theta[others] += 0.1 * rng.standard_normal(others.size)
+        fitting = draw_fitting(asked, network, prepared.X.m, rng)
     with run.backend.active(), Engine(run.threads) as engine:
         standardization = None if model is None else model.standardization
         targets = None if model is None else model.target_standardization
@@ -194,6 +192,14 @@ def gradient_check(arguments: GradientCheckArguments) -> GradientCheck:
             standardization=standardization,
             target_standardization=targets,
         )
+        if fitting is not None:
+            theta = fitting.fitted(theta, network, prepared.X, data.standardization)
+        if drawn:
+            # A training starts from b = 0, which puts relu on its kink wherever all units of the
+            # layer before are off.
+            mask = penalized(network, dtype="float64", xp=np)
+            others = np.flatnonzero(mask == 0.0)
+            theta[others] += 0.1 * rng.standard_normal(others.size)
         seeds = rng.integers(-(2**31), 2**31, size=len(network.keep_probs)).tolist()
         return _check(
             data.objective,

@@ -185,13 +185,15 @@ def plan_memory(
     replayed: bool,
     orientation: str | None,
     averages: bool,
+    fitting_bytes: int = 0,
 ) -> Plan:
     """The checks and passes of a training, put together, from the shapes of its examples.
 
     `standardized` says whether X is, `targets_standardized` whether Y is, `moments_taken` whether mean
     and scale of X have to be looked for, `sampled` whether quantiles have, `replayed` whether a step of
     examples in memory is replayed as a CUDA graph, `orientation` how blocks are laid out on NumPy,
-    `averages` whether costs are those of an average of theta.
+    `averages` whether costs are those of an average of theta, `fitting_bytes` what initial parameters
+    from examples take.
     """
     m, given = data.X.m, data.X.dtype
     on_device = backend.device_name != "cpu"
@@ -248,15 +250,18 @@ def plan_memory(
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],
         held_on_device=shuffled[1],
-        check_bytes=checking_bytes(
-            network.n_x,
-            m,
-            given=given,
-            standardize=moments_taken,
-            sampled=sampled,
-            threads=threads,
-            read=not data.X.in_memory,
-            split=bool(data.copied_bytes),
-            outputs=network.sizes[-1],
+        check_bytes=max(
+            fitting_bytes,
+            checking_bytes(
+                network.n_x,
+                m,
+                given=given,
+                standardize=moments_taken,
+                sampled=sampled,
+                threads=threads,
+                read=not data.X.in_memory,
+                split=bool(data.copied_bytes),
+                outputs=network.sizes[-1],
+            ),
         ),
     )

@@ -37,6 +37,7 @@ from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
 from dnn_xp.training.ensembles import ensemble_asked, settings_of_ensemble
+from dnn_xp.training.from_examples import fits_to_examples, fitting_bytes
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
 from dnn_xp.training.options import (
@@ -283,6 +284,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         replayed=replayed,
         orientation=orientation_of(asked),
         averages=asked.ema_decay is not None,
+        fitting_bytes=fitting_bytes(network, m) if fits_to_examples(asked) and model is None else 0,
     )
     _check_clamping(asked, network, data.targets.kind)
     return Run(

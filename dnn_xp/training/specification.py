@@ -25,6 +25,7 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.targets.classes import check_class_weight
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
+from dnn_xp.formulas.data_initialization import BIAS_INITIALIZATIONS
 from dnn_xp.formulas.initialization import INITIALIZATIONS
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule
@@ -202,6 +203,27 @@ class Problem:
         "zeros: the training starts from the same prediction for all examples.",
         group="network",
         choices=tuple(INITIALIZATIONS),
+        shown=True,
+    )
+    bias_initialization: str | None = option(
+        None,
+        optional(partial(check_choice, allowed=BIAS_INITIALIZATIONS)),
+        '{"he+5"}, optional',
+        "he+5: b of a unit makes it zero between 5 training examples; 0 when left out",
+        "b[l] = -(a random convex combination of W[l] A[l-1] of 5 random training examples), other ones "
+        'for each unit, as RealMLP has it. When left out, b = 0, or as initialization="ntk" draws it.',
+        group="network",
+        choices=BIAS_INITIALIZATIONS,
+        shown=True,
+    )
+    unit_variance: bool = option(
+        False,
+        check_bool,
+        "bool",
+        "scale the initial weights of each unit to variance 1 over training examples",
+        "Rows of W[l] are divided by the standard deviation of W[l] A[l-1] over up to 1,024 random "
+        "training examples, layer by layer.",
+        group="network",
         shown=True,
     )
     initial_scale: float = option(

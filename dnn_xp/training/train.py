@@ -28,6 +28,7 @@ from dnn_xp.training.checkpoints.resuming import kept, resumed
 from dnn_xp.training.convergence import warn_of_convergence
 from dnn_xp.training.descent import advance
 from dnn_xp.training.divergence import DivergenceError, halved
+from dnn_xp.training.from_examples import Fitting, draw_fitting
 from dnn_xp.training.initial import initial_parameters, parameters_of
 from dnn_xp.training.inputs import Prepared, Standardization, prepare, source_moments
 from dnn_xp.training.placed import Placed, Shared, place_data
@@ -160,6 +161,8 @@ class Begun(NamedTuple):
         After the draws that were made so far.
     standardization, target_standardization : pair of arrays, optional
         Those of the model to start from.
+    fitting : Fitting, optional
+        What is drawn to fit theta to training examples, when these are placed.
     """
 
     run: Run
@@ -169,6 +172,7 @@ class Begun(NamedTuple):
     rng: np.random.Generator
     standardization: ScaleOfX | None = None
     target_standardization: Standardization | None = None
+    fitting: Fitting | None = None
 
 
 # Puts the data of a training where it is computed, and gives them and the first state.
@@ -223,7 +227,10 @@ def start_of(
     )
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
         theta, start = _at_the_mean(theta, run.network, prepared, start)
-    return Begun(run, prepared, theta, start, rng)
+    fitting = draw_fitting(asked, run.network, prepared.X.m, rng)
+    if fitting is not None:
+        start = f"{start}, {fitting}"
+    return Begun(run, prepared, theta, start, rng, fitting=fitting)
 
 
 def _at_the_mean(
@@ -257,13 +264,16 @@ def placed(begun: Begun, shared: Shared | None = None) -> Iterator[tuple[Placed,
             target_standardization=begun.target_standardization,
             shared=shared,
         )
-        yield data, first_state(begun)
+        yield data, first_state(begun, data)
 
 
-def first_state(begun: Begun) -> State:
+def first_state(begun: Begun, data: Placed) -> State:
     """Where a training starts, its arrays where the run computes."""
-    run, backend = begun.run, begun.run.backend
-    theta = backend.from_host(begun.theta.astype(run.dtype))
+    run, backend, theta = begun.run, begun.run.backend, begun.theta
+    if begun.fitting is not None:
+        moments = data.standardization
+        theta = begun.fitting.fitted(theta, run.network, begun.prepared.X, moments)
+    theta = backend.from_host(theta.astype(run.dtype))
     optimizer = () if run.optimizer is None else run.optimizer.init(theta, xp=backend.xp)
     return State(theta, optimizer, as_json(begun.rng.bit_generator.state))
 

@@ -98,7 +98,8 @@ def test_every_option_arrives(
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
         "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
         "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases "
-        "--output-initialization zeros --ensemble 3 --ensemble-sharing nothing"
+        "--output-initialization zeros --bias-initialization he+5 --unit-variance "
+        "--ensemble 3 --ensemble-sharing nothing"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -163,6 +164,8 @@ def test_every_option_arrives(
         "weight_decay_schedule": "cosine",
         "decay_biases": False,
         "output_initialization": "zeros",
+        "bias_initialization": "he+5",
+        "unit_variance": True,
         "clamp_outputs": False,
         "ensemble": 3,
         "ensemble_sharing": "nothing",

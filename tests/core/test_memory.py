@@ -165,6 +165,8 @@ HOW = {
     "periodic": PERIODIC,
     "periodic batches of rows": PERIODIC | {"examples": "rows", "batch_size": 1024},
     "piecewise": {"number_encoding": "piecewise"},
+    "fitted": {"bias_initialization": "he+5", "unit_variance": True},
+    "fitted, batches of a file": {"unit_variance": True, "file": True} | BATCHES,
     "piecewise, quantiles": {"number_encoding": "piecewise", "bins": 5} | QUANTILES,
     "piecewise batches of a file": {"number_encoding": "piecewise", "file": True} | BATCHES,
     "one thread": {"threads": 1},

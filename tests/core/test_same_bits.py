@@ -66,6 +66,8 @@ networks = st.fixed_dictionaries(
         "activation": st.sampled_from(["relu", "tanh", "selu", "mish", "softplus"]),
         "standardize": st.booleans(),
         "number_encoding": st.sampled_from([None, None, "periodic", "piecewise"]),
+        "bias_initialization": st.sampled_from([None, "he+5"]),
+        "unit_variance": st.booleans(),
         "block_size": st.sampled_from([27, 64, 200, 1000]),
         "dtype": st.sampled_from(["float32", "float64"]),
         "ensemble": st.sampled_from([None, None, 2, 5]),

@@ -36,6 +36,8 @@ HOW = {
     "dropout that fades": SMALL | {"dropout": 0.2, "dropout_schedule": "flat_cosine"},
     "validation": SMALL | {"validation": 0.2, "patience": 2, "iterations": 12},
     "parametric": SMALL | {"parametric_activation": True, "activation": "mish"},
+    "fitted": SMALL
+    | {"bias_initialization": "he+5", "unit_variance": True, "number_encoding": "periodic"},
     "average": SMALL | {"ema_decay": 0.5},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
     "ensemble": SMALL | {"ensemble": 3, "keep_prob": 0.8, "validation": 0.2},

@@ -34,6 +34,10 @@ VARIED = {
     ),
     "raw and standardized": ({"standardize": [True, False]}, {"iterations": 5}),
     "weights": ({"class_weight": [None, "balanced", {0: 1, 1: 4}]}, {"iterations": 5}),
+    "fitted starts": (
+        {"bias_initialization": [None, "he+5"], "unit_variance": [False, True]},
+        {"batch_size": 64, "epochs": 2},
+    ),
     "dtypes": ({"dtype": ["float32", "float64"]}, {"iterations": 5}),
     "the last examples": ({"hidden": [(4,), (5,)]}, {"iterations": 4, "validation_part": "last"}),
 }
