@@ -293,6 +293,10 @@ def test_what_has_no_mean_or_no_members_is_refused(X):
         ValueError, "ensemble_sharing | 'nothing' | left out unless ensemble is 2 or more"
     ):
         Specification(ensemble_sharing="nothing")
+    with refused(ValueError, "bias_initialization | 'he+5' with ensemble=3 | left out: ..."):
+        Specification(ensemble=3, bias_initialization="he+5")
+    with refused(ValueError, "unit_variance | True with ensemble=3 | left out: ..."):
+        Specification(ensemble=3, unit_variance=True)
     with refused(ValueError, "ensemble | 0 | a whole number >= 1"):
         Specification(ensemble=0)
     model = dnn_xp.train(X, X[0] > 0, ensemble=K, **options("binary"))

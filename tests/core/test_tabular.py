@@ -134,7 +134,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
         "seed": 5,
         "parametric_activation": parametric,
     }
-    how |= {"validation": None, "keep_best": None}
+    how |= {"validation": None, "keep_best": None, "ema_decay": None}
     # Of the two parametrizations epsilon is the one difference.
     # Centred targets have gradients of rounding errors, which Adam blows up.
     how |= {} if classes else {"standardize_targets": False}
@@ -160,12 +160,20 @@ def test_the_preset_sets_what_is_left_out_and_nothing_else():
         Specification(preset="tabula")
 
 
+@pytest.mark.parametrize(("m", "epochs"), [(100, 64), (3840, 64), (6000, 42), (8192, 32)])
+def test_the_preset_trains_for_a_thousand_updates_within_limits(m, epochs, rng):
+    X = rng.standard_normal((2, m))
+    model = dnn_xp.train(X, X[0], preset="tabular", hidden=[2], validation=None, keep_best=None)
+    assert model.settings["epochs"] == epochs
+    assert model.history.iterations[-1] == epochs * -(-m // 256)
+
+
 def test_a_model_of_the_preset_is_saved_and_says_what_was_set(X, tmp_path):
     Y = (X[0] > 0).astype(int)
     model = dnn_xp.train(X, Y, preset="tabular", hidden=[8], epochs=3)
     assert isinstance(model.standardization, Quantiles)
     assert not model.network.scaling_layer
-    assert "given otherwise: hidden, epochs" in model.settings["preset"]
+    assert "given otherwise: hidden" in model.settings["preset"]
     model.save(tmp_path / "model.safetensors")
     again = dnn_xp.load(tmp_path / "model.safetensors")
     assert isinstance(again.standardization, Quantiles)
