@@ -22,6 +22,7 @@ from dnn_xp.training.options import (
     optional,
     per_layer,
 )
+from dnn_xp.training.preset import PRESETS
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 LEARNING_RATES = ("constant", "invscaling", "adaptive")
@@ -112,6 +113,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "block_size": check_block_size,
     "threads": optional(partial(check_int, at_least=1)),
     "client": optional(_client),
+    "preset": optional(partial(check_choice, allowed=tuple(PRESETS))),
 }
 
 
@@ -119,7 +121,7 @@ class Settings(NamedTuple):
     """The parameters of an estimator, checked; see the estimators for what they mean."""
 
     hidden_layer_sizes: tuple[int, ...]
-    activation: tuple[str, ...]
+    activation: str | tuple[str, ...]
     solver: str | Optimizer
     alpha: float
     batch_size: str | int | None
@@ -149,6 +151,7 @@ class Settings(NamedTuple):
     client: Any
     loss: str = "log_loss"
     standardize_targets: bool = False
+    preset: str | None = None
 
     @property
     def is_lbfgs(self) -> bool:
@@ -159,6 +162,8 @@ class Settings(NamedTuple):
 def checked(parameters: dict[str, Any]) -> Settings:
     """The parameters that `get_params` gives, each checked by itself, then together.
 
+    With a preset the options that are made of them are checked together.
+
     Raises
     ------
     ArgumentTypeError, ArgumentValueError
@@ -166,6 +171,8 @@ def checked(parameters: dict[str, Any]) -> Settings:
     """
     known: Iterable[str] = (name for name in Settings._fields if name in parameters)
     values = {name: CHECKS[name](name, parameters[name]) for name in known}
+    if values["preset"] is not None:
+        return Settings(**values)
     layers = len(values["hidden_layer_sizes"])
     values["activation"] = of_each_layer("activation", values["activation"], layers, "name", "name")
     if values["dropout"] is not None:
