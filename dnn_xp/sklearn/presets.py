@@ -185,6 +185,10 @@ def _fit(
         Y_val = _read(estimator, y_val, others.given.X.m, dtype, known=True)
         options = options | {"validation": (others.given, Y_val)}
     elif asked.validation is not None:
+        if m == 1:
+            raise ArgumentValueError(
+                "X", "n_samples=1", "two examples or more, of which some are validated on"
+            )
         m -= examples_held_out(asked.validation, m)
     if "alpha" in _given(estimator, settings):
         # alpha / (2 b) of an update's b examples is l2 / (2 m) of all m.
@@ -198,7 +202,8 @@ def _fit(
         options = options | {"callbacks": [_after_epochs(callbacks)]}
     arguments = TrainArguments(given, Y, examples="rows", sample_weight=weights, **options)
     model = _trained(arguments, settings.client)
-    return estimator._fitted_attributes(model) | _figures(model, m)
+    attributes: dict[str, Any] = estimator._fitted_attributes(model)
+    return attributes | _figures(model, m)
 
 
 @in_own_context
@@ -210,7 +215,9 @@ def _trained(arguments: TrainArguments, client: Any) -> Model:
 def _read(estimator: Any, y: Any, m: int, dtype: str, *, known: bool = False) -> Any:
     """Targets of the labels, by scikit-learn's rules; values as they are, which the cost says they are."""
     y = read_y(y, m)
-    return estimator._targets(y, dtype, known=known)[0] if is_classifier(estimator) else values_of(y)
+    if not is_classifier(estimator):
+        return values_of(y)
+    return estimator._targets(y, dtype, known=known)[0]
 
 
 def _after_epochs(callbacks: FitCallbacks) -> Any:
