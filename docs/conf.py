@@ -43,7 +43,17 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 SECTIONS = {
     "Start": ("tutorial", "from_sklearn", "examples", "comparison"),
     "Use": (
-        *("data", "defaults", "tabular", "accuracy", "sklearn", "plots", "sweep", "checkpoints"),
+        *(
+            "data",
+            "defaults",
+            "tabular",
+            "ensembles",
+            "accuracy",
+            "sklearn",
+            "plots",
+            "sweep",
+            "checkpoints",
+        ),
         *("cluster", "onnx", "shell"),
     ),
     "Compute": ("devices", "gpu", "performance", "reproducibility", "numerics"),

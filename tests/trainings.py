@@ -42,6 +42,19 @@ HOW: dict[str, dict[str, Any]] = {
         "ema_decay": 0.9, "validation": 0.2, "keep_best": "score", "report_costs": "batches", **BATCHES,
     },
     "blocks, float32": {"dtype": "float32", "block_size": 64, "threads": 2, "iterations": 12},
+    "ensemble": {"ensemble": 3, "iterations": 12},
+    "ensemble, lbfgs": {"ensemble": 3, "optimizer": "lbfgs", "iterations": 12},
+    "ensemble, dropout, batches": {
+        "ensemble": 3, "ensemble_sharing": "nothing", "keep_prob": 0.8, **BATCHES,
+    },
+    "ensemble, all": {
+        "ensemble": 3, "number_encoding": "periodic", "parametric_activation": True, "ema_decay": 0.8,
+        "dropout": 0.2, "dropout_schedule": "flat_cosine", **BATCHES,
+    },
+    "ensemble, nothing shared, all": {
+        "ensemble": 2, "ensemble_sharing": "nothing", "number_encoding": "periodic",
+        "parametric_activation": True, "dropout": 0.2, "dropout_schedule": "cosine", "iterations": 12,
+    },
     "halved": {
         "optimizer": "gradient_descent", "learning_rate": 1e4, "activation": "identity",
         "on_divergence": "halve", "iterations": 40, "cost": "squared_error", "l2": 0.0,

@@ -20,6 +20,7 @@ PACKAGES = {
     "dnn_xp default": ["dnn_xp"],
     "dnn_xp tuned": ["dnn_xp"],
     "dnn_xp tabular": ["dnn_xp"],
+    "dnn_xp tabular x 16": ["dnn_xp"],
     "scikit-learn MLP": ["scikit-learn"],
     "HistGradientBoosting": ["scikit-learn"],
     "LightGBM": ["lightgbm"],

@@ -120,8 +120,7 @@ def processor_time() -> dict[str, Any]:
             train(iterations)
             after = [sum(psutil.Process(pid).cpu_times()[:2]) for pid in processes()]
             seconds.append(np.subtract(after, before))
-        per_iteration = (seconds[1] - seconds[0]) / (more - few)
-        return [round(float(each), 3) for each in per_iteration]
+        return [round(float(each), 3) for each in (seconds[1] - seconds[0]) / (more - few)]
 
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:

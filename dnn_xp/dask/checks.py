@@ -95,5 +95,5 @@ def _needed(run: Run, shared: Shared, threads: int) -> int:
     itemsize, m = np.dtype(run.dtype).itemsize, shared.where.m
     size = min(run.block_size(m), m)
     nodes = threads + 2 * max(1, math.ceil(math.log2(-(-m // size) + 1)))
-    activations = 3 * sum(run.network.sizes) * size * threads
+    activations = 3 * run.network.members * sum(run.network.sizes) * size * threads
     return itemsize * ((nodes + 1) * run.network.parameter_count + activations)

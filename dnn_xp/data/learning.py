@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
@@ -32,6 +34,8 @@ LEAST_COUNT = 2
 # Distinct texts counted in a column; more are pruned to the most frequent half.
 _COUNTED = 1 << 20
 _WHOLE_IN_FLOAT32 = 1 << 24
+# Numbers that are added up at once, however a table is cut into blocks.
+_ADDED_AT_ONCE = 4096
 
 
 def embedding_dimension(categories: int) -> int:
@@ -53,7 +57,8 @@ class _Facts:
         self.kinds: set[str] = set()
         self.declared = self.double = self.wide = False
         self.present = self.missing = 0
-        self.total = 0.0
+        self._sums: list[float] = []
+        self._rest = np.empty(0)
         self.counts: Counter[str] = Counter()
         self.first: Column | None = None
         self.blocks = self.lines = 0
@@ -79,7 +84,7 @@ class _Facts:
             if len(self.counts) > _COUNTED:
                 self.counts = Counter(dict(self.counts.most_common(_COUNTED // 2)))
             return
-        self.total += float(np.nansum(column.values, dtype=np.float64))
+        self._add_up(column.values)
         values = column.values
         self.double = self.double or (column.kind == "number" and values.dtype == np.float64)
         large = values.dtype.kind in "iu" and values.dtype.itemsize > 2
@@ -92,13 +97,25 @@ class _Facts:
                 or int(values.min()) < -_WHOLE_IN_FLOAT32
             )
 
+    def _add_up(self, values: npt.NDArray[Any]) -> None:
+        numbers = np.asarray(values, dtype=np.float64)
+        numbers = np.concatenate([self._rest, numbers[~np.isnan(numbers)]])
+        whole = len(numbers) // _ADDED_AT_ONCE * _ADDED_AT_ONCE
+        self._sums += numbers[:whole].reshape(-1, _ADDED_AT_ONCE).sum(axis=1).tolist()
+        self._rest = numbers[whole:]
+
+    @property
+    def _mean(self) -> float:
+        """Of the numbers present, the same to the last bit for every cut into blocks."""
+        return math.fsum([*self._sums, float(self._rest.sum())]) / self.present
+
     def code(self, argument: str, embedding: int | None) -> tuple[Code | None, str]:
         """The code of the column, None where there is nothing to learn from; and a note on it."""
         if not self.present:
             return None, f"column {self.name!r} has no values and is left out"
         if self.kinds <= {"number", "bool"} or self.kinds == {"date"}:
             kind = "number" if "number" in self.kinds else next(iter(self.kinds))
-            return NumberCode(self.name, kind, self.total / self.present, self.missing), ""
+            return NumberCode(self.name, kind, self._mean, self.missing), ""
         if self.kinds != {"text"}:
             kinds = " and ".join(sorted(self.kinds))
             raise ArgumentValueError(
@@ -133,7 +150,9 @@ class _Facts:
             self.double = True
             note = f"column {self.name!r} holds numbers as text, read with {how}"
         self.wide = read.kind != "bool"
-        mean = float(np.nanmean(read.values, dtype=np.float64))
+        # Sorted: where the entries were is not known of several blocks.
+        numbers = np.asarray(read.values, dtype=np.float64)
+        mean = float(np.mean(np.sort(numbers[~np.isnan(numbers)])))
         return NumberCode(self.name, read.kind, mean, self.missing, decimal), note
 
     def _categories(self, embedding: int | None) -> tuple[Code | None, str]:
@@ -178,8 +197,7 @@ def learn_encoding(
 ) -> tuple[TableEncoder, tuple[str, ...]]:
     """The encoding of a table from one pass over its blocks, and notes on what was decided.
 
-    The same lines give the same encoding however they are cut into blocks, up to the rounding of
-    the means that stand for missing numbers.
+    The same lines give the same encoding however they are cut into blocks.
 
     Parameters
     ----------

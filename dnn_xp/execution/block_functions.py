@@ -78,6 +78,10 @@ class BlockFunctions:
 
     def output(self, parameters: Parameters, X: Array) -> Array:
         """Z[L] (n_L, k)."""
+        return self._outputs(parameters, X)
+
+    def _outputs(self, parameters: Sequence[Any], X: Array) -> Array:
+        """What `_minimized` takes: Z[L]."""
         first, g = self._first(parameters, X), self.network.activations
         Z, _ = linear_output(
             first.A, first.layers, g, xp=self.xp, layers=self.layers, mixes=first.mixes
@@ -93,7 +97,8 @@ class BlockFunctions:
 
     def cost(self, parameters: Parameters, block: Block) -> tuple[Array]:
         """Contribution to m J, or to that of each output (n_L, 1) where they are kept apart."""
-        return (self._cost(self.output(parameters, block.X), self._targets(block), block),)
+        Z = self._outputs(parameters, block.X)
+        return (self._minimized(Z, self._targets(block), block),)
 
     def gradients(self, parameters: Parameters, block: Block) -> tuple[Array, ...]:
         """Contributions to m dW[1], m db[1], ..., m db[L]."""
@@ -103,7 +108,7 @@ class BlockFunctions:
         """Contributions to m J, m dW[1], m db[1], ..., m db[L]."""
         Y = self._targets(block)
         gradients, Z = self._gradients(parameters, Y, block)
-        return self._cost(Z, Y, block), *gradients
+        return self._minimized(Z, Y, block), *gradients
 
     def correct(
         self, metric: Callable[..., Array], parameters: Parameters, block: Block
@@ -152,19 +157,21 @@ class BlockFunctions:
         first = self.first.of(parameters, X)
         if self.compute_dtype is None:
             return first
-        narrow, xp = self.compute_dtype, self.xp
-        layers = [(xp.astype(W, narrow), xp.astype(b, narrow)) for W, b in first.layers]
-        mixes = [xp.astype(a, narrow) for a in first.mixes]
-        return first._replace(A=xp.astype(first.A, narrow), layers=layers, mixes=mixes)
+        layers = [self._narrowed(pair) for pair in first.layers]
+        A, *mixes = self._narrowed((first.A, *first.mixes))
+        return first._replace(A=A, layers=layers, mixes=mixes)
+
+    def _narrowed(self, arrays: Sequence[Array]) -> Any:
+        """Arrays in the compute dtype."""
+        if self.compute_dtype is None:
+            return tuple(arrays)
+        return tuple(self.xp.astype(each, self.compute_dtype) for each in arrays)
 
     def _gradients(
         self, parameters: Sequence[Any], Y: Array, block: Block
     ) -> tuple[tuple[Array, ...], Array]:
         """M dW[1], m db[1], ..., m db[L], m da[1], ..., then of what is learned of X; and Z[L]."""
-        network, first = self.network, self._first(parameters, block.X)
-        drawn = [each.keep_prob for each in block.seeds if isinstance(each, Draw)]
-        if drawn:
-            network = network._replace(keep_probs=tuple(drawn))
+        network, first = self._network(block), self._first(parameters, block.X)
         how: dict[str, Any] = {
             "weights": block.weights,
             "masks": () if block.indices is None else self._masks(block),
@@ -183,6 +190,11 @@ class BlockFunctions:
         flat = (*[array for layer in sums for array in layer], *learned)
         return flat if self.compute_dtype is None else tuple(map(self._working, flat)), Z
 
+    def _network(self, block: Block) -> Network:
+        """The network, with the keep_probs that were drawn for a block."""
+        drawn = [each.keep_prob for each in block.seeds if isinstance(each, Draw)]
+        return self.network._replace(keep_probs=tuple(drawn)) if drawn else self.network
+
     def _masks(self, block: Block) -> list[Array | None]:
         """D[l] (n_l, k) of each hidden layer, None where all its units are kept."""
         xp, masks = self.xp, list[Array | None]()
@@ -196,6 +208,10 @@ class BlockFunctions:
             else:
                 masks.append(dropout_mask(seed, n, block.indices, keep_prob=keep_prob, xp=xp))
         return masks
+
+    def _minimized(self, Z: Array, Y: Array, block: Block) -> Array:
+        """Contribution to the m J that is minimized."""
+        return self._cost(Z, Y, block)
 
     def _cost(self, Z: Array, Y: Array, block: Block) -> Array:
         if self.separate:

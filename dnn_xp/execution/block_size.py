@@ -12,6 +12,7 @@ import numpy as np
 
 from dnn_xp.backends.record import Backend
 from dnn_xp.common.checks import check_int
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count
 
@@ -35,7 +36,13 @@ def gradient_flops(sizes: Sequence[int], m: int) -> float:
 
 
 def auto_block_size(
-    sizes: Sequence[int], m: int, *, dtype: str, backend: Backend, widest: int = 0
+    sizes: Sequence[int],
+    m: int,
+    *,
+    dtype: str,
+    backend: Backend,
+    widest: int = 0,
+    ensemble: Ensemble | None = None,
 ) -> int:
     """Examples per block, from the problem and the backend, never from the number of threads.
 
@@ -45,14 +52,19 @@ def auto_block_size(
     least 1.5 times as many activations as parameters. Blocks are of equal size. If blocks run on Python
     threads, their number is even, so that threads finish together, and small problems are split if a
     block is worth a thread, unless X is so wide that threads share its features instead.
+    An example has the activations of those members of an ensemble that are computed at once.
     """
     itemsize = np.dtype(dtype).itemsize
-    by_cache = backend.block_bytes // (itemsize * max(*sizes[1:], widest))
-    by_parameters = int(1.5 * parameter_count(sizes) / (sum(sizes[1:]) + widest))
+    members = 1 if ensemble is None else ensemble.members
+    at_once = 1 if ensemble is None else ensemble.at_once
+    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
+    by_cache = backend.block_bytes // (itemsize * max(at_once * max(sizes[1:]), widest))
+    activations = members * sum(sizes[1:]) + widest
+    by_parameters = int(1.5 * parameter_count(sizes, copies) / activations)
     size = min(backend.largest_block, max(by_cache, by_parameters))
     blocks = math.ceil(m / max(_SMALLEST_BLOCK, size))
     if backend.python_threads and sizes[0] < _WIDE * max(m, sizes[1]):
-        flops = gradient_flops(sizes, m)
+        flops = members * gradient_flops(sizes, m)
         worthwhile = max(flops // _SMALLEST_BLOCK_FLOPS, 2.0 * (flops > _WORTH_TWO_FLOPS))
         blocks = max(blocks, min(8, int(min(worthwhile, m / _SMALLEST_BLOCK))))
     if blocks > 1:
@@ -79,4 +91,5 @@ def block_size_of(
     # The widest array: all cosines, or A[0] with the pieces of all bins.
     widest = 0 if encoding is None else max(network.sizes[0], encoding.numbers * encoding.hidden)
     how: dict[str, Any] = {"dtype": dtype, "backend": backend, "widest": widest}
+    how |= {"ensemble": network.ensemble}
     return cache(lambda m: auto_block_size(network.sizes, m, **how))

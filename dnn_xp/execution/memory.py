@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
+from dnn_xp.formulas.ensembles import Ensemble
 from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_parameters, encoded_rows
 from dnn_xp.formulas.parameters import parameter_count
 
@@ -23,6 +24,8 @@ from dnn_xp.formulas.parameters import parameter_count
 _FEW_TEMPORARIES = (1, 4)
 _MOST_TEMPORARIES = (5, 9)
 _OUTPUT_TEMPORARIES = 6
+# More arrays of the outputs of all members, of their mean.
+_MEAN_TEMPORARIES = 4
 
 
 class Pass(NamedTuple):
@@ -149,9 +152,33 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def _parts(sizes: Sequence[int], m: int) -> int:
+def _parts(sizes: Sequence[int], m: int, ensemble: Ensemble | None) -> int:
     """Threads that the products of a single block can use."""
-    return max(part_count(n, n_prev, m) for n_prev, n in pairwise(sizes))
+    layers = list(pairwise(sizes))
+    found = max(part_count(n, n_prev, m) for n_prev, n in layers)
+    if ensemble is None or not ensemble.shares_layers:
+        return found
+    # Between the first and the last layer of an ensemble a product is of all members' columns.
+    shared = (part_count(n, n_prev, ensemble.members * m) for n_prev, n in layers[1:-1])
+    return max(found, *shared) if len(layers) > 2 else found
+
+
+def _counts(
+    sizes: Sequence[int],
+    embeddings: Sequence[Embedding],
+    encoding: NumberEncoding | None,
+    ensemble: Ensemble | None,
+) -> tuple[int, int, int]:
+    """Members, entries of theta, and entries of the sums that a block contributes to its gradient."""
+    of_rows = embedding_parameters(embeddings) + encoded_parameters(encoding)
+    if ensemble is None:
+        theta = parameter_count(sizes) + of_rows
+        return 1, theta, theta
+    k, copies = ensemble.members, ensemble.copies(len(sizes) - 1)
+    of_rows *= 1 if ensemble.shares_layers else k
+    theta = parameter_count(sizes, copies) + of_rows + k * sizes[0]
+    # A sum of the first layer for each member.
+    return k, theta, parameter_count(sizes, (k, *copies[1:])) + of_rows
 
 
 def _example_bytes(
@@ -163,11 +190,18 @@ def _example_bytes(
     *,
     n_x: int,
     dropout: bool,
+    ensemble: Ensemble | None = None,
 ) -> int:
     """Bytes of an example in a block: Z and A of every layer, temporaries, X (n_x values) and outputs."""
-    hidden = sum(sizes[1:])
+    at_once = 1 if ensemble is None else ensemble.at_once
+    hidden = at_once * sum(sizes[1:])
     outputs = _OUTPUT_TEMPORARIES * sizes[-1]
-    layers = X.itemsize * (2 * hidden + temporaries * max(sizes[1:-1], default=0) + outputs)
+    widest = at_once * max(sizes[1:-1], default=0)
+    if ensemble is not None:
+        # A of the first and last hidden layer by member and together; the mean of outputs.
+        hidden += at_once * sum((*sizes[1:2], *sizes[-2:-1])) // 2
+        outputs = ensemble.members * (outputs + _MEAN_TEMPORARIES * sizes[-1])
+    layers = X.itemsize * (2 * hidden + temporaries * widest + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
     copied = np.dtype(X.given).itemsize if of.gathered else 0
@@ -188,15 +222,20 @@ class _Widened(NamedTuple):
 
 
 def _widened(
-    n_0: int, itemsize: int, embeddings: Sequence[Embedding], encoding: NumberEncoding | None
+    n_0: int,
+    itemsize: int,
+    embeddings: Sequence[Embedding],
+    encoding: NumberEncoding | None,
+    ensemble: Ensemble | None,
 ) -> _Widened:
     """Of rows of A[0] that embeddings and an encoding of numbers make."""
+    k = 1 if ensemble is None else ensemble.at_once
     embedded, encoded = embedded_rows(embeddings), encoded_rows(encoding)
     n_x = n_0 - embedded - encoded + len(embeddings)
     if not embeddings and encoding is None:
         return _Widened(n_x)
     # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
-    held = itemsize * (2 * n_0 + 2 * embedded) + 24 * len(embeddings)
+    held = itemsize * (2 * n_0 + 2 * k * embedded) + 24 * len(embeddings)
     if encoding is None:
         return _Widened(n_x, held)
     if not encoding.hidden:
@@ -204,7 +243,7 @@ def _widened(
         return _Widened(n_x, held, itemsize * (3 * n_x + 2 * encoded))
     # Z and cos(Z) for the backward pass; there sin(Z), its factor, and their product.
     cosines = encoding.numbers * encoding.hidden
-    held += itemsize * (2 * cosines + n_x + 2 * encoded)
+    held += itemsize * (2 * cosines + n_x + 2 * k * encoded)
     return _Widened(n_x, held, itemsize * cosines, itemsize * 3 * cosines)
 
 
@@ -221,6 +260,7 @@ def make_plan(
     step_stays: bool = False,
     embeddings: Sequence[Embedding] = (),
     encoding: NumberEncoding | None = None,
+    ensemble: Ensemble | None = None,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -249,6 +289,8 @@ def make_plan(
         Of the last rows of X.
     encoding : NumberEncoding, optional
         Of the rows that hold numbers.
+    ensemble : Ensemble, optional
+        Of several networks of these sizes.
     on_device : bool
         Whether the backend computes on a GPU.
     data_bytes : int
@@ -258,21 +300,23 @@ def make_plan(
     check_bytes : int
         Peak on the host of checking X and Y.
     """
-    of_rows = embedding_parameters(embeddings) + encoded_parameters(encoding)
-    theta = X.itemsize * (parameter_count(sizes) + of_rows)
+    k, theta, sums = _counts(sizes, embeddings, encoding, ensemble)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
-    parameter_bytes = theta * (waiting + optimizer_vectors + 5)
+    parameter_bytes = X.itemsize * (sums * waiting + theta * (optimizer_vectors + 5))
+    if k > 1:
+        parameter_bytes += X.itemsize * sums  # V of the first layers
 
     forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
     Y = Y if Y and Y.standardized else None
-    wide = _widened(sizes[0], X.itemsize, embeddings, encoding)
-    in_layers = _example_bytes(sizes, X, Y, in_all, step, n_x=wide.n_x, dropout=dropout)
+    wide = _widened(sizes[0], X.itemsize, embeddings, encoding, ensemble)
+    of_all: Any = {"n_x": wide.n_x, "ensemble": ensemble}
+    in_layers = _example_bytes(sizes, X, Y, in_all, step, dropout=dropout, **of_all)
     in_step = wide.held + max(in_layers, wide.forward, wide.backward)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_layers = _example_bytes(sizes, X, Y, forward, each, n_x=wide.n_x, dropout=False)
+        in_layers = _example_bytes(sizes, X, Y, forward, each, dropout=False, **of_all)
         in_cost = wide.held + max(in_layers, wide.forward)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
@@ -285,7 +329,7 @@ def make_plan(
     return Plan(
         block_size=step.block_size,
         blocks=step.blocks,
-        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m)),
+        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m, ensemble)),
         block_bytes=in_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,

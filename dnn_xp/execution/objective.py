@@ -2,6 +2,9 @@
 
 J(theta) = (1/m) sum over examples of weights * loss  +  penalties (once, not per block)
 
+The loss of an ensemble is the mean of its members' losses; scores, and costs beside them, are of its
+mean prediction.
+
 Where Y is standardized the loss is that of Z[L] and (Y - mean) / scale. The gradient is that of this
 J, the one that is minimized. Costs that are reported are in the units of Y: those of output k times
 scale[k]^2. They are computed divided by `unit`, the mean of scale^2, so that no dtype is too narrow.
@@ -22,9 +25,9 @@ import numpy as np
 from dnn_xp.backends.record import Backend
 from dnn_xp.backends.staging import receiving
 from dnn_xp.data.sources.base import Source
-from dnn_xp.execution.block_functions import BlockFunctions
 from dnn_xp.execution.block_queue import Read
 from dnn_xp.execution.engine import Engine
+from dnn_xp.execution.ensembles import functions_of
 from dnn_xp.execution.examples import Block, ExampleBlocks, Examples
 from dnn_xp.execution.first_activations import first_activations_on
 from dnn_xp.execution.penalties import Penalties
@@ -35,9 +38,13 @@ from dnn_xp.formulas.dropout import Seeds
 from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.metrics import binary_correct, class_correct
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import flatten, unflatten
-from dnn_xp.formulas.tabular import scaled_weights_backward
-from dnn_xp.formulas.theta import network_parameters, penalized, split_scaling
+from dnn_xp.formulas.parameters import flatten
+from dnn_xp.formulas.theta import (
+    ensemble_parameters,
+    gradient_arrays,
+    network_parameters,
+    penalized,
+)
 from dnn_xp.formulas.types import Array
 
 
@@ -135,14 +142,14 @@ class Objective:
             self.unit = float(np.mean(squares))
             if np.ptp(squares) > 0.0:
                 self._shares = backend.from_host((squares / self.unit).astype(dtype))
-        embedded = embedding_parameters(network.embeddings)
+        embedded = embedding_parameters(network.tables)
         mask = penalized(network, dtype=dtype, xp=np)
         self._penalties = [
             (each, backend.from_host(np.append(of_each, np.zeros(network.scaled, dtype))))
             for each, of_each in (penalties or Penalties()).masked(mask, embedded)
         ]
         lowered, layers = backend.lower(network)
-        of_block = BlockFunctions(
+        of_block = functions_of(network)(
             lowered,
             backend.xp,
             first=first_activations_on(
@@ -248,12 +255,13 @@ class Objective:
         )
         return blocks[0] if len(blocks) == 1 else self._xp.concat(blocks, axis=1)
 
-    def _parameters(self, theta: Array) -> list[tuple[Array, ...]]:
-        return network_parameters(theta, self.network, xp=self._xp)
+    def _parameters(self, theta: Array) -> list[Any]:
+        made = network_parameters if self.network.ensemble is None else ensemble_parameters
+        return [*made(theta, self.network, xp=self._xp)]
 
     def without_scaling_layer(self, theta: Array) -> Array:
-        """Theta of the same network with the scaling layer's s multiplied into W[1]."""
-        if not self.network.scaling_layer:
+        """Theta of the same network with the scaling layer's s multiplied into W[1], but of an ensemble."""
+        if not self.network.scaling_layer or self.network.ensemble is not None:
             return theta
         arrays = [array for part in self._parameters(theta) for array in part]
         return flatten(arrays, xp=self._xp)
@@ -340,15 +348,10 @@ class Objective:
         return J
 
     def _gradient(self, sums: Sequence[Array], theta: Array, examples: int) -> Array:
-        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L], ... as in theta."""
-        if self.network.scaling_layer:
-            W, _ = unflatten(theta, self.network.sizes, xp=self._xp)[0]
-            dW, ds = scaled_weights_backward(
-                sums[0], W, split_scaling(theta, self.network)[1], xp=self._xp
-            )
-            sums = [dW, *sums[1:], ds]
-        gradient = flatten(sums, xp=self._xp)
-        gradient /= float(examples)
+        """The flat gradient of the minimized J, from m dW[1], m db[1], ..., m db[L], ... of the blocks."""
+        arrays = gradient_arrays(sums, theta, self.network, xp=self._xp)
+        gradient = flatten(arrays, xp=self._xp)
+        gradient /= float(examples * self.network.members)
         for penalties, mask in self._penalties:
             gradient = penalties.added_to_gradient(gradient, theta, mask, xp=self._xp)
         return gradient

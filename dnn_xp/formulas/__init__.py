@@ -39,6 +39,14 @@ from dnn_xp.formulas.dropout import (
     dropout_mask,
     largest_kept,
 )
+from dnn_xp.formulas.ensembles import (
+    Ensemble,
+    ensemble_backward_sums,
+    ensemble_output,
+    members_of_layers,
+    members_of_layers_backward,
+    regrouped,
+)
 from dnn_xp.formulas.hidden_activations import (
     elu,
     elu_backward,
@@ -75,6 +83,13 @@ from dnn_xp.formulas.lbfgs import (
     two_loop_recursion,
 )
 from dnn_xp.formulas.line_search import Trial, cubic_minimum, strong_wolfe
+from dnn_xp.formulas.mean_outputs import (
+    MEAN_OUTPUTS,
+    log_mean_exp,
+    log_odds_of_mean,
+    log_of_mean_softmax,
+    mean_of_members,
+)
 from dnn_xp.formulas.mini_batches import mini_batches
 from dnn_xp.formulas.number_encodings import (
     NumberEncoding,
@@ -138,11 +153,13 @@ __all__ = [
     "ACTIVATIONS",
     "COSTS",
     "INITIALIZATIONS",
+    "MEAN_OUTPUTS",
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
     "Array",
     "Cost",
+    "Ensemble",
     "LBFGSState",
     "LBFGSStop",
     "LayerCache",
@@ -173,6 +190,8 @@ __all__ = [
     "dropout_mask",
     "elu",
     "elu_backward",
+    "ensemble_backward_sums",
+    "ensemble_output",
     "exp",
     "exp_backward",
     "exponential_decay",
@@ -203,6 +222,12 @@ __all__ = [
     "linear_forward",
     "linear_gradient_sums",
     "linear_gradients",
+    "log_mean_exp",
+    "log_odds_of_mean",
+    "log_of_mean_softmax",
+    "mean_of_members",
+    "members_of_layers",
+    "members_of_layers_backward",
     "mini_batches",
     "mish",
     "mish_backward",
@@ -220,6 +245,7 @@ __all__ = [
     "poisson_from_output",
     "poisson_output_derivative",
     "rate_factors",
+    "regrouped",
     "relu",
     "relu_backward",
     "rmsprop",

@@ -20,8 +20,10 @@ from typing import Any, NamedTuple
 
 from dnn_xp.formulas.activations import Activation
 from dnn_xp.formulas.costs import Cost, weighted_sum
-from dnn_xp.formulas.dropout import dropout_backward, dropout_forward
+from dnn_xp.formulas.dropout import dropout_backward
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
+from dnn_xp.formulas.ensembles import Ensemble
+from dnn_xp.formulas.hidden import at_layer, hidden_backward, hidden_forward
 from dnn_xp.formulas.layers import (
     REFERENCE_LAYERS,
     LayerCache,
@@ -34,8 +36,7 @@ from dnn_xp.formulas.number_encodings import (
     encoded_parameters,
     encoded_rows,
 )
-from dnn_xp.formulas.parameters import Parameters, parameter_count
-from dnn_xp.formulas.parametric import mixed_activation, mixed_activation_backward
+from dnn_xp.formulas.parameters import Parameters, parameter_count, weight_shapes
 from dnn_xp.formulas.types import Array, Namespace
 
 Gradients = list[tuple[Array, Array]]
@@ -57,11 +58,14 @@ class Network(NamedTuple):
     embeddings : tuple of Embedding
         Embeddings of the last rows of X, which hold codes of categories; n_0 counts the rows of A[0].
     scaling_layer : bool
-        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer.
+        Whether A[0] is scaled by s (n_0,), the last entries of theta, before the first layer; by s
+        (k, n_0) of k members.
     parametric : bool
         Whether hidden units mix g[l] with the identity by a[l] (n_l, 1), which is trained.
     number_encoding : NumberEncoding, optional
         What is made of rows of X that hold numbers: the last rows of A[0].
+    ensemble : Ensemble, optional
+        Of several networks with these sizes.
     """
 
     sizes: tuple[int, ...]
@@ -72,22 +76,56 @@ class Network(NamedTuple):
     scaling_layer: bool = False
     parametric: bool = False
     number_encoding: NumberEncoding | None = None
+    ensemble: Ensemble | None = None
 
     @property
     def parameter_count(self) -> int:
         """Entries of all W[l], b[l] and a[l], of the encoding of numbers, of E[j], and of s."""
-        of_rows = encoded_parameters(self.number_encoding) + embedding_parameters(self.embeddings)
-        return parameter_count(self.sizes) + self.mixed + of_rows + self.scaled
+        return parameter_count(self.sizes, self.copies) + self.mixed + self.of_rows + self.scaled
 
     @property
     def mixed(self) -> int:
         """Entries of all a[l]: the hidden units, or 0 where they do not mix."""
-        return sum(self.sizes[1:-1]) if self.parametric else 0
+        shapes = weight_shapes(self.sizes, self.copies)[:-1]
+        return sum(n for n, _ in shapes) if self.parametric else 0
+
+    @property
+    def encoded(self) -> int:
+        """Entries of w, b, V, c of a periodic encoding, or 0."""
+        return self.rows_copies * encoded_parameters(self.number_encoding)
+
+    @property
+    def of_rows(self) -> int:
+        """Entries of what is learned of X: those of a periodic encoding and of all E[j]."""
+        return self.encoded + embedding_parameters(self.tables)
 
     @property
     def scaled(self) -> int:
-        """Entries of s: n_0, or 0 without a scaling layer."""
-        return self.sizes[0] if self.scaling_layer else 0
+        """Entries of s: n_0, or 0 without a scaling layer; of all members."""
+        return self.sizes[0] * self.members if self.scaling_layer else 0
+
+    @property
+    def members(self) -> int:
+        """Networks of the ensemble, 1 without one."""
+        return 1 if self.ensemble is None else self.ensemble.members
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """Copies of (W[l], b[l]) in theta, one for each member that has its own; () without an ensemble."""
+        return () if self.ensemble is None else self.ensemble.copies(len(self.activations))
+
+    @property
+    def rows_copies(self) -> int:
+        """Copies in theta of what is learned of X: of w, b, V, c and of each E[j]."""
+        return 1 if self.ensemble is None or self.ensemble.shares_layers else self.members
+
+    @property
+    def tables(self) -> tuple[Embedding, ...]:
+        """The embeddings as theta holds them: copies one below the other, (k d, categories)."""
+        copies = self.rows_copies
+        return tuple(
+            Embedding(each.categories, copies * each.dimension) for each in self.embeddings
+        )
 
     @property
     def n_x(self) -> int:
@@ -123,16 +161,9 @@ def linear_output(
     `mixes` the a[l] (n_l, 1) of each, where activations are mixed.
     """
     A, caches = X, []
-    for layer, ((W, b), activation) in enumerate(
-        zip(parameters[:-1], activations[:-1], strict=True)
-    ):
-        if mixes:
-            Z, of_W = layers.linear_forward(A, W, b, xp=xp)
-            A, cache = mixed_activation(Z, mixes[layer], activation, xp=xp), (of_W, Z)
-        else:
-            A, cache = layers.linear_activation_forward(A, W, b, activation, xp=xp)
-        if masks and masks[layer] is not None:
-            A = dropout_forward(A, masks[layer], keep_prob=keep_probs[layer], xp=xp)
+    for layer, ((W, b), g) in enumerate(zip(parameters[:-1], activations[:-1], strict=True)):
+        a, D, keep_prob = at_layer(layer, mixes, masks, keep_probs)
+        A, cache = hidden_forward(A, W, b, g, a=a, D=D, keep_prob=keep_prob, layers=layers, xp=xp)
         caches.append(cache)
     Z, linear_cache = layers.linear_forward(A, *parameters[-1], xp=xp)
     caches.append((linear_cache, Z))
@@ -226,20 +257,14 @@ def _backward_sums(
         (A_prev, W, _), _ = caches[layer]
         sums.append(layers.linear_gradient_sums(dZ, A_prev, xp=xp))
         _, Z_prev = caches[layer - 1]
-        activation = activations[layer - 1]
-        drops_out = masks and masks[layer - 1] is not None
-        if not (drops_out or mixes):
-            dZ = layers.linear_activation_derivative(dZ, W, Z_prev, activation, xp=xp)
+        g = activations[layer - 1]
+        a, D, keep_prob = at_layer(layer - 1, mixes, masks, keep_probs)
+        if a is None and D is None:
+            dZ = layers.linear_activation_derivative(dZ, W, Z_prev, g, xp=xp)
             continue
         dA = linear_derivative(dZ, W, xp=xp)
-        if drops_out:
-            dA = dropout_backward(dA, masks[layer - 1], keep_prob=keep_probs[layer - 1], xp=xp)
-        if mixes:
-            a = mixes[layer - 1]
-            dZ, da = mixed_activation_backward(dA, Z_prev, a, activation, xp=xp)
-            of_mixes.append(da)
-        else:
-            dZ = layers.activation_derivative(dA, Z_prev, activation, xp=xp)
+        dZ, da = hidden_backward(dA, Z_prev, g, a=a, D=D, keep_prob=keep_prob, layers=layers, xp=xp)
+        of_mixes += [] if da is None else [da]
     # Skip dX: it is unused, and for wide inputs it would be the most expensive product.
     (X, _, _), _ = caches[0]
     sums.append(layers.linear_gradient_sums(dZ, X, xp=xp))

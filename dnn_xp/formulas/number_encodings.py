@@ -78,6 +78,17 @@ def encoded_parameters(encoding: NumberEncoding | None) -> int:
     return 0 if encoding is None else encoding.parameter_count
 
 
+def stacked(encoding: NumberEncoding, copies: int) -> NumberEncoding:
+    """The encoding as theta holds `copies` of its w, b, V and c, one below the other.
+
+    Examples
+    --------
+    >>> stacked(NumberEncoding("periodic", ((0, 2),), 3, 16), 4).numbers
+    8
+    """
+    return encoding._replace(rows=encoding.rows * copies)
+
+
 def encoded_rows(encoding: NumberEncoding | None) -> int:
     """Rows of A[0] that an encoding makes; 0 where there is none."""
     return 0 if encoding is None else encoding.made

@@ -2,6 +2,9 @@
 
 W[l] is (n_l, n_{l-1}) and b[l] is (n_l, 1). The flat vector theta holds W[1], b[1], W[2], ..., each
 row by row. sizes are n_0, n_1, ..., n_L.
+
+In an ensemble a layer may have c copies, one for each member: W[l] is (c n_l, n_{l-1}) then and b[l]
+(c n_l, 1), the members' own one below the other. copies are c_1, ..., c_L; () is one of each.
 """
 
 from __future__ import annotations
@@ -16,23 +19,41 @@ from dnn_xp.formulas.types import Array, Namespace
 Parameters: TypeAlias = Sequence[tuple[Array, Array]]
 
 
-def parameter_count(sizes: Sequence[int]) -> int:
-    """Entries of all W[l] and b[l]: the sum of n_l (n_{l-1} + 1)."""
-    return sum(n * (n_prev + 1) for n_prev, n in pairwise(sizes))
+def weight_shapes(sizes: Sequence[int], copies: Sequence[int] = ()) -> list[tuple[int, int]]:
+    """Shapes of W[1], ..., W[L].
+
+    Examples
+    --------
+    >>> weight_shapes((4, 3, 1)), weight_shapes((4, 3, 1), (1, 16))
+    ([(3, 4), (1, 3)], [(3, 4), (16, 3)])
+    """
+    pairs = list(pairwise(sizes))
+    return [
+        (c * n, n_prev) for (n_prev, n), c in zip(pairs, copies or (1,) * len(pairs), strict=True)
+    ]
+
+
+def parameter_count(sizes: Sequence[int], copies: Sequence[int] = ()) -> int:
+    """Entries of all W[l] and b[l]: the sum of c_l n_l (n_{l-1} + 1)."""
+    return sum(n * (n_prev + 1) for n, n_prev in weight_shapes(sizes, copies))
 
 
 @cache
-def _spans(sizes: tuple[int, ...]) -> list[tuple[slice, tuple[int, int], slice, tuple[int, int]]]:
+def _spans(
+    sizes: tuple[int, ...], copies: tuple[int, ...] = ()
+) -> list[tuple[slice, tuple[int, int], slice, tuple[int, int]]]:
     """For each layer, the slices of W and b in the flat vector, and their shapes."""
     spans, start = [], 0
-    for n_prev, n in pairwise(sizes):
+    for n, n_prev in weight_shapes(sizes, copies):
         middle, stop = start + n * n_prev, start + n * (n_prev + 1)
         spans.append((slice(start, middle), (n, n_prev), slice(middle, stop), (n, 1)))
         start = stop
     return spans
 
 
-def unflatten(theta: Array, sizes: tuple[int, ...], *, xp: Namespace) -> list[tuple[Array, Array]]:
+def unflatten(
+    theta: Array, sizes: tuple[int, ...], *, xp: Namespace, copies: tuple[int, ...] = ()
+) -> list[tuple[Array, Array]]:
     """[(W[1], b[1]), ...] from one flat vector, for sizes n_0, ..., n_L; views where there are views.
 
     Examples
@@ -43,7 +64,7 @@ def unflatten(theta: Array, sizes: tuple[int, ...], *, xp: Namespace) -> list[tu
     """
     return [
         (xp.reshape(theta[of_W], W_shape), xp.reshape(theta[of_b], b_shape))
-        for of_W, W_shape, of_b, b_shape in _spans(sizes)
+        for of_W, W_shape, of_b, b_shape in _spans(sizes, copies)
     ]
 
 
@@ -64,15 +85,11 @@ def weight_mask(
     *,
     dtype: Any,
     xp: Namespace,
-    mixed: int = 0,
-    encoded: Sequence[int] = (),
-    embedded: int = 0,
+    copies: Sequence[int] = (),
 ) -> Array:
     """1 at the entries of W and 0 at those of b, flat as theta: the entries that penalties count.
 
-    `mixed` entries of mixed activations follow, which they do not count. `encoded` are the numbers of
-    entries of w, b, V and c of a periodic encoding, which come next; of these w and V count. `embedded`
-    entries of embeddings come last, which penalties count, too.
+    1 / c at the entries of c copies: penalties count their mean.
 
     Examples
     --------
@@ -80,13 +97,13 @@ def weight_mask(
     >>> weight_mask((2, 1), dtype=np.float64, xp=np)
     array([1., 1., 0.])
     """
+    shapes = weight_shapes(sizes, copies)
     parts = [
         part
-        for n_prev, n in pairwise(sizes)
-        for part in (xp.ones((n * n_prev,), dtype=dtype), xp.zeros((n,), dtype=dtype))
+        for (n, n_prev), c in zip(shapes, copies or (1,) * len(shapes), strict=True)
+        for part in (
+            xp.full((n * n_prev,), 1.0 / c, dtype=dtype),
+            xp.zeros((n,), dtype=dtype),
+        )
     ]
-    parts += [xp.zeros((mixed,), dtype=dtype)] if mixed else []
-    for place, count in enumerate(encoded):
-        make = xp.zeros if place % 2 else xp.ones
-        parts.append(make((count,), dtype=dtype))
-    return xp.concat([*parts, xp.ones((embedded,), dtype=dtype)] if embedded else parts)
+    return xp.concat(parts)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnn_xp.formulas.activations import Activation
-from dnn_xp.formulas.parameters import parameter_count
+from dnn_xp.formulas.parameters import parameter_count, weight_shapes
 from dnn_xp.formulas.types import Array, Namespace
 
 
@@ -49,8 +49,12 @@ def mixed_activation_backward(
     return dZ, xp.sum(dA * (activation.forward(Z, xp=xp) - Z), axis=1, keepdims=True)
 
 
-def unflatten_mixes(theta: Array, sizes: Sequence[int], *, xp: Namespace) -> list[Array]:
+def unflatten_mixes(
+    theta: Array, sizes: Sequence[int], *, xp: Namespace, copies: Sequence[int] = ()
+) -> list[Array]:
     """[a[1], ..., a[L-1]], each (n_l, 1), from behind b[L] in theta; views where there are views.
+
+    (c_l n_l, 1) with `copies` as in :mod:`dnn_xp.formulas.parameters`.
 
     Examples
     --------
@@ -58,8 +62,8 @@ def unflatten_mixes(theta: Array, sizes: Sequence[int], *, xp: Namespace) -> lis
     >>> unflatten_mixes(np.asarray([0.0, 0.0, 0.0, 0.0, 7.0]), (1, 1, 1), xp=np)
     [array([[7.]])]
     """
-    mixes, start = [], parameter_count(sizes)
-    for n in sizes[1:-1]:
+    mixes, start = [], parameter_count(sizes, copies)
+    for n, _ in weight_shapes(sizes, copies)[:-1]:
         mixes.append(xp.reshape(theta[start : start + n], (n, 1)))
         start += n
     return mixes

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
+from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.formulas.types import Array, Namespace
 
 CLIP = 3.0
@@ -142,11 +142,13 @@ def rate_factors(
     encoded: int = 0,
     rest: int = 0,
     scaled: int = 0,
+    copies: Sequence[int] = (),
 ) -> Array:
     """The factors of the rates of all parameters, flat as theta.
 
     Behind b[L] are `mixed` parameters of mixed activations, `encoded` of an encoding of numbers,
-    `rest` whose factor is 1, and `scaled` of a scaling layer, last.
+    `rest` whose factor is 1, and `scaled` of a scaling layer, last; `copies` as in
+    :mod:`dnn_xp.formulas.parameters`.
 
     Examples
     --------
@@ -156,7 +158,7 @@ def rate_factors(
     [0.5, 0.5, 0.5, 0.5, 0.1, 6.0, 6.0, 6.0, 6.0]
     """
     parts: list[tuple[int, float]] = []
-    for layer, (n_prev, n) in enumerate(pairwise(sizes), start=1):
+    for layer, (n, n_prev) in enumerate(weight_shapes(sizes, copies), start=1):
         last = rates.output if layer == len(sizes) - 1 else 1.0
         of_W = last / math.sqrt(n_prev) if rates.ntk else last
         parts += [(n * n_prev, of_W), (n, last * rates.bias)]

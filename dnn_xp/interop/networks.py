@@ -35,6 +35,13 @@ def layers_of(model: Model) -> Layers:
 
     ``(W A + b) scale + mean = (W scale) A + (b scale + mean)``, computed in float64.
     """
+    if model.network.ensemble is not None:
+        raise ArgumentValueError(
+            "model",
+            f"an ensemble of {model.network.members} networks",
+            "a single network",
+            "convert each of model.members, and take the mean of their probabilities or values",
+        )
     to_host = model.backend.to_host
     layers = [(np.array(to_host(W)), np.array(to_host(b))) for W, b in model.parameters]
     if model.target_standardization is not None:

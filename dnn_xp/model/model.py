@@ -33,11 +33,15 @@ from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.placement import convert, place
 from dnn_xp.execution.scoring import Evaluation, score
 from dnn_xp.execution.threads import threads_used
-from dnn_xp.formulas.embeddings import unflatten_embeddings
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import unflatten
-from dnn_xp.formulas.parametric import unflatten_mixes
-from dnn_xp.formulas.theta import periodic_parameters
+from dnn_xp.formulas.parameters import flatten, unflatten
+from dnn_xp.formulas.theta import (
+    ensemble_parameters,
+    mixes_in,
+    of_member,
+    periodic_parameters,
+    tables_in,
+)
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.exports import Exports
 from dnn_xp.model.history import History, StopReason
@@ -58,7 +62,7 @@ class Model(Exports):
     Attributes
     ----------
     theta : array (p,)
-        All parameters, flat: W[1] row by row, b[1], W[2], ...
+        All parameters, flat: W[1] row by row, b[1], W[2], ...; E of embeddings; s of an ensemble.
     network : Network
         Sizes, activations, cost.
     backend : Backend
@@ -130,15 +134,46 @@ class Model(Exports):
 
     @property
     def parameters(self) -> list[tuple[Array, Array]]:
-        """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives."""
-        return unflatten(self.theta, self.sizes, xp=self.backend.xp)
+        """[(W[1], b[1]), ..., (W[L], b[L])]: (n_l, n_{l-1}) and (n_l, 1), where the model lives.
+
+        Layers of which each of k members of an ensemble has its own are one below the other,
+        (k n_l, n_{l-1}) and (k n_l, 1); `members` has them apart.
+        """
+        network = self.network
+        return unflatten(self.theta, network.sizes, copies=network.copies, xp=self.backend.xp)
+
+    @property
+    def members(self) -> tuple[Model, ...]:
+        """The networks of an ensemble, each a model by itself; of any other model itself alone.
+
+        A member has the factors of its features in W[1], and no history.
+        """
+        if self.network.ensemble is None:
+            return (self,)
+        xp = self.backend.xp
+        alone = self.network._replace(ensemble=None, scaling_layer=False)
+        said = ("kept_iteration", "ensemble", "ensemble_sharing")
+        settings = {name: each for name, each in self.settings.items() if name not in said}
+        parameters = ensemble_parameters(self.theta, self.network, xp=xp)
+        return tuple(
+            replace(
+                self,
+                theta=flatten([each for part in of_member(parameters, j) for each in part], xp=xp),
+                network=alone,
+                history=History(),
+                settings=settings,
+                stopped=None,
+            )
+            for j in range(self.network.members)
+        )
 
     @property
     def mixes(self) -> list[Array]:
-        """[a[1], ..., a[L-1]], each (n_l, 1), of a parametric activation; [] of others."""
-        if not self.network.parametric:
-            return []
-        return unflatten_mixes(self.theta, self.sizes, xp=self.backend.xp)
+        """[a[1], ..., a[L-1]], each (n_l, 1), of a parametric activation; [] of others.
+
+        Of members with layers of their own one below the other, (k n_l, 1).
+        """
+        return mixes_in(self.theta, self.network, xp=self.backend.xp)
 
     @property
     def embeddings(self) -> dict[str, Array]:
@@ -150,14 +185,15 @@ class Model(Exports):
         network, encoder = self.network, self.encoder
         if encoder is None or not network.embeddings:
             return {}
-        tables = unflatten_embeddings(self.theta, network.embeddings, xp=self.backend.xp)
+        tables = tables_in(self.theta, network, xp=self.backend.xp)
         return dict(zip(encoder.embedded, tables, strict=True))
 
     @property
     def periodic(self) -> tuple[Array, ...]:
         """(w, b, V, c) of the periodic encoding of numbers, see :mod:`dnn_xp.formulas`; () without one.
 
-        w and b are (n, 16), V is (n, 3, 16) and c is (n, 3), of the n features that are encoded.
+        w and b are (n, 16), V is (n, 3, 16) and c is (n, 3), of the n features that are encoded; of
+        members that share nothing one below the other, of k n.
         """
         found = periodic_parameters(self.theta, self.network, xp=self.backend.xp)
         return tuple(found[0]) if found else ()
@@ -198,6 +234,9 @@ class Model(Exports):
         self, X: Any, *, examples: str | None = None, threads: int | None = None
     ) -> Array:
         """Z[L], what the output activation is applied to: (n_L, m), or (m, n_L) with examples="rows".
+
+        Of an ensemble the Z[L] whose activation is the mean of its members': the log-odds, or the
+        logarithms, of mean probabilities; the mean of values.
 
         Of a regression with standardized targets it is in the units of Y: Z[L] * scale + mean; of one
         trained with clamp_outputs it is kept within target_range, as predictions are.
@@ -263,6 +302,9 @@ class Model(Exports):
         threads: int | None = None,
     ) -> Evaluation:
         """Cost and accuracy (classification) or R2 (regression), in one pass over blocks.
+
+        Both are those of the mean prediction of an ensemble. Its training minimizes, and its
+        ``history.costs`` are, the mean of the members' costs, which is no lower.
 
         Returns
         -------

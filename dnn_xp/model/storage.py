@@ -30,6 +30,7 @@ from dnn_xp.model.stored import (
     check_tensors,
     stored_embeddings,
     stored_encoding,
+    stored_ensemble,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         tensors[f"E{number}"] = to_host(E)
     for name, array in zip(PERIODIC_NAMES, model.periodic, strict=False):
         tensors[name] = to_host(array)
+    network, theta = model.network, to_host(model.theta)
+    if network.scaling_layer:
+        s = theta[theta.size - network.scaled :]
+        tensors["s"] = s.reshape(network.members, network.sizes[0])
     if model.standardization is not None:
         tensors["mean"], tensors["scale"], *_ = model.standardization
     if isinstance(model.standardization, Binned):
@@ -89,6 +94,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "number_encoding": None
         if model.network.number_encoding is None
         else model.network.number_encoding._asdict(),
+        "ensemble": None if network.ensemble is None else list(network.ensemble),
     }
     metadata = {"format": _FORMAT, DIGEST: UNSIGNED, "model": json.dumps(description)}
     with written_whole(path) as temporary:
@@ -195,6 +201,7 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
     encoding = stored_encoding(description)
     in_order += PERIODIC_NAMES if encoding is not None and encoding.hidden else ()
     in_order += [f"E{number}" for number in range(1, len(embeddings) + 1)]
+    in_order += ["s"] if "s" in tensors else []
     return {
         "theta": np.concatenate([tensors[name].reshape(-1) for name in in_order]),
         "network": Network(
@@ -203,8 +210,10 @@ def _fields(description: Description, tensors: dict[str, np.ndarray]) -> dict[st
             COSTS[description["cost"]],
             tuple(description["keep_probs"]),
             embeddings,
+            scaling_layer="s" in tensors,
             parametric=bool(description["parametric_activation"]),
             number_encoding=encoding,
+            ensemble=stored_ensemble(description),
         ),
         "backend": backend_named("numpy"),
         "kind": description["kind"],

@@ -18,7 +18,10 @@ from dnn_xp.data.encoding import TableEncoder
 from dnn_xp.formulas.activations import ACTIVATIONS
 from dnn_xp.formulas.costs import COSTS
 from dnn_xp.formulas.embeddings import Embedding, embedded_rows
+from dnn_xp.formulas.ensembles import Ensemble
+from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_rows
+from dnn_xp.formulas.parameters import weight_shapes
 from dnn_xp.model.history import History, StopReason
 
 Description = dict[str, Any]
@@ -167,6 +170,16 @@ def _is_number_encoding(value: Any, description: Description) -> bool:
     return bool(edges) and ascending and edges[-1] + made <= n_0
 
 
+def _is_ensemble(value: Any, description: Description) -> bool:
+    return value is None or (
+        type(value) is list
+        and len(value) == 2
+        and _is_whole(value[0], 2)
+        and type(value[1]) is bool
+        and description["activations"][-1] in MEAN_OUTPUTS
+    )
+
+
 ENTRIES: dict[str, Entry] = {
     "sizes": Entry(
         "two or more whole numbers >= 1",
@@ -201,6 +214,11 @@ ENTRIES: dict[str, Entry] = {
     ),
     "encoder": Entry(
         "None, or the encoding of a table as so many features", _is_encoding, optional=True
+    ),
+    "ensemble": Entry(
+        "None, or a number of members >= 2 and whether they share layers, with outputs that have a mean",
+        _is_ensemble,
+        optional=True,
     ),
     "standardized_by": Entry(
         "None, 'quantiles', or 'none'",
@@ -272,26 +290,38 @@ def stored_encoding(description: Description) -> NumberEncoding | None:
     return NumberEncoding(given["kind"], rows, given["outputs"], given["hidden"])
 
 
+def stored_ensemble(description: Description) -> Ensemble | None:
+    """The ensemble of a model of that description."""
+    return None if description["ensemble"] is None else Ensemble(*description["ensemble"])
+
+
 def wanted_tensors(description: Description) -> dict[str, Tensor]:
     """The tensors of a model of that description; those of a group are all there or none."""
     wanted: dict[str, Tensor] = {}
-    for layer, (n_prev, n) in enumerate(pairwise(description["sizes"]), start=1):
+    sizes, ensemble = description["sizes"], stored_ensemble(description)
+    copies = () if ensemble is None else ensemble.copies(len(sizes) - 1)
+    shapes = list(enumerate(weight_shapes(sizes, copies), start=1))
+    for layer, (n, n_prev) in shapes:
         wanted[f"W{layer}"], wanted[f"b{layer}"] = Tensor((n, n_prev)), Tensor((n, 1))
     if description["parametric_activation"]:
-        for layer, n in enumerate(description["sizes"][1:-1], start=1):
-            wanted[f"a{layer}"] = Tensor((n, 1))
+        wanted |= {f"a{layer}": Tensor((n, 1)) for layer, (n, _) in shapes[:-1]}
     embeddings = stored_embeddings(description)
+    own = 1 if ensemble is None or ensemble.shares_layers else ensemble.members
     for number, (k, d) in enumerate(embeddings, start=1):
-        wanted[f"E{number}"] = Tensor((d, k))
+        wanted[f"E{number}"] = Tensor((own * d, k))
     encoding = stored_encoding(description)
     made = embedded_rows(embeddings) + encoded_rows(encoding)
     features = (description["sizes"][0] - made + len(embeddings), 1)
     if encoding is not None and encoding.hidden:
-        n, h, d = encoding.numbers, encoding.hidden, encoding.outputs
-        shapes = ((n, h), (n, h), (n, d, h), (n, d))
-        wanted |= {name: Tensor(shape) for name, shape in zip(PERIODIC_NAMES, shapes, strict=True)}
+        n, h, d = own * encoding.numbers, encoding.hidden, encoding.outputs
+        held = ((n, h), (n, h), (n, d, h), (n, d))
+        wanted |= {name: Tensor(shape) for name, shape in zip(PERIODIC_NAMES, held, strict=True)}
     elif encoding is not None:
         wanted["edges"] = Tensor((encoding.numbers, encoding.outputs + 1), group="standardization")
+    if ensemble is not None:
+        # Members that share nothing may have no factors.
+        group = "" if ensemble.shares_layers else "scaling layer"
+        wanted["s"] = Tensor((ensemble.members, sizes[0]), group=group)
     wanted["mean"] = Tensor(features, group="standardization")
     wanted["scale"] = Tensor(features, group="standardization", positive=True)
     outputs = (description["sizes"][-1], 1)

@@ -25,13 +25,16 @@ _ELSEWHERE = (
 def layer_rows(model: Model) -> list[Row]:
     """One row a layer: number, activation, shapes of W and b, number of parameters."""
     rows = []
-    for layer, (n_prev, n, activation) in enumerate(
-        zip(model.sizes, model.sizes[1:], model.activations, strict=False), start=1
+    copies = model.network.copies or (1,) * len(model.activations)
+    for layer, (n_prev, n, activation, c) in enumerate(
+        zip(model.sizes, model.sizes[1:], model.activations, copies, strict=False), start=1
     ):
         mixed = model.network.parametric and layer < len(model.activations)
         named = f"{activation}, mixed" if mixed else activation
-        count = n * (n_prev + 1) + (n if mixed else 0)
-        rows.append((str(layer), named, f"({n}, {n_prev})", f"({n}, 1)", f"{count:,}"))
+        count = c * (n * (n_prev + 1) + (n if mixed else 0))
+        times = f"{c} x " if c > 1 else ""
+        shapes = f"{times}({n}, {n_prev})", f"{times}({n}, 1)"
+        rows.append((str(layer), named, *shapes, f"{count:,}"))
     return rows
 
 
@@ -119,10 +122,10 @@ def model_repr(model: Model) -> str:
     """One line: sizes, activations, cost, where it lives."""
     sizes = "-".join(str(size) for size in model.sizes)
     cost = f", cost {model.history.costs[_report_of(model)]:.4g}" if model.history.costs else ""
+    k = model.network.members
+    several = f"{k} of " if k > 1 else ""
     where = f"{model.backend.library} on {model.backend.device_name}"
-    return (
-        f"Model({sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"
-    )
+    return f"Model({several}{sizes}, {model.kind}, {'/'.join(dict.fromkeys(model.activations))}{cost}, {where})"
 
 
 def model_html(model: Model) -> str:

@@ -15,7 +15,7 @@ from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.model.storage import target_path
 from dnn_xp.onnx.columns import Encoded, column_inputs, encoded
 from dnn_xp.onnx.graph import ML_DOMAIN, ML_OPSET, Graph, onnx_package, tensor_type
-from dnn_xp.onnx.network import check_exportable, label_array, linear_output, outputs
+from dnn_xp.onnx.network import check_exportable, label_array, linear_outputs, outputs
 
 if TYPE_CHECKING:
     from dnn_xp.model.model import Model
@@ -68,7 +68,7 @@ def _proto(model: Model, opset: int, dtype: str) -> Any:
     else:
         inputs = {"X": dtype}
         (X, codes), width = Encoded("X", []), model.network.n_x
-    results = outputs(graph, linear_output(graph, X, model, dtype, codes), model)
+    results = outputs(graph, linear_outputs(graph, X, model, dtype, codes), model)
     named = {_free_name(name, inputs): value for name, value in results.items()}
     for name, value in named.items():
         graph.node("Identity", value, output=name)

@@ -5,7 +5,8 @@ A[l] of the graph is the transpose of A[l] of the formulas: ``A[l] = g[l](A[l-1]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,36 +37,83 @@ def check_exportable(model: Model) -> None:
         )
 
 
-def linear_output(
+def linear_outputs(
     graph: Graph, X: str | None, model: Model, dtype: str, codes: Sequence[str] = ()
-) -> str:
-    """Z[L] (N, n_L) in the units of Y and the model's dtype.
+) -> list[str]:
+    """Z[L] (N, n_L) in the units of Y and the model's dtype; of each member of an ensemble.
 
     From X (N, n) of a dtype, None where there is none, and the codes (N, 1) of embedded columns:
     ``A[0] = [standardized X, E[1]^T[codes[1]], ..., what encodes numbers]``.
     """
-    parts = [] if X is None else [_standardized(graph, X, model, dtype, len(codes))]
-    for E, each in zip(model.embeddings.values(), codes, strict=True):
-        table = np.ascontiguousarray(model.backend.to_host(E).T)
-        taken = graph.node("Gather", graph.constant(table), each)
-        parts.append(graph.reshaped(taken, -1, table.shape[1]))
+    standardized = None if X is None else _standardized(graph, X, model, dtype, len(codes))
+    unclipped = None
     if model.network.number_encoding is not None:
         assert X is not None
         unclipped = _standardized(graph, X, model, dtype, len(codes), clipped=False)
-        parts.append(encoded_numbers(graph, parts[0], unclipped, model))
-    A = parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
-    to_host = model.backend.to_host
     names = (*model.activations[:-1], "identity")
+    constant = graph.constant if model.network.ensemble is None else _shared_constants(graph)
+    found: list[str] = []
+    A0 = ""
+    for member in model.members:
+        if not A0 or model.network.rows_copies > 1:
+            A0 = _first(graph, standardized, unclipped, member, codes, constant)
+        found.append(
+            _in_units_of_targets(graph, _of_layers(graph, A0, member, names, constant), model)
+        )
+    return found
+
+
+def _first(
+    graph: Graph,
+    standardized: str | None,
+    unclipped: str | None,
+    model: Model,
+    codes: Sequence[str],
+    constant: Callable[[npt.NDArray[Any]], str],
+) -> str:
+    """A[0] (N, n_0) of a single network."""
+    parts = [] if standardized is None else [standardized]
+    for E, each in zip(model.embeddings.values(), codes, strict=True):
+        table = np.ascontiguousarray(model.backend.to_host(E).T)
+        taken = graph.node("Gather", constant(table), each)
+        parts.append(graph.reshaped(taken, -1, table.shape[1]))
+    if unclipped is not None:
+        parts.append(encoded_numbers(graph, parts[0], unclipped, model))
+    return parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
+
+
+def _of_layers(
+    graph: Graph,
+    A: str,
+    model: Model,
+    names: Sequence[str],
+    constant: Callable[[npt.NDArray[Any]], str],
+) -> str:
+    """Z[L] (N, n_L) of a single network, from A[0]."""
+    to_host = model.backend.to_host
     mixes = (*model.mixes, *([None] * (len(names) - len(model.mixes))))
     for (W, b), name, a in zip(model.parameters, names, mixes, strict=True):
-        weights = graph.constant(np.ascontiguousarray(to_host(W)))
-        bias = graph.constant(np.ascontiguousarray(to_host(b).reshape(-1)))
+        weights = constant(np.ascontiguousarray(to_host(W)))
+        bias = constant(np.ascontiguousarray(to_host(b).reshape(-1)))
         Z = graph.node("Gemm", A, weights, bias, transB=1)
         A = ACTIVATIONS[name](graph, Z)
         if a is not None:
-            share = graph.constant(np.ascontiguousarray(to_host(a).reshape(-1)))
+            share = constant(np.ascontiguousarray(to_host(a).reshape(-1)))
             A = graph.node("Add", Z, graph.node("Mul", share, graph.node("Sub", A, Z)))
-    return _clamped(graph, _in_units_of_targets(graph, A, model), model)
+    return A
+
+
+def _shared_constants(graph: Graph) -> Callable[[npt.NDArray[Any]], str]:
+    """`graph.constant` with equal arrays as one constant: those of layers that members share."""
+    names: dict[tuple[tuple[int, ...], bytes], str] = {}
+
+    def constant(values: npt.NDArray[Any]) -> str:
+        key = values.shape, hashlib.sha256(values.data).digest()
+        if key not in names:
+            names[key] = graph.constant(values)
+        return names[key]
+
+    return constant
 
 
 def _standardized(
@@ -137,23 +185,40 @@ def _fits_float32(moments: Sequence[Any]) -> bool:
 
 
 def outputs(
-    graph: Graph, Z: str, model: Model, *, classes: npt.NDArray[Any] | None = None
+    graph: Graph, Z: Sequence[str], model: Model, *, classes: npt.NDArray[Any] | None = None
 ) -> dict[str, str]:
     """The values that a model answers with, by the names of the outputs.
 
     A regression has "prediction", (N,) or (N, n_L) as `Model.predict` with examples as rows. The
     others have "label", (N,), or 0 and 1 (N, n_L) of several labels; and "probabilities", (N, K),
     one column for each class, of two classes too. `classes` are labels to answer with in place of
-    those of `label_array`.
+    those of `label_array`. Z are those of all members of an ensemble, which answers by the mean.
     """
-    A = ACTIVATIONS[model.activations[-1]](graph, Z)
+    A = [ACTIVATIONS[model.activations[-1]](graph, each) for each in Z]
+    if len(Z) > 1:
+        # onnxruntime has no Mean of float64.
+        mean = graph.node("Mul", graph.node("Sum", *A), graph.scalar(1.0 / len(A)))
+        return _answers(graph, mean, mean, 0.5, model, classes)
+    return _answers(graph, A[0], Z[0], 0.0, model, classes)
+
+
+def _answers(
+    graph: Graph,
+    A: str,
+    scores: str,
+    threshold: float,
+    model: Model,
+    classes: npt.NDArray[Any] | None,
+) -> dict[str, str]:
+    """The values of `outputs` from A[L], and labels from scores: the highest, or those above a threshold."""
     if model.kind == "regression":
+        A = _clamped(graph, A, model)
         return {"prediction": graph.reshaped(A, -1) if model.flat_targets else A}
     classes = label_array(model) if classes is None else classes
     if model.kind == "multiclass":
-        codes = graph.node("ArgMax", Z, axis=1, keepdims=0)
+        codes = graph.node("ArgMax", scores, axis=1, keepdims=0)
         return {"label": _labels(graph, codes, classes), "probabilities": A}
-    positive = graph.cast(graph.node("Greater", Z, graph.scalar(0.0)), "int64")
+    positive = graph.cast(graph.node("Greater", scores, graph.scalar(threshold)), "int64")
     if model.kind == "multilabel":
         return {"label": positive, "probabilities": A}
     both = graph.node("Concat", graph.node("Sub", graph.scalar(1.0), A), A, axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.onnx.graph import Graph, onnx_package, tensor_type
-from dnn_xp.onnx.network import check_exportable, label_array, linear_output, outputs
+from dnn_xp.onnx.network import check_exportable, label_array, linear_outputs, outputs
 
 _OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -111,7 +111,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     dtype = "float64" if double else "float32"
     X = given.full_name if _is_float(given.type, types) else graph.cast(given.full_name, dtype)
     results = outputs(
-        graph, linear_output(graph, X, model, dtype), model, classes=_sklearn_classes(model)
+        graph, linear_outputs(graph, X, model, dtype), model, classes=_sklearn_classes(model)
     )
     if model.kind == "regression":
         results = {"prediction": graph.reshaped(results["prediction"], -1, model.sizes[-1])}

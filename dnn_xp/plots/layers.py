@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnn_xp.backends.numpy.backend import numpy_backend
+from dnn_xp.common.errors import ArgumentValueError
 from dnn_xp.data.host import to_host
 from dnn_xp.execution.first_activations import first_activations_on
 from dnn_xp.formulas.network import linear_output
@@ -47,7 +48,8 @@ def weights(model: Model, *, ax: Axes | None = None) -> Axes:
     >>> [each.get_text() for each in ax.get_xticklabels()]
     ['W[1]\n4 x 2', 'W[2]\n1 x 4']
     """
-    layers = unflatten(np.asarray(model.backend.to_host(model.theta)), model.sizes, xp=np)
+    theta, copies = np.asarray(model.backend.to_host(model.theta)), model.network.copies
+    layers = unflatten(theta, model.sizes, copies=copies, xp=np)
     ax = new_axes(ax)
     _violins(ax, [np.asarray(W) for W, _ in layers], BLUE)
     for place, (_, b) in enumerate(layers, start=1):
@@ -111,6 +113,13 @@ def activations(
 
 def _outputs_of_layers(model: Model, X: Any, examples: str | None) -> list[Values]:
     """A[1], ..., A[L] in float64, each (n_l, k), of k examples."""
+    if model.network.ensemble is not None:
+        raise ArgumentValueError(
+            "model",
+            f"an ensemble of {model.network.members} networks",
+            "a single network, whose layers have activations of their own",
+            "pass one of model.members",
+        )
     source = given_for(model, X, examples=examples).X
     X = np.asarray(to_host(source.gather(spread(source.m, _EXAMPLES))), dtype=np.float64)
     theta = np.asarray(model.backend.to_host(model.theta), dtype=np.float64)

@@ -17,6 +17,7 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.targets.weights import check_sample_weight
 from dnn_xp.model.model import Model
 from dnn_xp.training.checkpoints.options import Keeping
+from dnn_xp.training.ensembles import settings_of_ensemble
 from dnn_xp.training.initial import given_layers
 from dnn_xp.training.options import about, checks_of, of_each_layer, option, option_of
 from dnn_xp.training.specification import Specification
@@ -183,12 +184,25 @@ class Arguments(Keeping):
             )
         inner, encoding = model.sizes[1:-1], model.network.number_encoding
         checks = dict(checks_of(Specification))
+        members, sharing = settings_of_ensemble(model.network.ensemble).values()
+        if members is None and checks["ensemble"]("ensemble", self.ensemble) not in (None, 1):
+            raise ArgumentValueError(
+                "ensemble",
+                repr(self.ensemble),
+                ("left out where ", Argument("warm_start"), " is a single network"),
+                ("start from an ensemble, or leave ", Argument("warm_start"), " out"),
+            )
         for name, left_out, brought in (
             ("hidden", "auto", inner),
             ("activation", ("relu",) * len(inner), model.activations[:-1]),
             ("output_activation", None, model.activations[-1]),
             ("cost", None, model.cost),
             ("number_encoding", None, encoding and encoding.kind),
+            *(
+                (("ensemble", None, members), ("ensemble_sharing", "layers", sharing))
+                if members is not None
+                else ()
+            ),
         ):
             given = checks[name](name, getattr(self, name))
             if name == "activation":

@@ -12,8 +12,15 @@ import numpy as np
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
 from dnn_xp.execution.first_activations import first_activations_on
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parametric import mixed_activation
-from dnn_xp.formulas.theta import network_parameters, parameter_shapes
+from dnn_xp.formulas.theta import (
+    Part,
+    ensemble_parameters,
+    network_parameters,
+    of_member,
+    parameter_shapes,
+)
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 
@@ -181,7 +188,7 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
     _, gradient = data.objective.cost_and_gradient(theta, data.examples)
     flat = to_host(gradient).astype(np.float64)
     norms, start = {}, 0
-    for letter, number, (rows, columns) in parameter_shapes(run.network):
+    for letter, number, (rows, columns), _ in parameter_shapes(run.network):
         stop = start + rows * columns
         name = f"{letter}[{number}]" if number else letter
         norms[name], start = np.linalg.norm(flat[start:stop]), stop
@@ -200,18 +207,33 @@ def _origin(run: Run, data: Placed, theta: Array, iteration: int) -> Origin:
 def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     """The largest |Z[l]| of each layer in float64, over blocks that are spread over the examples."""
     X, network = data.examples.X, run.network
-    parameters = network_parameters(theta, network, xp=np)
     backend = numpy_backend("numpy")
     of_block = first_activations_on(backend, network, data.standardization, "float64")
     blocks = min(-(-X.m // _OF_A_BLOCK), _LOOKED_AT // _OF_A_BLOCK)
     largest = [0.0] * len(network.activations)
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
-        block = X.block(start, min(X.m, start + _OF_A_BLOCK))
-        first = of_block.of(parameters, np.asarray(run.backend.to_host(block), dtype=np.float64))
-        A = first.A
-        for place, ((W, b), g) in enumerate(zip(first.layers, network.activations, strict=True)):
-            Z = W @ A + b
-            largest[place] = max(largest[place], float(np.abs(Z).max()))
-            mixed = place < len(first.mixes)
-            A = mixed_activation(Z, first.mixes[place], g, xp=np) if mixed else g.forward(Z, xp=np)
+        given = run.backend.to_host(X.block(start, min(X.m, start + _OF_A_BLOCK)))
+        block = np.asarray(given, dtype=np.float64)
+        for parameters in _networks(theta, network):
+            first = of_block.of(parameters, block)
+            A = first.A
+            for place, ((W, b), g) in enumerate(
+                zip(first.layers, network.activations, strict=True)
+            ):
+                Z = W @ A + b
+                largest[place] = max(largest[place], float(np.abs(Z).max()))
+                mixed = place < len(first.mixes)
+                A = (
+                    mixed_activation(Z, first.mixes[place], g, xp=np)
+                    if mixed
+                    else g.forward(Z, xp=np)
+                )
     return largest
+
+
+def _networks(theta: np.ndarray, network: Network) -> list[list[Part]]:
+    """The parameters of the network, or of each member of an ensemble."""
+    if network.ensemble is None:
+        return [network_parameters(theta, network, xp=np)]
+    parameters = ensemble_parameters(theta, network, xp=np)
+    return [of_member(parameters, j) for j in range(network.members)]

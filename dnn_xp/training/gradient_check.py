@@ -246,7 +246,7 @@ def _check(
 
 def _parts(network: Network) -> list[tuple[str, tuple[int, int]]]:
     """Name and shape of W[1], b[1], W[2], ..., w, b, V, c, E[1], ..., s, as theta holds them."""
-    return [(letter + number, shape) for letter, number, shape in parameter_shapes(network)]
+    return [(each.letter + each.number, each.shape) for each in parameter_shapes(network)]
 
 
 def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> list[np.ndarray]:
@@ -262,7 +262,7 @@ def _chosen(network: Network, rng: np.random.Generator, max_entries: int) -> lis
 
 
 def _refuse_both(arguments: GradientCheckArguments) -> None:
-    for name in ("parameters", "hidden", "activation", "output_activation", "cost"):
+    for name in ("parameters", "hidden", "activation", "output_activation", "cost", "ensemble"):
         given = getattr(arguments, name)
         left_out = given is None or (
             name == "activation" and isinstance(given, str) and given == "tanh"

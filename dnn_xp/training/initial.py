@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from dnn_xp.common.messages import describe
 from dnn_xp.data.host import is_array, to_host
 from dnn_xp.formulas.initialization import initialize, initialize_embedding, initialize_periodic
 from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parameters import parameter_count
+from dnn_xp.formulas.parameters import parameter_count, weight_shapes
 from dnn_xp.model.model import Model
+from dnn_xp.training.ensembles import draw_members
 
 
 def initial_parameters(
@@ -30,7 +30,7 @@ def initial_parameters(
 ) -> np.ndarray:
     """Flat theta on the host, drawn in float64 by a rule or put together from given (W, b).
 
-    Embeddings are drawn after the layers, and a periodic encoding after all else.
+    Embeddings are drawn after the layers, a periodic encoding after these, what only ensembles have last.
     """
     if isinstance(initialization, str):
         names = [activation.name for activation in network.activations]
@@ -44,7 +44,8 @@ def initial_parameters(
         )
     else:
         layers = given_layers(initialization, argument)
-        wanted = [((n, n_prev), (n, 1)) for n_prev, n in pairwise(network.sizes)]
+        shapes = weight_shapes(network.sizes, network.copies)
+        wanted = [((n, n_prev), (n, 1)) for n, n_prev in shapes]
         came = [(W.shape, b.shape) for W, b in layers]
         if came != wanted:
             raise ArgumentValueError(
@@ -52,23 +53,33 @@ def initial_parameters(
                 f"(W, b) of shapes {came}",
                 f"(W, b) of shapes {wanted} for the network of sizes {network.sizes}",
             )
-    tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
     encoding = network.number_encoding
-    periodic: Sequence[np.ndarray] = ()
-    if encoding is not None and encoding.hidden:
+
+    def learned() -> list[np.ndarray]:
+        """What is learned of X, in the order of theta."""
+        tables = [initialize_embedding(k, d, rng=rng) for k, d in network.embeddings]
+        if encoding is None or not encoding.hidden:
+            return tables
         shape = encoding.numbers, encoding.hidden, encoding.outputs
-        periodic = initialize_periodic(*shape, frequency=frequency, rng=rng)
+        return [*initialize_periodic(*shape, frequency=frequency, rng=rng), *tables]
+
+    of_rows, s = learned(), np.ones(network.scaled)
+    if network.ensemble is not None:
+        drawn = initialization if isinstance(initialization, str) else None
+        layers, of_rows, s = draw_members(
+            network, layers, of_rows, drawn, learned, rng=rng, scale=scale
+        )
     of_layers = (array for layer in layers for array in layer)
-    arrays = [*of_layers, np.ones(network.mixed), *periodic, *tables, np.ones(network.scaled)]
+    arrays = [*of_layers, np.ones(network.mixed), *of_rows, s]
     return np.concatenate([array.reshape(-1) for array in arrays])
 
 
 def parameters_of(model: Model, network: Network) -> np.ndarray:
     """Flat theta of a model on the host, in its dtype, with 1 for each factor that the network has beyond it."""
     theta = np.asarray(model.backend.to_host(model.theta))
-    rest = parameter_count(network.sizes)
+    rest = parameter_count(network.sizes, network.copies)
     mixes = np.ones(network.mixed - model.network.mixed, theta.dtype)
-    scales = np.ones(network.scaled, theta.dtype)
+    scales = np.ones(network.scaled - model.network.scaled, theta.dtype)
     return np.concatenate([theta[:rest], mixes, theta[rest:], scales])
 
 

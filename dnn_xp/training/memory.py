@@ -243,6 +243,7 @@ def plan_memory(
         step_stays=replayed and not ahead,
         embeddings=network.embeddings,
         encoding=network.number_encoding,
+        ensemble=network.ensemble,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],

@@ -21,9 +21,7 @@ from dnn_xp.execution.examples import Examples
 from dnn_xp.execution.objective import Objective
 from dnn_xp.execution.scaling import ScaleOfX
 from dnn_xp.formulas.dropout import Seeds
-from dnn_xp.formulas.embeddings import embedding_parameters
 from dnn_xp.formulas.lbfgs import LBFGSStop
-from dnn_xp.formulas.number_encodings import encoded_parameters
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.formulas.tabular import Rates, rate_factors
 from dnn_xp.formulas.types import Array
@@ -123,7 +121,9 @@ class Placed:
             settings["kept_iteration"] = state.best_iteration
         return Model(
             self.objective.without_scaling_layer(theta),
-            run.network._replace(scaling_layer=False),
+            run.network
+            if run.network.ensemble is not None
+            else run.network._replace(scaling_layer=False),
             run.backend,
             self.targets.kind,
             classes=self.targets.classes,
@@ -347,8 +347,11 @@ def _factors(run: Run) -> tuple[Array | None, Array | None]:
     None, None where all are 1; no second ones where nothing decays.
     """
     network, rates, decays_b = run.network, run.rates, run.asked.decay_biases
-    encoded = encoded_parameters(network.number_encoding)
-    parts = ((network.scaled, rates.scale), (network.mixed, rates.mix), (encoded, rates.encoding))
+    parts = (
+        (network.scaled, rates.scale),
+        (network.mixed, rates.mix),
+        (network.encoded, rates.encoding),
+    )
     same = rates.equal and all(rate == 1.0 for count, rate in parts if count)
     decays = run.optimizer is not None and "kept" in run.optimizer.scalars(
         learning_rate=0.0, step=1
@@ -361,9 +364,10 @@ def _factors(run: Run) -> tuple[Array | None, Array | None]:
             network.sizes,
             rates,
             mixed=network.mixed,
-            encoded=encoded,
-            rest=embedding_parameters(network.embeddings),
+            encoded=network.encoded,
+            rest=network.of_rows - network.encoded,
             scaled=network.scaled,
+            copies=network.copies,
             dtype=np.dtype(run.dtype),
             xp=np,
         )

@@ -36,6 +36,7 @@ from dnn_xp.formulas.tabular import Rates
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
 from dnn_xp.training import preset
+from dnn_xp.training.ensembles import ensemble_asked, settings_of_ensemble
 from dnn_xp.training.inputs import Prepared
 from dnn_xp.training.memory import plan_memory
 from dnn_xp.training.options import (
@@ -195,6 +196,7 @@ class Run:
             "number_encoding": _said_of_encoding(encoding),
             "clamp_outputs": asked.clamp_outputs or None,
             "scaling_layer": self.network.scaling_layer or None,
+            **settings_of_ensemble(self.network.ensemble),
             "label_smoothing": self.label_smoothing or None,
             "ntk": rates.ntk or None,
             "bias_rate": None if rates.bias == 1.0 else rates.bias,
@@ -246,7 +248,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
         asked.device,
         getattr(data.X, "array", None),
         fallback=asked.fallback,
-        step_operations=gradient_flops(network.sizes, at_once),
+        step_operations=network.members * gradient_flops(network.sizes, at_once),
         blas=asked.blas,
     )
     backend = compiled(backend) if asked.compile else backend
@@ -337,10 +339,11 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
             )
         return model.network._replace(
             keep_probs=asked.keep_probs,
-            scaling_layer=asked.scaling_layer,
+            scaling_layer=asked.scaling_layer or model.network.scaling_layer,
             parametric=asked.parametric_activation or model.network.parametric,
         )
     check_fitting_cost(targets.output_activation, targets.cost)
+    ensemble = ensemble_asked(asked, targets.output_activation)
     named = asked.activation
     if named == "auto":
         of_kind = preset.ACTIVATIONS[targets.kind == "regression"]
@@ -356,9 +359,10 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
         COSTS[targets.cost],
         asked.keep_probs,
         embeddings,
-        asked.scaling_layer,
+        asked.scaling_layer or (ensemble is not None and ensemble.shares_layers),
         asked.parametric_activation,
         encoding,
+        ensemble,
     )
 
 
@@ -392,7 +396,8 @@ def orientation_of(asked: Specification) -> str | None:
 
 def pays_to_replay(network: Network, at_once: int) -> bool:
     """Whether a step of so many examples in memory is the same work every time, and little enough."""
-    return not network.keep_probs and gradient_flops(network.sizes, at_once) <= _LARGE
+    operations = network.members * gradient_flops(network.sizes, at_once)
+    return not network.keep_probs and operations <= _LARGE
 
 
 def _optimizer(asked: Specification, updates: int) -> Optimizer | None:

@@ -29,6 +29,7 @@ from dnn_xp.formulas.initialization import INITIALIZATIONS
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.formulas.schedules import Schedule
 from dnn_xp.training import records
+from dnn_xp.training.ensembles import check_ensemble
 from dnn_xp.training.options import (
     check_activation,
     check_block_size,
@@ -50,6 +51,7 @@ from dnn_xp.training.preset import PRESETS, apply_preset
 
 HIDDEN_ACTIVATIONS = tuple(name for name, each in ACTIVATIONS.items() if each.elementwise)
 OPTIMIZER_NAMES = (*OPTIMIZERS, "lbfgs")
+SHARINGS = ("layers", "nothing")
 
 
 _SCHEDULES = ("constant", "cosine", "flat_cosine", "coslog4")
@@ -283,6 +285,26 @@ class Problem:
         group="network",
         shown=True,
     )
+    ensemble: int | None = option(
+        None,
+        optional(partial(check_int, at_least=1)),
+        "int, optional",
+        "networks that are trained at once, each its own random start, and predict by their mean",
+        "Each has its own factors of the features, random signs at first, and its own last layer. They "
+        "minimize the mean of their costs, and predict by the mean of their probabilities or values.",
+        group="network",
+        text="int",
+        shown=True,
+    )
+    ensemble_sharing: str = option(
+        "layers",
+        partial(check_choice, allowed=SHARINGS),
+        '{"layers", "nothing"}',
+        "what the networks of an ensemble have in common: all layers but the last, or nothing",
+        group="network",
+        choices=SHARINGS,
+        shown=True,
+    )
     label_smoothing: float | None = option(
         None,
         optional(partial(check_float, at_least=0.0, below=1.0)),
@@ -398,6 +420,7 @@ class Problem:
         if self.output_activation is not None and self.cost is not None:
             check_fitting_cost(self.output_activation, self.cost)
         check_target_scaling(self.standardize_targets, self.output_activation, self.cost)
+        check_ensemble(self)
 
     @property
     def sizes(self) -> tuple[int, ...]:

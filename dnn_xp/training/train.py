@@ -17,6 +17,7 @@ from dnn_xp.common.contexts import in_own_context
 from dnn_xp.execution.engine import Engine
 from dnn_xp.execution.host_memory import check_host_memory
 from dnn_xp.execution.scaling import ScaleOfX
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
@@ -221,19 +222,20 @@ def start_of(
         output_rule=output_rule,
     )
     if run.network.cost.name == "poisson" and given is None and rule != "zeros":
-        theta, start = _at_the_mean(theta, run.network.sizes, prepared, start)
+        theta, start = _at_the_mean(theta, run.network, prepared, start)
     return Begun(run, prepared, theta, start, rng)
 
 
 def _at_the_mean(
-    theta: np.ndarray, sizes: tuple[int, ...], prepared: Prepared, start: str
+    theta: np.ndarray, network: Network, prepared: Prepared, start: str
 ) -> tuple[np.ndarray, str]:
     """b[L] = log(mean of Y), from which a network of counts starts at their mean."""
     with Engine() as engine:
         mean = source_moments(prepared.targets.source, prepared.weights, engine).mean[:, 0]
     theta = theta.copy()
-    of_layers = theta[: parameter_count(sizes)]
-    of_layers[-len(mean) :] = np.log(np.where(mean > 0.0, mean, 1.0))
+    of_layers = theta[: parameter_count(network.sizes, network.copies)]
+    log_mean = np.log(np.where(mean > 0.0, mean, 1.0))
+    of_layers[-len(mean) * network.members :] = np.tile(log_mean, network.members)
     return theta, f"{start}, b[L] = log(mean of Y)"
 
 

@@ -97,7 +97,8 @@ def test_every_option_arrives(
         "--number-encoding periodic --bins 7 --frequency 0.2 --encoding-rate 0.5 "
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
         "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
-        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases --output-initialization zeros"
+        "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases "
+        "--output-initialization zeros --ensemble 3 --ensemble-sharing nothing"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -163,6 +164,8 @@ def test_every_option_arrives(
         "decay_biases": False,
         "output_initialization": "zeros",
         "clamp_outputs": False,
+        "ensemble": 3,
+        "ensemble_sharing": "nothing",
         "examples": "rows",
         "verbose": False,
     }

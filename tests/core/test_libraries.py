@@ -45,6 +45,11 @@ TRAININGS = {
         "regression",
         {"activation": "silu", "optimizer": "rmsprop", "block_size": 17, "cost": "huber"},
     ),
+    "ensemble": ("multiclass", {"ensemble": 3, "keep_prob": 0.8, "validation": 0.2}),
+    "ensemble-nothing": (
+        "regression",
+        {"ensemble": 3, "ensemble_sharing": "nothing", "scaling_layer": True, "block_size": 17},
+    ),
     "batches": (
         "binary",
         {"batch_size": 16, "epochs": 25, "standardize": True, "optimizer": "adamw", "l1": 0.1},

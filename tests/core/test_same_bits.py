@@ -68,6 +68,7 @@ networks = st.fixed_dictionaries(
         "number_encoding": st.sampled_from([None, None, "periodic", "piecewise"]),
         "block_size": st.sampled_from([27, 64, 200, 1000]),
         "dtype": st.sampled_from(["float32", "float64"]),
+        "ensemble": st.sampled_from([None, None, 2, 5]),
     }
 )
 

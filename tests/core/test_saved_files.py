@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 import tracemalloc
 from dataclasses import replace
@@ -294,3 +295,37 @@ def test_a_crafted_header_is_refused_without_large_allocations(crafted, tmp_path
         assert tracemalloc.get_traced_memory()[1] < 10e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("how", "changed", "why"),
+    [
+        ({}, {"ensemble": [1, True]}, "ensemble must be None, or a number of members >= 2"),
+        ({}, {"ensemble": [3, 1]}, "ensemble must be None, or a number of members >= 2"),
+        ({}, {"ensemble": [10**9, True]}, "W2 must be of shape (1000000000, 3); got (3, 3)"),
+        (
+            {},
+            {"activations": ["relu", "tanh"]},
+            "ensemble must be None, or a number of members >= 2",
+        ),
+        ({}, {"ensemble": None}, "unknown tensors ['s']"),
+        ({}, {"ensemble": [3, False]}, "W1 must be of shape (9, 4); got (3, 4)"),
+        ({"s": None}, {}, "the tensor s is missing"),
+        ({"s": np.ones((3, 5))}, {}, "s must be of shape (3, 4); got (3, 5)"),
+    ],
+)
+def test_an_ensemble_that_does_not_fit_its_tensors_is_refused(how, changed, why, tmp_path):
+    X = np.random.default_rng(0).standard_normal((4, 40))
+    model = dnn_xp.train(X, X[0] > 0, hidden=[3], ensemble=3, iterations=2)
+    model.save(tmp_path / "model")
+    description, tensors = contents((tmp_path / "model").read_bytes(), tmp_path / "copy")
+    tensors = {name: each for name, each in (tensors | how).items() if each is not None}
+    with pytest.raises(ValueError, match=re.escape(why)):
+        check_tensors(check_description(description | changed), tensors)
+
+
+def test_a_file_from_before_ensembles_is_read(model, saved, tmp_path):
+    description, tensors = contents(saved, tmp_path / "copy")
+    del description["ensemble"]
+    write_unsigned(tmp_path / "old", description, tensors)
+    assert dnn_xp.load(tmp_path / "old").network == model.network

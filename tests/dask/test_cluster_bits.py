@@ -38,6 +38,11 @@ HOW = {
     "parametric": SMALL | {"parametric_activation": True, "activation": "mish"},
     "average": SMALL | {"ema_decay": 0.5},
     "weights": SMALL | {"sample_weight": np.arange(1.0, 6001.0)},
+    "ensemble": SMALL | {"ensemble": 3, "keep_prob": 0.8, "validation": 0.2},
+    "ensemble, encoded": SMALL
+    | {"ensemble": 2, "number_encoding": "periodic", "parametric_activation": True},
+    "ensemble, nothing shared": SMALL
+    | {"ensemble": 2, "ensemble_sharing": "nothing", "number_encoding": "piecewise", "bins": 5},
     "unstandardized": SMALL | {"standardize": False},
     "periodic, quantiles": SMALL
     | {"number_encoding": "periodic", "scaling_layer": True, "standardize_by": "quantiles"},

@@ -84,8 +84,10 @@ def encoded(X, encoder=None, **options):
 
 
 def by_hand(encoder):
-    """The encoding of FRAME by pandas alone: (n_x, M)."""
+    """The encoding of FRAME by pandas alone, but for the last bit of a mean: (n_x, M)."""
     gap = FRAME["gap"]
+    mean = next(code.mean for code in encoder.codes if code.name == "gap")
+    assert mean == pytest.approx(gap.mean(), rel=1e-15)
     colours = FRAME["colour"].value_counts()
     order = sorted(colours.index, key=lambda each: (-colours[each], each))
     day = (DAYS - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
@@ -93,7 +95,7 @@ def by_hand(encoder):
         [
             FRAME["size"],
             FRAME["count"],
-            gap.fillna(gap.mean()),
+            gap.fillna(mean),
             gap.isna(),
             FRAME["flag"],
             *(FRAME["colour"] == each for each in order),
@@ -176,6 +178,24 @@ def test_names_and_identifiers_are_left_out_and_said():
     np.testing.assert_array_equal(encoded(X, encoder)[0], [np.arange(M)])
     assert TableEncoder.from_dict(encoder.to_dict()) == encoder
     assert LEAST_COUNT == 2
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_mean_of_a_column_with_gaps_does_not_depend_on_the_cut(*, as_text: bool) -> None:
+    rng = np.random.default_rng(3)
+    numbers = rng.standard_normal(20_000).round(3) * np.exp(rng.standard_normal(20_000)).round(2)
+    numbers[rng.random(20_000) < 0.1] = np.nan
+    values = pd.Series(numbers)
+    if as_text:
+        values = values.map(lambda each: None if np.isnan(each) else f"{each:.5f}")
+    whole = pd.DataFrame({"x": values})
+    means = set()
+    for rows in (20_000, 7_001, 4_096, 333):
+        cut = [open_table(whole.iloc[at : at + rows]) for at in range(0, len(whole), rows)]
+        encoder, _ = learn_encoding(cut, missing="indicator")
+        means.add(encoder.codes[0].mean)
+    assert len(means) == 1
+    assert means.pop() == pytest.approx(np.nanmean(numbers), abs=1e-5 if as_text else 1e-12)
 
 
 def test_numbers_and_text_do_not_mix():

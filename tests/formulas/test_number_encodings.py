@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from dnn_xp.formulas import (
+    ACTIVATIONS,
+    COSTS,
+    Ensemble,
     NumberEncoding,
     Rates,
     number_rows,
@@ -15,10 +18,12 @@ from dnn_xp.formulas import (
     periodic_gradient_sums,
     piecewise_encoding,
     rate_factors,
-    weight_mask,
 )
+from dnn_xp.formulas.embeddings import Embedding
 from dnn_xp.formulas.initialization import initialize_periodic
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.number_encodings import unflatten_periodic
+from dnn_xp.formulas.theta import penalized
 
 N, H, D, B = 5, 4, 3, 37
 RNG = np.random.default_rng(0)
@@ -103,8 +108,19 @@ def test_counts_places_masks_and_factors():
     arrays = unflatten_periodic(theta, encoding, start=3, xp=np)
     assert [each.shape for each in arrays] == list(SHAPES)
     assert [float(each.ravel()[0]) for each in arrays] == [3.0, 23.0, 43.0, 103.0]
-    mask = weight_mask((1, 1), dtype=float, xp=np, encoded=(2, 1, 3, 2), embedded=1)
-    assert mask.tolist() == [1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1]
+    network = Network(
+        (1 + 2 + 1, 1),
+        (ACTIVATIONS["identity"],),
+        COSTS["squared_error"],
+        embeddings=(Embedding(1, 1),),
+        number_encoding=NumberEncoding("periodic", ((0, 1),), 2, 2),
+    )
+    mask = penalized(network, dtype=float, xp=np)
+    assert mask.tolist() == [1] * 4 + [0] + [1, 1, 0, 0, 1, 1, 1, 1, 0, 0] + [1]
+    members = network._replace(ensemble=Ensemble(2, shares_layers=False))
+    mask = penalized(members, dtype=float, xp=np)
+    periodic = [0.5] * 4 + [0] * 4 + [0.5] * 8 + [0] * 4
+    assert mask.tolist() == [0.5] * 8 + [0] * 2 + periodic + [0.5] * 2
     factors = rate_factors(
         (4, 1), Rates(encoding=0.1, scale=6.0), encoded=2, rest=1, scaled=1, dtype=float, xp=np
     )

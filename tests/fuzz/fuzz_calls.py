@@ -117,6 +117,8 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "output_activation": ("identity", "sigmoid", "softmax", "relu", "exp"),
     "l2": (0, 0.1, 1e30),
     "l1": (0.01, 1e20),
+    "ensemble": (1, 2, 3),
+    "ensemble_sharing": ("layers", "nothing"),
     "keep_prob": (0.5, [0.9], 1),
     "clip_norm": (1.0, 1e-30),
     "standardize": (True, False),

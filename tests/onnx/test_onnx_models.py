@@ -219,3 +219,34 @@ def test_dnn_xp_loads_no_onnx():
     code = "import sys, dnn_xp, dnn_xp.onnx; print({'onnx', 'skl2onnx'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("sharing", ["layers", "nothing"])
+@pytest.mark.parametrize("kind", ["two", "three", "several", "values", "counts"])
+def test_an_ensemble_answers_by_the_mean_of_its_members(kind, sharing, dtype, X):
+    Y = {
+        "two": codes_of(X, 2),
+        "three": codes_of(X, 3),
+        "several": np.stack([codes_of(X, 2), X[3] > 0]).astype(int),
+        "values": np.stack([X[0] + X[3], X[2]]),
+        "counts": np.round(np.exp(X[3])),
+    }[kind]
+    how = {"hidden": [6, 4], "iterations": 20, "dtype": dtype}
+    how["cost"] = "poisson" if kind == "counts" else None
+    model = dnn_xp.train(X, Y, ensemble=3, ensemble_sharing=sharing, **how)
+    agrees(model, X)
+    # Layers that members share are in the graph once.
+    constants = [tuple(each.dims) for each in model.to_onnx().graph.initializer]
+    assert constants.count((4, 6)) == (1 if sharing == "layers" else 3)
+    assert constants.count((6, 4)) == 3
+
+
+@pytest.mark.parametrize("sharing", ["layers", "nothing"])
+@pytest.mark.parametrize(
+    "how", [{"number_encoding": "periodic"}, {"number_encoding": "piecewise"}, {}], ids=str
+)
+def test_an_ensemble_with_encodings_and_mixes(sharing, how, X):
+    how = {"hidden": [6, 4], "iterations": 20, "parametric_activation": True} | how
+    model = dnn_xp.train(X, codes_of(X, 3), ensemble=3, ensemble_sharing=sharing, **how)
+    agrees(model, X)

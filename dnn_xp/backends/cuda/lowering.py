@@ -45,13 +45,14 @@ def lowered(
     """The same network, fused, and the steps of its layers by the given epilogues."""
     written = network.activations
     network, plain = fused(network, fuse)
-    # With dropout the backward pass multiplies by its mask between W^T dZ and g', and needs Z.
-    drops_out = any(keep_prob < 1.0 for keep_prob in network.keep_probs)
+    # With dropout the backward pass multiplies by its mask between W^T dZ and g', and needs Z; that of
+    # an ensemble regroups the columns of its members there.
+    needs_Z = network.ensemble is not None or any(p < 1.0 for p in network.keep_probs)
     # Compare functions before fusing, not names: a user may give the name relu to another activation.
     by_bits = {
         each.name
         for each in written
-        if each.forward is relu and "RELU_AUX_BIAS" in epilogues and not drops_out
+        if each.forward is relu and "RELU_AUX_BIAS" in epilogues and not needs_Z
     }
     outer = {
         activation.name: fuse(partial(outer_derivative, activation=activation), 1)

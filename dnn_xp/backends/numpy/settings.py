@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 
@@ -32,5 +35,29 @@ def keep_freed_memory() -> None:
     threshold to the largest block freed so far, up to 32 MiB, so freeing one untouched array of
     nearly that size is enough. Twice as much may then stay with the process for reuse. Elsewhere
     this does nothing.
+
+    glibc no longer does so where the environment sets one of its thresholds, as Dask's nannies do for
+    their workers: there the same values are set by mallopt. A gradient of 28-300-300-300-300-1 over
+    20,000 examples had 59,000 page faults without, and took 40% longer.
     """
-    np.empty(31 << 20, dtype=np.uint8)
+    if any(name in os.environ for name in _FIXED_BY):
+        _set_thresholds()
+    else:
+        np.empty(_KEPT, dtype=np.uint8)
+
+
+# Variables that end glibc's own choice of thresholds, and the size below which arrays are kept.
+_FIXED_BY = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+_KEPT = 31 << 20
+# Of malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+@cache
+def _set_thresholds() -> None:
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    mallopt(_M_MMAP_THRESHOLD, _KEPT)
+    mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT)

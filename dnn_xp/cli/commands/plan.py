@@ -54,7 +54,8 @@ def run(args: Namespace) -> int:
         updates = (run.epochs or 0) * -(-m // run.batch_size)
         length = f"{run.epochs:,} epochs over {m:,} examples, {updates:,} updates"
     parameters = f"{run.network.parameter_count:,} parameters"
-    network = f"{'-'.join(map(str, sizes))}, {parameters}, {run.network.cost.name}"
+    several = f"{run.network.members} of " if run.network.members > 1 else ""
+    network = f"{several}{'-'.join(map(str, sizes))}, {parameters}, {run.network.cost.name}"
     lines = [
         *asked.said,
         ("network", network),
@@ -95,7 +96,8 @@ def _time(run: Run, options: Mapping[str, Any]) -> str:
     """How long the training will take, by a few of its updates on random numbers."""
     m, batch_size = run.penalties.m, run.batch_size
     updates = _FIRST + _MORE
-    most = int(_OPERATIONS / updates / gradient_flops(run.network.sizes, 1))
+    operations = run.network.members * gradient_flops(run.network.sizes, 1)
+    most = int(_OPERATIONS / updates / operations)
     few = min(m, max(most, 256, batch_size or 0))
     taken, measured = _seconds_each(run, few, options)
     seconds = taken * m / few

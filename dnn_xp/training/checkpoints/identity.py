@@ -32,6 +32,7 @@ FREE = ("device", "fallback", "blas", "threads", "compile", "verbose", "iteratio
 _DECIDED = (
     *("hidden", "activation", "output_activation", "cost", "keep_prob", "dropout", "l2"),
     *("optimizer", "learning_rate", "batch_size", "dtype", "precision", "examples"),
+    *("ensemble", "ensemble_sharing"),
 )
 # Arguments that hold data and have no place in a specification.
 _DATA = ("sample_weight", "validation_groups", "warm_start", "layers", "validation_pair")
@@ -77,6 +78,7 @@ def _decided(run: Run, described: list[str]) -> dict[str, Any]:
         "activations": [each.name for each in network.activations],
         "cost": network.cost.name,
         "keep_prob": list(network.keep_probs),
+        "ensemble": None if network.ensemble is None else list(network.ensemble),
         "l2": run.penalties.l2,
         "optimizer": "lbfgs"
         if optimizer is None
