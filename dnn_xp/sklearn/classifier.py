@@ -93,6 +93,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     preset : {"tabular"}, optional
         Train as ``dnn_xp.train(X, Y, preset="tabular")`` does, with the parameters that differ from
         their defaults in the place of the preset's; see docs/sklearn.md.
+    ensemble : int, optional
+        With a preset: networks that are trained at once and predict by their mean; ``model_.members``.
 
     Attributes
     ----------
@@ -161,6 +163,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         threads: int | None = None,
         client: Any = None,
         preset: str | None = None,
+        ensemble: int | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -194,6 +197,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.threads = threads
         self.client = client
         self.preset = preset
+        self.ensemble = ensemble
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dnn_xp.backends.choice import check_device
 from dnn_xp.backends.precision import PRECISIONS
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int, check_sequence
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.training.options import (
@@ -114,6 +114,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "threads": optional(partial(check_int, at_least=1)),
     "client": optional(_client),
     "preset": optional(partial(check_choice, allowed=tuple(PRESETS))),
+    "ensemble": optional(partial(check_int, at_least=1)),
 }
 
 
@@ -152,6 +153,7 @@ class Settings(NamedTuple):
     loss: str = "log_loss"
     standardize_targets: bool = False
     preset: str | None = None
+    ensemble: int | None = None
 
     @property
     def is_lbfgs(self) -> bool:
@@ -173,6 +175,13 @@ def checked(parameters: dict[str, Any]) -> Settings:
     values = {name: CHECKS[name](name, parameters[name]) for name in known}
     if values["preset"] is not None:
         return Settings(**values)
+    if values["ensemble"] is not None:
+        raise ArgumentValueError(
+            "ensemble",
+            describe(parameters["ensemble"]),
+            ("left out unless ", Argument("preset"), " is given"),
+            (Pass("preset", "tabular"),),
+        )
     layers = len(values["hidden_layer_sizes"])
     values["activation"] = of_each_layer("activation", values["activation"], layers, "name", "name")
     if values["dropout"] is not None:

@@ -44,6 +44,7 @@ _OPTIONS = {
     "block_size": "block_size",
     "threads": "threads",
     "verbose": "verbose",
+    "ensemble": "ensemble",
     "loss": "cost",
 }
 # Parameters that have no such option, with what the training does in their place.
