@@ -80,8 +80,8 @@ def fit(
     callbacks: FitCallbacks | None,
 ) -> dict[str, Any]:
     """Train on `examples`, X, y and weights or None, as `dnn_xp.train`; the attributes of the fit."""
+    options = options_of(estimator, settings)
     with _named_as_parameters():
-        options = options_of(estimator, settings)
         asked = Specification(**options)
         return _fit(estimator, settings, options, asked, examples, held_out, callbacks)
 
@@ -234,6 +234,7 @@ def _figures(model: Model, m: int) -> dict[str, Any]:
     losses, epochs = list(history.costs[1:]), len(history.costs) - 1
     scores = next(iter(history.metrics.values()), ())
     return {
+        "_state": None,
         "n_iter_": epochs,
         "t_": epochs * m,
         "loss_": losses[-1] if losses else math.nan,
