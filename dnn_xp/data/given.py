@@ -80,7 +80,8 @@ def take_given(
     Parameters
     ----------
     X, Y : object
-        What the user gave. Y may be the name of a column of the table X.
+        What the user gave. Y may be the name of a column of the table X. An X that was taken apart
+        before stays as it is.
     examples : {"columns", "rows"}, optional
         Where the examples are; see `examples_of`.
     encoder : TableEncoder, optional
@@ -101,6 +102,8 @@ def take_given(
     TypeError, ValueError
         For an X that fits no encoder, and a Y that names no column.
     """
+    if isinstance(X, Given):
+        return X._replace(Y=Y)
     where = examples_of(X, examples)
     if not is_table(X) or where == "columns":
         _check_array(X, encoder, argument)

@@ -11,10 +11,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from dnn_xp.data.given import Given
 from dnn_xp.data.targets.kinds import Targets
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.model import Model
-from dnn_xp.sklearn import door
+from dnn_xp.sklearn import door, presets
 from dnn_xp.sklearn.callbacks import (
     CallbackSupportMixin,
     FitCallbacks,
@@ -38,6 +39,12 @@ _OUTPUTS = {"sigmoid": "logistic"}
 def _is_stochastic(estimator: Any) -> bool:
     if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
         msg = "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        raise AttributeError(msg)
+    if estimator.preset is not None:
+        msg = (
+            f"partial_fit is only available without a preset; got preset={estimator.preset!r}, which "
+            "holds examples out and lowers the rate over all epochs. Use fit, or pass preset=None."
+        )
         raise AttributeError(msg)
     return True
 
@@ -100,7 +107,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     def _fit_with_callbacks(
         self, settings: Settings, X: Any, y: Any, sample_weight: Any, held_out: Any
     ) -> None:
-        callbacks = FitCallbacks(self, settings.max_iter, X, y)
+        callbacks = FitCallbacks(self, presets.most_epochs(self, settings), X, y)
         self._train(settings, X, y, sample_weight, held_out, callbacks=callbacks)
         callbacks.ended()
 
@@ -138,6 +145,10 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         once: bool = False,
         callbacks: FitCallbacks | None = None,
     ) -> None:
+        if settings.preset is not None:
+            fitted = presets.fit(self, settings, (X, y, sample_weight), held_out, callbacks)
+            self.__dict__.update(fitted)
+            return
         if once and settings.early_stopping:
             msg = "partial_fit does not support early_stopping=True"
             raise ValueError(msg)
@@ -158,7 +169,7 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         watch = self._watching(settings, once, first, theta)
         validation = None
         if held_out is not None:
-            validation = self._validation(held_out, dtype)
+            validation = self._validation(held_out, dtype, given)
         elif settings.early_stopping and not settings.is_lbfgs:
             training, validation = set_aside(
                 HeldOut(given.X, targets, weights), groups, settings.validation_fraction, random
@@ -184,11 +195,21 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             seed=self.random_state if type(self.random_state) is int else 0,
             epoch_ended=None if callbacks is None else callbacks.epoch_ended,
         )
-        self._where = door.where(opened.like)
-        self._like = opened.like if opened.like is None else opened.like[:0, ...]
+        self._remember(opened)
         self._take(fit(task), watch)
 
+    def _remember(self, opened: door.Opened) -> None:
+        """Of X of a fit, the library and the device, which results have, too."""
+        self._where = door.where(opened.like)
+        self._like = opened.like if opened.like is None else opened.like[:0, ...]
+
     def _check_sizes(self, settings: Settings, model: Model | None) -> None:
+        if model is not None and model.settings.get("preset"):
+            msg = (
+                "preset must be that of the fit before, which a fit without a preset cannot go on from; "
+                "got None. Pass warm_start=False to fit anew."
+            )
+            raise ValueError(msg)
         if model is not None and model.sizes[1:-1] != settings.hidden_layer_sizes:
             msg = (
                 f"hidden_layer_sizes must be {model.sizes[1:-1]}, that of the fit before, to go on "
@@ -225,9 +246,9 @@ class DNNEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             watch.best = theta
         return watch
 
-    def _validation(self, held_out: tuple[Any, Any], dtype: str) -> HeldOut:
+    def _validation(self, held_out: tuple[Any, Any], dtype: str, given: Given) -> HeldOut:
         X, y = held_out
-        opened, y = door.open_training(self, X, y, reset=False)
+        opened, y = door.open_training(self, X, y, reset=False, trained_on=given)
         targets, _ = self._targets(read_y(y, opened.given.X.m), dtype, known=True)
         return HeldOut(opened.given.X, targets, None)
 

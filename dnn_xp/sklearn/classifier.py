@@ -90,6 +90,11 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         How many work at once on the CPU.
     client : distributed.Client or address of a scheduler, optional
         The Dask cluster that `fit` and `partial_fit` compute on; see docs/cluster.md.
+    preset : {"tabular"}, optional
+        Train as ``dnn_xp.train(X, Y, preset="tabular")`` does, with the parameters that differ from
+        their defaults in the place of the preset's; see docs/sklearn.md.
+    ensemble : int, optional
+        With a preset: networks that are trained at once and predict by their mean; ``model_.members``.
 
     Attributes
     ----------
@@ -106,7 +111,7 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
     validation_scores_, validation_loss_curve_ : list of float or None
         Accuracy and loss on the examples that are validated on.
     best_validation_score_ : float or None
-        The best of them with early_stopping.
+        The best of them with early_stopping or a preset.
     n_iter_, t_ : int
         Epochs of this fit, and examples seen in all.
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_
@@ -157,6 +162,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         block_size: Any = "auto",
         threads: int | None = None,
         client: Any = None,
+        preset: str | None = None,
+        ensemble: int | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -189,6 +196,8 @@ class DNNClassifier(ClassifierMixin, DNNEstimator):  # type: ignore[misc]
         self.block_size = block_size
         self.threads = threads
         self.client = client
+        self.preset = preset
+        self.ensemble = ensemble
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:

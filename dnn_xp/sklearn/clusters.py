@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+from dnn_xp.model.model import Model
+from dnn_xp.training.train import Place, placed
 
 
 def is_spread(estimator: Any, X: Any) -> bool:
@@ -26,6 +30,23 @@ def training_source(X: Any, y: Any, *, argument: str = "X") -> tuple[Any, Any, l
     names = _names(X, without=y)
     source, y, _ = taken(X, y, "rows", argument)
     return source, y, names
+
+
+@contextmanager
+def computing(client: Any) -> Iterator[tuple[Place, Callable[[Model], Model]]]:
+    """What places the data of a fit, here or on the client's cluster, and what its model says of that."""
+    if client is None:
+        yield placed, lambda model: model
+        return
+    from dnn_xp.dask.checks import check_workers
+    from dnn_xp.dask.clients import connected
+    from dnn_xp.dask.cluster import Cluster
+    from dnn_xp.dask.train import placed_on, recorded
+
+    with connected(client) as connection:
+        cluster = Cluster(connection)
+        check_workers(cluster)
+        yield placed_on(cluster), partial(recorded, cluster)
 
 
 def without_client(estimator: Any) -> Any:

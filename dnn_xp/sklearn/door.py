@@ -65,16 +65,20 @@ def _holds_numbers(frame: Any) -> bool:
     return all(getattr(each, "kind", "O") in "iufb" for each in frame.dtypes)
 
 
-def open_training(estimator: Any, X: Any, y: Any, *, reset: bool) -> tuple[Opened, Any]:
+def open_training(
+    estimator: Any, X: Any, y: Any, *, reset: bool, trained_on: Given | None = None
+) -> tuple[Opened, Any]:
     """X and y of a fit; sets `n_features_in_` and `feature_names_in_` with `reset`, else compares them.
 
-    y comes back as a NumPy array or as something that `dnn_xp.data.targets` reads.
+    y comes back as a NumPy array or as something that `dnn_xp.data.targets` reads. Columns are encoded
+    as those of the examples that a fit is `trained_on`, else as the fitted model encodes them.
     """
     names = None
     if is_spread(estimator, X):
         X, y, names = training_source(X, y)
     if is_read_here(X):
-        encoder = None if reset else estimator.model_.encoder
+        known = estimator.model_ if trained_on is None and not reset else trained_on
+        encoder = None if known is None else known.encoder
         given = take_given(X, y, examples="rows", learn=encoder is None, encoder=encoder)
         if reset:
             _describe(estimator, given)

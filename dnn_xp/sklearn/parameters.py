@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dnn_xp.backends.choice import check_device
 from dnn_xp.backends.precision import PRECISIONS
 from dnn_xp.common.checks import check_bool, check_choice, check_float, check_int, check_sequence
-from dnn_xp.common.errors import ArgumentValueError
+from dnn_xp.common.errors import Argument, ArgumentValueError, Pass
 from dnn_xp.common.messages import describe
 from dnn_xp.formulas.optimizers import OPTIMIZERS, Optimizer
 from dnn_xp.training.options import (
@@ -22,6 +22,7 @@ from dnn_xp.training.options import (
     optional,
     per_layer,
 )
+from dnn_xp.training.preset import PRESETS
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 LEARNING_RATES = ("constant", "invscaling", "adaptive")
@@ -112,6 +113,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "block_size": check_block_size,
     "threads": optional(partial(check_int, at_least=1)),
     "client": optional(_client),
+    "preset": optional(partial(check_choice, allowed=tuple(PRESETS))),
+    "ensemble": optional(partial(check_int, at_least=1)),
 }
 
 
@@ -119,7 +122,7 @@ class Settings(NamedTuple):
     """The parameters of an estimator, checked; see the estimators for what they mean."""
 
     hidden_layer_sizes: tuple[int, ...]
-    activation: tuple[str, ...]
+    activation: str | tuple[str, ...]
     solver: str | Optimizer
     alpha: float
     batch_size: str | int | None
@@ -149,6 +152,8 @@ class Settings(NamedTuple):
     client: Any
     loss: str = "log_loss"
     standardize_targets: bool = False
+    preset: str | None = None
+    ensemble: int | None = None
 
     @property
     def is_lbfgs(self) -> bool:
@@ -159,6 +164,8 @@ class Settings(NamedTuple):
 def checked(parameters: dict[str, Any]) -> Settings:
     """The parameters that `get_params` gives, each checked by itself, then together.
 
+    With a preset the options that are made of them are checked together.
+
     Raises
     ------
     ArgumentTypeError, ArgumentValueError
@@ -166,6 +173,15 @@ def checked(parameters: dict[str, Any]) -> Settings:
     """
     known: Iterable[str] = (name for name in Settings._fields if name in parameters)
     values = {name: CHECKS[name](name, parameters[name]) for name in known}
+    if values["preset"] is not None:
+        return Settings(**values)
+    if values["ensemble"] is not None:
+        raise ArgumentValueError(
+            "ensemble",
+            describe(parameters["ensemble"]),
+            ("left out unless ", Argument("preset"), " is given"),
+            (Pass("preset", "tabular"),),
+        )
     layers = len(values["hidden_layer_sizes"])
     values["activation"] = of_each_layer("activation", values["activation"], layers, "name", "name")
     if values["dropout"] is not None:

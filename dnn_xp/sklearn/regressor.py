@@ -33,7 +33,7 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         As of :class:`DNNClassifier`.
     early_stopping, validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun
         As of :class:`DNNClassifier`; the score is R2.
-    dropout, standardize, device, precision, block_size, threads, client
+    dropout, standardize, device, precision, block_size, threads, client, preset, ensemble
         As of :class:`DNNClassifier`.
     standardize_targets : bool
         Whether the network learns (y - mean) / scale, of squared_error and huber; predictions and
@@ -95,6 +95,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         block_size: Any = "auto",
         threads: int | None = None,
         client: Any = None,
+        preset: str | None = None,
+        ensemble: int | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -128,6 +130,8 @@ class DNNRegressor(RegressorMixin, DNNEstimator):  # type: ignore[misc]
         self.block_size = block_size
         self.threads = threads
         self.client = client
+        self.preset = preset
+        self.ensemble = ensemble
 
     def _targets(
         self, y: npt.NDArray[Any], dtype: str, *, known: bool = False, same: bool = False

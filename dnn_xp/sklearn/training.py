@@ -22,6 +22,7 @@ from dnn_xp.execution.scoring import score
 from dnn_xp.formulas.types import Array
 from dnn_xp.model.history import StopReason
 from dnn_xp.model.model import Model
+from dnn_xp.sklearn.clusters import computing
 from dnn_xp.sklearn.epochs import Loop, Step, full_batch, lbfgs, mini_batches
 from dnn_xp.sklearn.parameters import Settings
 from dnn_xp.sklearn.solvers import Order, Rate, optimizer_of
@@ -32,7 +33,7 @@ from dnn_xp.training.placed import Placed
 from dnn_xp.training.run import Run, decide
 from dnn_xp.training.specification import Specification
 from dnn_xp.training.state import State
-from dnn_xp.training.train import Begun, Place, placed
+from dnn_xp.training.train import Begun, Place
 
 _AUTO_BATCH = 200
 NOT_FINITE = (
@@ -44,18 +45,9 @@ NOT_FINITE = (
 @in_own_context
 def fit(task: Task) -> Fitted:
     """Train as the settings say, in this process or on a cluster."""
-    if task.settings.client is None:
-        return _fitted(task, placed)
-    from dnn_xp.dask.checks import check_workers
-    from dnn_xp.dask.clients import connected
-    from dnn_xp.dask.cluster import Cluster
-    from dnn_xp.dask.train import placed_on, recorded
-
-    with connected(task.settings.client) as client:
-        cluster = Cluster(client)
-        check_workers(cluster)
-        fitted = _fitted(task, placed_on(cluster))
-    return fitted._replace(model=recorded(cluster, fitted.model))
+    with computing(task.settings.client) as (place, recorded):
+        fitted = _fitted(task, place)
+        return fitted._replace(model=recorded(fitted.model))
 
 
 def _fitted(task: Task, place: Place) -> Fitted:

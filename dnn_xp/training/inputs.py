@@ -163,7 +163,8 @@ def prepare(
     """Check X, Y and weights, and split off the validation examples; X is not checked for NaN yet.
 
     `validation` is a fraction or a pair (X, Y); of a fraction, `last` and `groups` say which
-    examples. `model` brings cost, classes and number of features.
+    examples. `model` brings cost, classes and number of features. X and Y may be a Given and Targets,
+    which were read before.
     """
     given = given_as_asked(X, Y, asked, model)
     source, Y, examples = given.X, given.Y, given.examples
@@ -178,7 +179,7 @@ def prepare(
         "dtype": dtype,
     }
     classes = None if model is None else model.classes
-    targets = encode_targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
+    targets = _targets(Y, m=source.m, n_x=source.n, classes=classes, **common)
     if model is None and asked.cost is None and asked.output_activation is None:
         warn_of_ambiguous_targets(targets)
     check_weighable(targets, asked.class_weight)
@@ -207,6 +208,11 @@ def prepare(
     elif validation is not None:
         prepared = _with_pair(prepared, validation, asked, common)
     return _weighted(prepared, asked.class_weight)
+
+
+def _targets(Y: Any, **how: Any) -> Targets:
+    """Y encoded, unless it is already."""
+    return Y if isinstance(Y, Targets) else encode_targets(Y, **how)
 
 
 def _weighted(prepared: Prepared, class_weight: ClassWeight | None) -> Prepared:
@@ -276,7 +282,7 @@ def _with_pair(
     check_finite(held_out, "validation X")
     # Validation targets are encoded as the training targets are.
     common |= {"cost": targets.cost, "output_activation": targets.output_activation}
-    others = encode_targets(
+    others = _targets(
         others_given.Y,
         m=held_out.m,
         n_x=held_out.n,
@@ -330,6 +336,8 @@ def examples_held_out(fraction: float, m: int) -> int:
 
 
 def _is_flat(Y: Any) -> bool:
+    if isinstance(Y, Targets):
+        return True
     if hasattr(Y, "shape"):
         return len(Y.shape) == 1
     return not (isinstance(Y, (list, tuple)) and len(Y) > 0 and np.ndim(Y[0]) > 0)

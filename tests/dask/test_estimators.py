@@ -52,6 +52,7 @@ HOW = {
     "all examples": {"batch_size": None},
     "lbfgs": {"solver": "lbfgs"},
     "early stopping": {"batch_size": 700, "early_stopping": True, "standardize": True},
+    "preset": {"preset": "tabular", "batch_size": 700, "ensemble": 2},
     "dropout": {"batch_size": None, "dropout": 0.2, "class_weight": "balanced"},
 }
 
