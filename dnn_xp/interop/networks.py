@@ -78,19 +78,25 @@ def fields_of_network(
     flat_targets: bool = True,
     standardization: Moments | None = None,
     encoder: TableEncoder | None = None,
+    mixes: Sequence[npt.NDArray[Any]] = (),
+    target_range: Moments | None = None,
     made_by: str,
 ) -> dict[str, Any]:
-    """The arguments of a Model on the CPU, from checked layers (n_l, n_{l-1}) and (n_l, 1)."""
+    """The arguments of a Model on the CPU, from checked layers (n_l, n_{l-1}) and (n_l, 1).
+
+    `mixes` are the a[l] (n_l, 1) of the hidden layers, or none.
+    """
     sizes = (layers[0][0].shape[1], *(W.shape[0] for W, _ in layers))
     settings: dict[str, Any] = {"made_by": made_by}
     if encoder is not None:
         settings["feature_names"] = list(encoder.names_in)
     return {
-        "theta": np.concatenate([each.reshape(-1) for layer in layers for each in layer]),
+        "theta": np.concatenate([each.reshape(-1) for layer in (*layers, mixes) for each in layer]),
         "network": Network(
             sizes,
             tuple(ACTIVATIONS[name] for name in activations),
             COSTS[COST_OF.get(activations[-1], "squared_error")],
+            parametric=bool(mixes),
         ),
         "backend": backend_named("numpy"),
         "kind": kind,
@@ -99,6 +105,7 @@ def fields_of_network(
         "standardization": standardization,
         "settings": settings,
         "encoder": encoder,
+        "target_range": target_range,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -109,15 +109,21 @@ def fields_of_module(
     if not isinstance(module, nn.Sequential):
         wanted = "a torch.nn.Sequential of Linear layers and activations"
         raise ArgumentTypeError("module", describe(module), wanted)
-    layers, given, standardization = _read(module, nn, own)
-    activations, kind = _output(given, layers[-1][0].shape[0], kind)
+    read = _read(module, nn, own)
+    layers = read.layers
+    activations, kind = _output(read.activations, layers[-1][0].shape[0], kind)
+    if read.target_range is not None and (kind, activations[-1]) != ("regression", "identity"):
+        got = f"a Clamp behind {activations[-1]} outputs of kind {kind!r}"
+        raise ArgumentValueError("module", got, "one behind the values of a regression")
     return fields_of_network(
         layers,
         activations,
         kind=kind,
         classes=classes,
         flat_targets=kind == "regression" and layers[-1][0].shape[0] == 1,
-        standardization=standardization,
+        standardization=read.standardization,
+        mixes=read.mixes,
+        target_range=read.target_range,
         made_by="PyTorch's Sequential",
     )
 
@@ -131,12 +137,39 @@ def _flat(module: Any, nn: Any) -> Iterator[Any]:
             yield each
 
 
-def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Moments | None]:
-    """Layers, the activation after each or None, and the moments of a Standardize in front."""
+class _Read(NamedTuple):
+    """What the modules of a Sequential say.
+
+    Attributes
+    ----------
+    layers : list of (W, b)
+    activations : list of str or None
+        The activation after each layer.
+    mixes : list of arrays (n_l, 1)
+        The a[l] of hidden layers; [] where none is mixed.
+    standardization : pair of arrays, optional
+        The moments of a Standardize in front.
+    target_range : pair of arrays (n_L, 1), optional
+        The bounds of a Clamp at the end.
+    """
+
+    layers: Layers
+    activations: list[str | None]
+    mixes: list[Any]
+    standardization: Moments | None
+    target_range: Moments | None
+
+
+def _read(module: Any, nn: Any, own: Any) -> _Read:
+    """Layers and what is before, between and behind them."""
     layers: Layers = []
     activations: list[str | None] = []
+    mixes: dict[int, Any] = {}
     standardization: Moments | None = None
+    target_range: Moments | None = None
     for place, each in enumerate(_flat(module, nn)):
+        if target_range is not None:
+            raise ArgumentValueError("module", f"{each} behind a Clamp", "a Clamp at the end")
         if isinstance(each, own.Standardize) and place == 0:
             mean, scale = (_host(part, np.float64)[:, None] for part in (each.mean, each.scale))
             standardization = mean, scale
@@ -145,6 +178,14 @@ def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Mom
         elif isinstance(each, nn.Linear):
             layers.append(_linear(each))
             activations.append(None)
+        elif layers and isinstance(each, own.Clamp):
+            target_range = _bounds(each, layers[-1][0].shape[0])
+        elif layers and activations[-1] is None and isinstance(each, own.Mixed):
+            mixes[len(layers)] = each.a
+            inner = each.activation
+            activations[-1] = (
+                "identity" if isinstance(inner, nn.Identity) else _activation(inner, nn, own)
+            )
         elif layers and activations[-1] is None:
             activations[-1] = _activation(each, nn, own)
         else:
@@ -156,7 +197,31 @@ def _read(module: Any, nn: Any, own: Any) -> tuple[Layers, list[str | None], Mom
         raise ArgumentValueError("module", describe(module), "a Sequential with a Linear layer")
     _check_widths(layers)
     dtype = np.result_type(*(W.dtype for W, _ in layers))
-    return [(W.astype(dtype), b.astype(dtype)) for W, b in layers], activations, standardization
+    layers = [(W.astype(dtype), b.astype(dtype)) for W, b in layers]
+    return _Read(layers, activations, _mixes(mixes, layers), standardization, target_range)
+
+
+def _mixes(given: dict[int, Any], layers: Layers) -> list[Any]:
+    """a[l] (n_l, 1) of the hidden layers, 1 where an activation is not mixed; [] where none is."""
+    if len(layers) in given:
+        raise ArgumentValueError("module", "a Mixed behind the last Linear layer", "a hidden one")
+    mixes = []
+    for layer, (W, _) in enumerate(layers[:-1], start=1):
+        a = _host(given[layer], W.dtype) if layer in given else np.ones(len(W), W.dtype)
+        if a.shape != (len(W),):
+            got = f"a Mixed whose a has the shape {a.shape} behind {len(W)} units"
+            raise ArgumentValueError("module", got, "an a for each unit")
+        mixes.append(a[:, None])
+    return mixes if given else []
+
+
+def _bounds(clamp: Any, n: int) -> Moments:
+    """The lowest and the highest value (n, 1) of each output."""
+    low, high = (_host(each, np.float64)[:, None] for each in (clamp.low, clamp.high))
+    if low.shape != (n, 1) or high.shape != (n, 1):
+        got = f"a Clamp of {len(low)} and {len(high)} bounds behind {n} outputs"
+        raise ArgumentValueError("module", got, "bounds for each output")
+    return low, high
 
 
 def _check_widths(layers: Layers) -> None:

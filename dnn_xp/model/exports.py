@@ -175,7 +175,8 @@ class Exports:
     def from_torch(cls, module: Any, *, kind: str | None = None, classes: Any = None) -> Self:
         """The model of a torch.nn.Sequential of Linear layers and activations.
 
-        Sequentials inside of it are taken apart; Dropout, Identity and Flatten are passed over.
+        Sequentials inside of it are taken apart; Dropout, Identity and Flatten are passed over. What
+        `to_torch` puts in besides is read back: standardization, mixed activations, clamped outputs.
 
         Parameters
         ----------

@@ -9,7 +9,8 @@ from refusals import refused
 
 import dnn_xp
 from dnn_xp import Specification
-from dnn_xp.formulas import COSTS, Network
+from dnn_xp.formulas import COSTS
+from dnn_xp.formulas.network import Network
 from dnn_xp.training.from_examples import draw_fitting, fitting_bytes
 
 FITTED = {"bias_initialization": "he+5", "unit_variance": True}

@@ -121,6 +121,8 @@ def test_parts_that_workers_add(client, npy, monkeypatch):
 def test_collections(client):
     columns = dask.array.from_array(X, chunks=(5, 999))
     same(dnn_xp.dask.train(client, columns, Y, **SMALL), dnn_xp.train(X, Y, **SMALL))
+    fitted = HOW["fitted"]
+    same(dnn_xp.dask.train(client, columns, Y, **fitted), dnn_xp.train(X, Y, **fitted))
     rows = dask.array.from_array(X.T.copy(), chunks=(700, 2))
     how = SMALL | {"examples": "rows", "validation": (X[:, :900].T, Y[:900])}
     expected = dnn_xp.train(X.T.copy(), Y, **how)

@@ -12,6 +12,7 @@ from refusals import refused
 import dnn_xp
 from dnn_xp import Model
 from dnn_xp.formulas import ACTIVATIONS
+from dnn_xp.interop.torch_modules import Clamp, Mixed
 
 torch = require("torch", lambda: __import__("torch"))
 nn = torch.nn
@@ -87,6 +88,54 @@ def test_torch_has_every_activation(name, dtype, X):
     assert np.array_equal(answers(again, X), answers(model, X))
 
 
+PUT_IN = {
+    "mixes": {
+        "parametric_activation": True,
+        "activation": ("selu", "identity"),
+        "parametric_rate": 3.0,
+    },
+    "clamp": {"clamp_outputs": True},
+    "all": {
+        "parametric_activation": True,
+        "clamp_outputs": True,
+        "standardize_by": "quantiles",
+        "activation": "mish",
+    },
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("how", PUT_IN.values(), ids=PUT_IN)
+def test_what_torch_lacks_comes_back(how, dtype, X):
+    X = X.astype(dtype)
+    Y = np.stack([1000 * X[:, 0] + X[:, 1], X[:, 2] ** 2], axis=1)
+    given = {"examples": "rows", "hidden": [6, 5], "iterations": 30, "dtype": dtype}
+    model = dnn_xp.train(X, Y, **given, **how)
+    again = Model.from_torch(model.to_torch())
+    # Among them are examples whose outputs are clamped.
+    far = np.concatenate([X, 300 + 20 * (X - 300)])
+    close(answers(again, far), answers(model, far), dtype)
+    assert again.activations == model.activations
+    assert len(again.mixes) == len(model.mixes)
+    for mine, theirs in zip(again.mixes, model.mixes, strict=True):
+        assert np.array_equal(mine, theirs)
+    assert (again.target_range is None) == (model.target_range is None)
+    if model.target_range is not None:
+        np.testing.assert_allclose(again.target_range, model.target_range, rtol=1e-6)
+        assert np.ptp(answers(again, far)[:, 0]) <= np.ptp(Y[:, 0]) * (1 + 1e-6)
+    twice = Model.from_torch(again.to_torch())
+    assert np.array_equal(answers(twice, far), answers(again, far))
+
+
+def test_a_layer_that_is_not_mixed_has_a_one():
+    mixed = Mixed(nn.Tanh(), torch.tensor([0.5, 2.0, 0.0]))
+    module = nn.Sequential(nn.Linear(4, 3), mixed, nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
+    model = Model.from_torch(module)
+    assert [np.asarray(a).ravel().tolist() for a in model.mixes] == [[0.5, 2.0, 0.0], [1.0, 1.0]]
+    X = np.random.default_rng(0).standard_normal((9, 4)).astype("float32")
+    close(answers(model, X), computed(module, X), "float32")
+
+
 def test_a_torch_module_as_a_model(X):
     X = X.astype("float32") / 100
     torch.manual_seed(0)
@@ -160,6 +209,26 @@ REFUSED = {
     "another slope": (
         [nn.Linear(4, 3), nn.LeakyReLU(0.2)],
         "... | a LeakyReLU with negative_slope=0.01, as 'leaky_relu' is defined here",
+    ),
+    "a mix of outputs": (
+        [nn.Linear(4, 3), Mixed(nn.ReLU(), torch.ones(3))],
+        "a Mixed behind the last Linear layer | a hidden one",
+    ),
+    "a mix of other units": (
+        [nn.Linear(4, 3), Mixed(nn.ReLU(), torch.ones(2)), nn.Linear(3, 1)],
+        "a Mixed whose a has the shape (2,) behind 3 units | an a for each unit",
+    ),
+    "a clamp of classes": (
+        [nn.Linear(4, 1), nn.Sigmoid(), Clamp(torch.zeros(1), torch.ones(1))],
+        "a Clamp behind sigmoid outputs of kind 'binary' | one behind the values of a regression",
+    ),
+    "a clamp of other outputs": (
+        [nn.Linear(4, 1), Clamp(torch.zeros(2), torch.ones(2))],
+        "a Clamp of 2 and 2 bounds behind 1 outputs | bounds for each output",
+    ),
+    "a clamp inside": (
+        [nn.Linear(4, 1), Clamp(torch.zeros(1), torch.ones(1)), nn.Linear(1, 1)],
+        "Linear(...) behind a Clamp | a Clamp at the end",
     ),
     "widths": (
         [nn.Linear(4, 3), nn.Linear(2, 1)],
