@@ -313,3 +313,12 @@ def test_where_a_divergence_began_is_found(X):
             dnn_xp.train(X, X[0], ensemble=K, ensemble_sharing=sharing, **how | {"iterations": 300})
         assert caught.value.origin is not None
         assert caught.value.origin.largest_Z > 1.0
+
+
+def test_classes_of_wide_blocks(rng):
+    """Past the size from which NumPy's backend sums by BLAS, which knows two dimensions."""
+    X = rng.standard_normal((4, 3000))
+    Y = (X[0] > 0).astype(int) + (X[1] > 0)
+    model = dnn_xp.train(X, Y, hidden=[8], ensemble=2, iterations=1)
+    assert model.evaluate(X, Y).cost < 2.0
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=0), 1.0, rtol=1e-5)

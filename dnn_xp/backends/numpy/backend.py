@@ -68,7 +68,8 @@ _LARGEST_BY_REDUCTION = 8192
 
 def _sum(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
     # BLAS adds over the examples of a block three times as fast as NumPy's reduction.
-    if axis == 1 and keepdims and x.size > _LARGEST_BY_REDUCTION and x.dtype.kind == "f":
+    of_examples = x.ndim == 2 and axis == 1 and keepdims  # not over the classes of an ensemble
+    if of_examples and x.size > _LARGEST_BY_REDUCTION and x.dtype.kind == "f":
         return np.dot(x, _filled(1.0, (x.shape[1], 1), x.dtype))
     return _add_reduce(x, axis=axis, keepdims=keepdims)
 
