@@ -204,7 +204,7 @@ class Exports:
         >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))  # doctest: +SKIP
         >>> dnn_xp.Model.from_torch(module, kind="multiclass")  # doctest: +SKIP
         """
-        from dnn_xp.interop.torch import fields_of_module
+        from dnn_xp.interop.torch_reading import fields_of_module
 
         made: Any = cls
         return cast(Self, made(**fields_of_module(module, kind=kind, classes=classes)))
