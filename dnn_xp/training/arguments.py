@@ -168,7 +168,8 @@ class Arguments(Keeping):
     def _refuse_rules(self, other: str) -> None:
         """Refuse rules for parameters that another argument brings."""
         for name in ("output_initialization", "bias_initialization", "unit_variance"):
-            if (given := getattr(self, name)) not in (None, False):
+            given = getattr(self, name)
+            if given is not None and given is not False:
                 raise ArgumentValueError(
                     name,
                     describe(given),

@@ -98,8 +98,7 @@ def test_every_option_arrives(
         "--ntk --label-smoothing 0.1 --schedule coslog4 --keep-best score --report-costs batches "
         "--ema-decay 0.99 --parametric-activation --parametric-rate 0.2 "
         "--dropout-schedule flat_cosine --weight-decay-schedule cosine --no-decay-biases "
-        "--output-initialization zeros --bias-initialization he+5 --unit-variance "
-        "--ensemble 3 --ensemble-sharing nothing"
+        "--output-initialization zeros --bias-initialization he+5 --unit-variance"
     )
     said = shell("train", "flowers.csv", "--target", "kind", *typed.split(), "--quiet")
     assert said == (0, "", "")
@@ -167,11 +166,18 @@ def test_every_option_arrives(
         "bias_initialization": "he+5",
         "unit_variance": True,
         "clamp_outputs": False,
-        "ensemble": 3,
-        "ensemble_sharing": "nothing",
+        "ensemble": None,
+        "ensemble_sharing": "layers",
         "examples": "rows",
         "verbose": False,
     }
+
+
+def test_ensembles_arrive(shell: Shell, files: Flowers) -> None:
+    asked = ("--ensemble", "3", "--ensemble-sharing", "nothing")
+    assert shell("train", "flowers.csv", "--target", "kind", *QUICK, *asked) == (0, "", "")
+    model = dnn_xp.load("model.safetensors")
+    assert (model.settings["ensemble"], model.settings["ensemble_sharing"]) == (3, "nothing")
 
 
 def test_hidden_none_is_no_hidden_layer(shell: Shell, files: Flowers) -> None:

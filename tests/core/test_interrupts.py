@@ -104,9 +104,10 @@ def interrupted(number, action):
 def assert_nothing_is_left(before):
     # A thread that was being started ends by itself.
     until = time.monotonic() + 20
-    while our_threads() and time.monotonic() < until:
+    while any(each.is_alive() for each in our_threads()) and time.monotonic() < until:
         time.sleep(0.001)
-    assert our_threads() == []
+    # CPython goes on to list a thread whose start was interrupted before it began.
+    assert [each for each in our_threads() if each.ident is not None] == []
     assert settings() == before
 
 
