@@ -156,9 +156,11 @@ def write(folder: Path, page: Path = PAGE) -> None:
     ablated = measured(folder / "ablation", ablation.METHODS)
     if ablated:
         parts += ["### Ablation\n", ablation.report(ablated), conditions(ablated)]
+    disturbed = statistics.seconds(rows)
+    alone = {method for method in quiet if statistics.common(quiet, [method, BASELINE])}
     points = {
         method: (
-            statistics.ratio(statistics.seconds(rows), method, BASELINE).mean,
+            statistics.ratio(quiet if method in alone else disturbed, method, BASELINE).mean,
             statistics.ratio(errors, method, BASELINE).mean,
         )
         for method in complete
