@@ -6,7 +6,6 @@ epochs as in the preset where nothing else is said, and the panel's validation p
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -19,7 +18,7 @@ from benchmarks.accuracy.splits import Split
 from benchmarks.accuracy.statistics import By
 from benchmarks.reporting.markdown import table
 from dnn_xp.formulas import adam, adamw
-from dnn_xp.training.preset import FEWEST_EPOCHS, MOST_EPOCHS, UPDATES
+from dnn_xp.training.preset import TABULAR_LENGTH
 
 Options = Mapping[str, Any]
 NOTHING: Options = MappingProxyType({})
@@ -98,8 +97,7 @@ def alone(split: Split, trick: Trick) -> Fit:
     """The plain network with a trick."""
     m = len(split.kept)
     batch_size = min(PLAIN["batch_size"], m)
-    epochs = min(max(FEWEST_EPOCHS, math.ceil(UPDATES / math.ceil(m / batch_size))), MOST_EPOCHS)
-    length = {"batch_size": batch_size, "epochs": epochs}
+    length = {"batch_size": batch_size, "epochs": TABULAR_LENGTH.epochs(m, batch_size)}
     return selected(split, **{**PLAIN, **length, **trick.of(split.classes, on=True)})
 
 

@@ -118,7 +118,7 @@ def most_epochs(estimator: Any, settings: Settings) -> int:
     """Epochs of a fit at most."""
     if settings.preset is None or "max_iter" in _given(estimator, settings):
         return settings.max_iter
-    return preset.MOST_EPOCHS
+    return preset.TABULAR_LENGTH.most
 
 
 def _given(estimator: Any, settings: Settings) -> dict[str, Any]:

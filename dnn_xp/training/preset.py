@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from dnn_xp.formulas.optimizers import adam
 
@@ -33,12 +34,36 @@ TABULAR: Mapping[str, Any] = MappingProxyType(
         "dtype": "float32",
     }
 )
+
+
+class Length(NamedTuple):
+    """How long a training in mini-batches takes where `epochs` is left out.
+
+    Attributes
+    ----------
+    updates : int
+        So many; a small set has few batches, and so more passes over its examples.
+    fewest, most : int
+        Epochs at least and at most.
+    """
+
+    updates: int
+    fewest: int
+    most: int
+
+    def epochs(self, m: int, batch_size: int) -> int:
+        """Passes over m examples.
+
+        >>> Length(1000, 32, 64).epochs(6000, 256)
+        42
+        """
+        batches = math.ceil(m / batch_size)
+        return min(max(self.fewest, math.ceil(self.updates / batches)), self.most)
+
+
+PLAIN_LENGTH, TABULAR_LENGTH = Length(1500, 20, 300), Length(1000, 32, 64)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"tabular": TABULAR})
 
-# Passes over the examples where `epochs` is left out: as many as make `UPDATES`, within these.
-FEWEST_EPOCHS = 32
-MOST_EPOCHS = 64
-UPDATES = 1000
 # Where these are left out: with classes, and with values.
 LEARNING_RATES = (0.04, 0.07)
 ACTIVATIONS = ("selu", "mish")

@@ -65,10 +65,6 @@ _STATE_VECTORS = {
 }
 _ITERATIONS = 300
 _LBFGS_ITERATIONS = 200
-_EPOCHS = 20
-# Updates of mini-batches when their number is left out, in so many epochs at most.
-_BATCH_UPDATES = 1500
-_MOST_EPOCHS = 300
 # The largest penalty when neither it nor a length is given, and the number of examples from which none
 # is needed. See docs/defaults.md.
 _L2 = 5.0
@@ -436,12 +432,8 @@ def _iterations(asked: Specification) -> int | None:
 def _epochs(asked: Specification, m: int) -> int | None:
     if asked.batch_size is None or asked.epochs is not None:
         return asked.epochs if asked.batch_size else None
-    # A small set has few batches: as many epochs as make enough updates.
-    fewest, updates, most = _EPOCHS, _BATCH_UPDATES, _MOST_EPOCHS
-    if asked.preset == "tabular":
-        fewest, updates, most = preset.FEWEST_EPOCHS, preset.UPDATES, preset.MOST_EPOCHS
-    batches = math.ceil(m / asked.batch_size)
-    return min(max(fewest, math.ceil(updates / batches)), most)
+    length = preset.TABULAR_LENGTH if asked.preset == "tabular" else preset.PLAIN_LENGTH
+    return length.epochs(m, asked.batch_size)
 
 
 def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:
