@@ -11,7 +11,6 @@ import numpy.typing as npt
 from dnn_xp.common.errors import Argument, ArgumentValueError
 from dnn_xp.common.messages import listing
 from dnn_xp.formulas.ensembles import Ensemble
-from dnn_xp.formulas.initialization import initialize
 from dnn_xp.formulas.mean_outputs import MEAN_OUTPUTS
 from dnn_xp.formulas.network import Network
 
@@ -69,32 +68,29 @@ def draw_members(
     network: Network,
     layers: Sequence[tuple[Values, Values]],
     learned: Sequence[Values],
-    rule: str | None,
+    draw_layers: Callable[[int], list[tuple[Values, Values]]] | None,
     draw_learned: Callable[[], list[Values]],
     *,
     rng: np.random.Generator,
-    scale: float,
 ) -> tuple[list[tuple[Values, Values]], list[Values], Values]:
     """The layers and what is learned of X as theta holds them, and s, from those of the first member.
 
-    Each further member draws what it does not share by the rule, or takes (W, b) as they are without
-    one. s are random signs where layers are shared, so that members begin with other features, else 1.
+    Each further member draws what it does not share, the layers from the first of these on; where
+    nothing draws layers, it takes (W, b) as they are. s are random signs where layers are shared, so
+    that members begin with other features, else 1.
     """
     ensemble = network.ensemble
     assert ensemble is not None
     members = [(list(layers), list(learned))]
     first = len(layers) - 1 if ensemble.shares_layers else 0
-    names = [activation.name for activation in network.activations]
     for _ in range(1, ensemble.members):
         drawn = list(layers)
-        if rule is not None:
-            drawn[first:] = initialize(
-                network.sizes[first:], names[first:], rule=rule, rng=rng, scale=scale
-            )
+        if draw_layers is not None:
+            drawn[first:] = draw_layers(first)
         members.append((drawn, draw_learned() if network.rows_copies > 1 else []))
     found = list(layers)
     for l, copies in enumerate(network.copies):
-        if copies > 1 and rule is not None:
+        if copies > 1 and draw_layers is not None:
             of_each = [drawn[l] for drawn, _ in members]
             W, b = (np.concatenate(part) for part in zip(*of_each, strict=True))
             found[l] = W, b

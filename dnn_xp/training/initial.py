@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import parameter_count, weight_shapes
 from dnn_xp.model.model import Model
 from dnn_xp.training.ensembles import draw_members
+
+Layers: TypeAlias = list[tuple[np.ndarray, np.ndarray]]
 
 
 def initial_parameters(
@@ -32,16 +34,16 @@ def initial_parameters(
 
     Embeddings are drawn after the layers, a periodic encoding after these, what only ensembles have last.
     """
-    if isinstance(initialization, str):
-        names = [activation.name for activation in network.activations]
-        layers = initialize(
-            network.sizes,
-            names,
-            rule=initialization,
-            rng=rng,
-            scale=scale,
-            output_rule=output_rule,
-        )
+    names = [activation.name for activation in network.activations]
+    how: dict[str, Any] = {"rule": initialization, "scale": scale, "output_rule": output_rule}
+
+    def drawn(first: int) -> Layers:
+        """The layers from one on, by the rule."""
+        return initialize(network.sizes[first:], names[first:], rng=rng, **how)
+
+    by_rule = isinstance(initialization, str)
+    if by_rule:
+        layers = drawn(0)
     else:
         layers = given_layers(initialization, argument)
         shapes = weight_shapes(network.sizes, network.copies)
@@ -65,10 +67,8 @@ def initial_parameters(
 
     of_rows, s = learned(), np.ones(network.scaled)
     if network.ensemble is not None:
-        drawn = initialization if isinstance(initialization, str) else None
-        layers, of_rows, s = draw_members(
-            network, layers, of_rows, drawn, learned, rng=rng, scale=scale
-        )
+        draw = drawn if by_rule else None
+        layers, of_rows, s = draw_members(network, layers, of_rows, draw, learned, rng=rng)
     of_layers = (array for layer in layers for array in layer)
     arrays = [*of_layers, np.ones(network.mixed), *of_rows, s]
     return np.concatenate([array.reshape(-1) for array in arrays])

@@ -33,6 +33,15 @@ def test_other_layers_are_drawn_as_without_it(XY, rule):
     assert zeros.settings["initialization"] == f"{rule}, W[L] by zeros"
 
 
+@pytest.mark.parametrize("sharing", ["layers", "nothing"])
+def test_every_member_of_an_ensemble_begins_with_it(XY, sharing):
+    asked = {"ensemble": 3, "ensemble_sharing": sharing, "output_initialization": "zeros"}
+    model = dnn_xp.train(*XY, **HOW, **asked)
+    for member in model.members:
+        assert (member.parameters[-1][0] == 0).all()
+        assert (member.parameters[0][0] != 0).any()
+
+
 def test_it_is_refused_where_parameters_are_brought(XY):
     model = dnn_xp.train(*XY, hidden=[2], iterations=0)
     with refused(ValueError, "output_initialization | 'zeros' | left out where warm_start ..."):
