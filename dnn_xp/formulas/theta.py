@@ -82,6 +82,14 @@ def of_member(parameters: Sequence[Sequence[Part]], member: int) -> list[Part]:
     return [part[member] if len(part) > 1 else part[0] for part in parameters]
 
 
+def member_parameters(theta: Array, network: Network, *, xp: Namespace) -> list[list[Part]]:
+    """The value of `network_parameters` for each member of an ensemble, or of a single network."""
+    if network.ensemble is None:
+        return [network_parameters(theta, network, xp=xp)]
+    parameters = ensemble_parameters(theta, network, xp=xp)
+    return [of_member(parameters, j) for j in range(network.members)]
+
+
 def gradient_arrays(
     sums: Sequence[Array], theta: Array, network: Network, *, xp: Namespace
 ) -> list[Array]:

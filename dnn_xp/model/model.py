@@ -36,9 +36,8 @@ from dnn_xp.execution.threads import threads_used
 from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.parameters import flatten, unflatten
 from dnn_xp.formulas.theta import (
-    ensemble_parameters,
+    member_parameters,
     mixes_in,
-    of_member,
     periodic_parameters,
     tables_in,
 )
@@ -154,17 +153,16 @@ class Model(Exports):
         alone = self.network._replace(ensemble=None, scaling_layer=False)
         said = ("kept_iteration", "ensemble", "ensemble_sharing")
         settings = {name: each for name, each in self.settings.items() if name not in said}
-        parameters = ensemble_parameters(self.theta, self.network, xp=xp)
         return tuple(
             replace(
                 self,
-                theta=flatten([each for part in of_member(parameters, j) for each in part], xp=xp),
+                theta=flatten([each for part in parameters for each in part], xp=xp),
                 network=alone,
                 history=History(),
                 settings=settings,
                 stopped=None,
             )
-            for j in range(self.network.members)
+            for parameters in member_parameters(self.theta, self.network, xp=xp)
         )
 
     @property

@@ -12,15 +12,8 @@ import numpy as np
 from dnn_xp.backends.numpy.backend import numpy_backend
 from dnn_xp.common.errors import PYTHON, Text, Worded, Words, render
 from dnn_xp.execution.first_activations import first_activations_on
-from dnn_xp.formulas.network import Network
-from dnn_xp.formulas.parametric import mixed_activation
-from dnn_xp.formulas.theta import (
-    Part,
-    ensemble_parameters,
-    network_parameters,
-    of_member,
-    parameter_shapes,
-)
+from dnn_xp.formulas.network import linear_output
+from dnn_xp.formulas.theta import member_parameters, parameter_shapes
 from dnn_xp.formulas.types import Array
 from dnn_xp.training.state import State, generator
 
@@ -214,26 +207,11 @@ def _largest_outputs(run: Run, data: Placed, theta: np.ndarray) -> list[float]:
     for start in np.linspace(0, max(0, X.m - _OF_A_BLOCK), blocks).astype(int).tolist():
         given = run.backend.to_host(X.block(start, min(X.m, start + _OF_A_BLOCK)))
         block = np.asarray(given, dtype=np.float64)
-        for parameters in _networks(theta, network):
-            first = of_block.of(parameters, block)
-            A = first.A
-            for place, ((W, b), g) in enumerate(
-                zip(first.layers, network.activations, strict=True)
-            ):
-                Z = W @ A + b
-                largest[place] = max(largest[place], float(np.abs(Z).max()))
-                mixed = place < len(first.mixes)
-                A = (
-                    mixed_activation(Z, first.mixes[place], g, xp=np)
-                    if mixed
-                    else g.forward(Z, xp=np)
-                )
+        for parameters in member_parameters(theta, network, xp=np):
+            first, g = of_block.of(parameters, block), network.activations
+            _, caches = linear_output(first.A, first.layers, g, mixes=first.mixes, xp=np)
+            largest = [
+                max(most, float(np.abs(Z).max()))
+                for most, (_, Z) in zip(largest, caches, strict=True)
+            ]
     return largest
-
-
-def _networks(theta: np.ndarray, network: Network) -> list[list[Part]]:
-    """The parameters of the network, or of each member of an ensemble."""
-    if network.ensemble is None:
-        return [network_parameters(theta, network, xp=np)]
-    parameters = ensemble_parameters(theta, network, xp=np)
-    return [of_member(parameters, j) for j in range(network.members)]
