@@ -131,7 +131,7 @@ def make(
         J, gradient = result
         return float(J), unflatten(backend.to_host(gradient), sizes, xp=np)
 
-    plan = make_plan(sizes, Pass(m, size), X=Values(X.dtype, X.dtype), threads=threads)
+    plan = make_plan(objective.network, Pass(m, size), X=Values(X.dtype, X.dtype), threads=threads)
     note = f"examples as {best}; blocks: {plan.blocks} of {size}; threads: {plan.threads}"
     return Step(run=work.run, convert=convert, note=note, session=work.session)
 

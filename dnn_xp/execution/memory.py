@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +13,9 @@ import numpy.typing as npt
 from dnn_xp.backends.numpy.parts import part_count
 from dnn_xp.data.standardize import itemsize_meanwhile
 from dnn_xp.execution.engine import blocks_in_flight
-from dnn_xp.formulas.embeddings import Embedding, embedded_rows, embedding_parameters
-from dnn_xp.formulas.ensembles import Ensemble
-from dnn_xp.formulas.number_encodings import NumberEncoding, encoded_parameters, encoded_rows
+from dnn_xp.formulas.embeddings import embedded_rows
+from dnn_xp.formulas.network import Network
+from dnn_xp.formulas.number_encodings import encoded_rows
 from dnn_xp.formulas.parameters import parameter_count
 
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
@@ -152,55 +151,36 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def _parts(sizes: Sequence[int], m: int, ensemble: Ensemble | None) -> int:
+def _parts(network: Network, m: int) -> int:
     """Threads that the products of a single block can use."""
-    layers = list(pairwise(sizes))
-    found = max(part_count(n, n_prev, m) for n_prev, n in layers)
-    if ensemble is None or not ensemble.shares_layers:
-        return found
-    # Between the first and the last layer of an ensemble a product is of all members' columns.
-    shared = (part_count(n, n_prev, ensemble.members * m) for n_prev, n in layers[1:-1])
-    return max(found, *shared) if len(layers) > 2 else found
+    layers = list(pairwise(network.sizes))
+    found = [part_count(n, n_prev, m) for n_prev, n in layers]
+    # Between the first and the last layer a product is of the columns of all members that share layers.
+    found += [part_count(n, n_prev, network.at_once * m) for n_prev, n in layers[1:-1]]
+    return max(found)
 
 
-def _counts(
-    sizes: Sequence[int],
-    embeddings: Sequence[Embedding],
-    encoding: NumberEncoding | None,
-    ensemble: Ensemble | None,
-) -> tuple[int, int, int]:
-    """Members, entries of theta, and entries of the sums that a block contributes to its gradient."""
-    of_rows = embedding_parameters(embeddings) + encoded_parameters(encoding)
-    if ensemble is None:
-        theta = parameter_count(sizes) + of_rows
-        return 1, theta, theta
-    k, copies = ensemble.members, ensemble.copies(len(sizes) - 1)
-    of_rows *= 1 if ensemble.shares_layers else k
-    theta = parameter_count(sizes, copies) + of_rows + k * sizes[0]
-    # A sum of the first layer for each member.
-    return k, theta, parameter_count(sizes, (k, *copies[1:])) + of_rows
+def _sums(network: Network) -> int:
+    """Entries of the sums that a block contributes to its gradient."""
+    if network.ensemble is None:
+        return network.parameter_count
+    # A sum of the first layer for each member, and none of s.
+    copies = network.members, *network.copies[1:]
+    return parameter_count(network.sizes, copies) + network.mixed + network.of_rows
 
 
 def _example_bytes(
-    sizes: Sequence[int],
-    X: Values,
-    Y: Values | None,
-    temporaries: int,
-    of: Pass,
-    *,
-    n_x: int,
-    dropout: bool,
-    ensemble: Ensemble | None = None,
+    network: Network, X: Values, Y: Values | None, temporaries: int, of: Pass, *, dropout: bool
 ) -> int:
-    """Bytes of an example in a block: Z and A of every layer, temporaries, X (n_x values) and outputs."""
-    at_once = 1 if ensemble is None else ensemble.at_once
+    """Bytes of an example in a block: Z and A of every layer, temporaries, X and outputs."""
+    sizes, at_once, n_x = network.sizes, network.at_once, network.n_x
     hidden = at_once * sum(sizes[1:])
     outputs = _OUTPUT_TEMPORARIES * sizes[-1]
     widest = at_once * max(sizes[1:-1], default=0)
-    if ensemble is not None:
+    if network.ensemble is not None:
         # A of the first and last hidden layer by member and together; the mean of outputs.
         hidden += at_once * sum((*sizes[1:2], *sizes[-2:-1])) // 2
-        outputs = ensemble.members * (outputs + _MEAN_TEMPORARIES * sizes[-1])
+        outputs = network.members * (outputs + _MEAN_TEMPORARIES * sizes[-1])
     layers = X.itemsize * (2 * hidden + temporaries * widest + outputs)
     # A before dropout is kept, too, and its mask takes a byte.
     dropped = (X.itemsize + 1) * hidden if dropout else 0
@@ -215,52 +195,40 @@ def _example_bytes(
 class _Widened(NamedTuple):
     """Bytes of an example that A[0] takes where it is not X: held while layers are computed, and most meanwhile."""
 
-    n_x: int
     held: int = 0
     forward: int = 0
     backward: int = 0
 
 
-def _widened(
-    n_0: int,
-    itemsize: int,
-    embeddings: Sequence[Embedding],
-    encoding: NumberEncoding | None,
-    ensemble: Ensemble | None,
-) -> _Widened:
+def _widened(network: Network, itemsize: int) -> _Widened:
     """Of rows of A[0] that embeddings and an encoding of numbers make."""
-    k = 1 if ensemble is None else ensemble.at_once
-    embedded, encoded = embedded_rows(embeddings), encoded_rows(encoding)
-    n_x = n_0 - embedded - encoded + len(embeddings)
+    embeddings, encoding = network.embeddings, network.number_encoding
     if not embeddings and encoding is None:
-        return _Widened(n_x)
+        return _Widened()
+    n_0, n_x, k = network.sizes[0], network.n_x, network.at_once
+    embedded, encoded = embedded_rows(embeddings), encoded_rows(encoding)
     # What is taken from embeddings, A[0] made of it, its other layout and its derivative; codes.
     held = itemsize * (2 * n_0 + 2 * k * embedded) + 24 * len(embeddings)
     if encoding is None:
-        return _Widened(n_x, held)
+        return _Widened(held)
     if not encoding.hidden:
         # The numbers, not clipped and side by side, and the pieces, before and after they are bounded.
-        return _Widened(n_x, held, itemsize * (3 * n_x + 2 * encoded))
+        return _Widened(held, itemsize * (3 * n_x + 2 * encoded))
     # Z and cos(Z) for the backward pass; there sin(Z), its factor, and their product.
     cosines = encoding.numbers * encoding.hidden
     held += itemsize * (2 * cosines + n_x + 2 * k * encoded)
-    return _Widened(n_x, held, itemsize * cosines, itemsize * 3 * cosines)
+    return _Widened(held, itemsize * cosines, itemsize * 3 * cosines)
 
 
 def make_plan(
-    sizes: Sequence[int],
+    network: Network,
     step: Pass,
     *costs: Pass,
     X: Values,
     threads: int,
     Y: Values | None = None,
-    many_temporaries: bool = False,
-    dropout: bool = False,
     optimizer_vectors: int = 2,
     step_stays: bool = False,
-    embeddings: Sequence[Embedding] = (),
-    encoding: NumberEncoding | None = None,
-    ensemble: Ensemble | None = None,
     on_device: bool = False,
     data_bytes: int = 0,
     held_bytes: int = 0,
@@ -271,26 +239,17 @@ def make_plan(
 
     Parameters
     ----------
-    sizes : sequence of int
-        Units of each layer, n_0 included.
+    network : Network
     step, costs : Pass
         The pass of an update, and the passes for costs.
     X, Y : Values
         The conversions of X and, where it is standardized, of Y.
     threads : int
         Most blocks computed at once.
-    many_temporaries, dropout : bool
-        Whether a hidden activation is other than relu and identity, or mixed; whether there is dropout.
     optimizer_vectors : int
         Vectors of the optimizer's state.
     step_stays : bool
         Whether the arrays of a step are kept for the next one, as by a CUDA graph.
-    embeddings : sequence of Embedding
-        Of the last rows of X.
-    encoding : NumberEncoding, optional
-        Of the rows that hold numbers.
-    ensemble : Ensemble, optional
-        Of several networks of these sizes.
     on_device : bool
         Whether the backend computes on a GPU.
     data_bytes : int
@@ -300,23 +259,24 @@ def make_plan(
     check_bytes : int
         Peak on the host of checking X and Y.
     """
-    k, theta, sums = _counts(sizes, embeddings, encoding, ensemble)
+    theta, sums = network.parameter_count, _sums(network)
     at_once = min(threads, step.blocks)
     waiting = at_once + math.ceil(math.log2(step.blocks)) + 1 if step.blocks > 1 else 2
     parameter_bytes = X.itemsize * (sums * waiting + theta * (optimizer_vectors + 5))
-    if k > 1:
+    if network.ensemble is not None:
         parameter_bytes += X.itemsize * sums  # V of the first layers
 
-    forward, in_all = _MOST_TEMPORARIES if many_temporaries else _FEW_TEMPORARIES
+    simple = all(g.name in ("relu", "identity") for g in network.activations[:-1])
+    few = simple and not network.parametric
+    forward, in_all = _FEW_TEMPORARIES if few else _MOST_TEMPORARIES
     Y = Y if Y and Y.standardized else None
-    wide = _widened(sizes[0], X.itemsize, embeddings, encoding, ensemble)
-    of_all: Any = {"n_x": wide.n_x, "ensemble": ensemble}
-    in_layers = _example_bytes(sizes, X, Y, in_all, step, dropout=dropout, **of_all)
+    wide, drops_out = _widened(network, X.itemsize), bool(network.keep_probs)
+    in_layers = _example_bytes(network, X, Y, in_all, step, dropout=drops_out)
     in_step = wide.held + max(in_layers, wide.forward, wide.backward)
     of_step = in_step * step.block_size * at_once + _ahead(step, threads)
     of_costs = 0
     for each in costs:
-        in_layers = _example_bytes(sizes, X, Y, forward, each, dropout=False, **of_all)
+        in_layers = _example_bytes(network, X, Y, forward, each, dropout=False)
         in_cost = wide.held + max(in_layers, wide.forward)
         computing = in_cost * each.block_size * min(threads, each.blocks)
         of_costs = max(of_costs, computing + _ahead(each, threads))
@@ -329,7 +289,7 @@ def make_plan(
     return Plan(
         block_size=step.block_size,
         blocks=step.blocks,
-        threads=at_once if step.blocks > 1 else min(threads, _parts(sizes, step.m, ensemble)),
+        threads=at_once if step.blocks > 1 else min(threads, _parts(network, step.m)),
         block_bytes=in_step * step.block_size,
         parameter_bytes=parameter_bytes,
         data_bytes=data_bytes,

@@ -110,6 +110,11 @@ class Network(NamedTuple):
         return 1 if self.ensemble is None else self.ensemble.members
 
     @property
+    def at_once(self) -> int:
+        """Networks whose activations are computed at once: those that share layers, else 1."""
+        return 1 if self.ensemble is None else self.ensemble.at_once
+
+    @property
     def copies(self) -> tuple[int, ...]:
         """Copies of (W[l], b[l]) in theta, one for each member that has its own; () without an ensemble."""
         return () if self.ensemble is None else self.ensemble.copies(len(self.activations))

@@ -227,25 +227,18 @@ def plan_memory(
         )
         return Pass(m, size, ahead, gathered=copied or batch is not None, relaid=relaid)
 
-    drops_out = bool(network.keep_probs)
     # A full-batch step gives the cost, too, unless units drop out or theta is averaged.
-    costs = [data.X] if drops_out or averages or batch_size is not None else []
+    costs = [data.X] if network.keep_probs or averages or batch_size is not None else []
     costs += [held_out[0]] if held_out else []
     return make_plan(
-        network.sizes,
+        network,
         pass_over(data.X, ahead_of_step, batch=None if batch_size is None else at_once),
         *(pass_over(each, ahead) for each in costs),
         X=Values(given, data.dtype, standardized),
         Y=Values(data.targets.source.dtype, data.dtype, targets_standardized),
         threads=threads,
-        many_temporaries=network.parametric
-        or any(g.name not in ("relu", "identity") for g in network.activations[:-1]),
-        dropout=drops_out,
         optimizer_vectors=optimizer_vectors,
         step_stays=replayed and not ahead,
-        embeddings=network.embeddings,
-        encoding=network.number_encoding,
-        ensemble=network.ensemble,
         on_device=on_device,
         data_bytes=sum(each.held for each in placed),
         held_bytes=data.held_bytes + shuffled[0],

@@ -570,15 +570,19 @@ def test_the_threads_argument_counts_most(XY, monkeypatch):
 # Memory
 
 
+def of_relu(sizes):
+    """A network of these sizes."""
+    relu, identity = ACTIVATIONS["relu"], ACTIVATIONS["identity"]
+    activations = (*(relu for _ in sizes[2:]), identity)
+    return Network(sizes, activations, COSTS["squared_error"])
+
+
 def gradient_peak(sizes, m, block_size, threads, dtype="float32", standardized_from=None):
     """Bytes that one exact gradient takes beyond X, Y and theta, at its peak."""
     rng = np.random.default_rng(0)
     X = (9.0 * rng.standard_normal((sizes[0], m))).astype(standardized_from or dtype)
     Y = rng.standard_normal((sizes[-1], m)).astype(dtype)
-    relu, identity = ACTIVATIONS["relu"], ACTIVATIONS["identity"]
-    activations = (*(relu for _ in sizes[2:]), identity)
-    network = Network(sizes, activations, COSTS["squared_error"])
-    one = np.ones((sizes[0], 1))
+    network, one = of_relu(sizes), np.ones((sizes[0], 1))
     objective = Objective(
         network,
         backend_named("numpy"),
@@ -607,7 +611,7 @@ def test_memory_is_bounded_by_blocks_and_planned(sizes, threads):
     one = gradient_peak(sizes, 20_000, block_size, 1)
     large = gradient_peak(sizes, 80_000, block_size, threads)
     plan = make_plan(
-        sizes,
+        of_relu(sizes),
         Pass(80_000, block_size),
         X=Values("float32", "float32"),
         threads=threads,
@@ -645,7 +649,7 @@ def test_the_plan_is_that_of_the_training(rng, standardize):
 
 def test_threads_that_share_one_block_read_no_more_blocks_ahead():
     step = Pass(210, 210, bytes_ahead=36_004)
-    plan = partial(make_plan, (9001, 20, 1), step, X=Values("float32", "float32"))
+    plan = partial(make_plan, of_relu((9001, 20, 1)), step, X=Values("float32", "float32"))
     assert plan(threads=3).threads == 3
     assert plan(threads=3).host_peak_bytes == plan(threads=1).host_peak_bytes
 
