@@ -29,9 +29,8 @@ from dnn_xp.training.inputs import (
     finite_or_standardized,
     standardization_from,
     standardized_targets,
-    target_range,
 )
-from dnn_xp.training.placed import Placed, objective_of, placed_where
+from dnn_xp.training.placed import Placed, bounds_of, objective_of, placed_where
 from dnn_xp.training.run import Run
 from dnn_xp.training.state import State
 from dnn_xp.training.train import Begun, Place, first_state, train_where
@@ -148,8 +147,7 @@ def _placed(cluster: Cluster, begun: Begun, engine: Engine) -> Placed:
         standardization = standardization or found
     if run.target_moments_taken:
         target_standardization = standardized_targets(data.targets.source, data.weights, engine)
-    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
-    moments = standardization, target_standardization, bounds
+    moments = standardization, target_standardization, bounds_of(run, data)
     on_workers = partial(ClusterObjective, cluster, _device(run))
     objective = objective_of(run, *moments, on_workers).using(engine)
     placed = (examples, held_out), moments, begun.start

@@ -259,12 +259,13 @@ class Objective:
         made = network_parameters if self.network.ensemble is None else ensemble_parameters
         return [*made(theta, self.network, xp=self._xp)]
 
-    def without_scaling_layer(self, theta: Array) -> Array:
-        """Theta of the same network with the scaling layer's s multiplied into W[1], but of an ensemble."""
-        if not self.network.scaling_layer or self.network.ensemble is not None:
-            return theta
+    def without_scaling_layer(self, theta: Array) -> tuple[Array, Network]:
+        """Theta and network with the scaling layer's s multiplied into W[1]; an ensemble as it is."""
+        network = self.network
+        if not network.scaling_layer or network.ensemble is not None:
+            return theta, network
         arrays = [array for part in self._parameters(theta) for array in part]
-        return flatten(arrays, xp=self._xp)
+        return flatten(arrays, xp=self._xp), network._replace(scaling_layer=False)
 
     def _means(self, name: str, theta: Array, examples: ExampleBlocks, *more: Any) -> list[Any]:
         m = float(examples.m)

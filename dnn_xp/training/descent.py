@@ -189,11 +189,11 @@ def _mini_batches(run: Run, data: Placed, state: State, recorder: Noting) -> Sto
 
     def report(epoch: int, of_batches: float | None = None) -> bool:
         J: Array | float = 0.0 if of_batches is None else of_batches
+        used = run.used(theta, optimizer)
         if of_batches is None or not by_batches:
-            J = data.objective.cost(run.used(theta, optimizer), data.examples)
+            J = data.objective.cost(used, data.examples)
         rate = factor * rate_at(run.learning_rate, iteration)
         after, last = (theta, optimizer, iteration, epoch), epoch == epochs
-        used = run.used(theta, optimizer)
         return recorder.note(iteration, theta, J, rate, after, last=last, used=used)
 
     if state.reports is None and report(0):

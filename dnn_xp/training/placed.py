@@ -120,10 +120,7 @@ class Placed:
             theta = state.best
             settings["kept_iteration"] = state.best_iteration
         return Model(
-            self.objective.without_scaling_layer(theta),
-            run.network
-            if run.network.ensemble is not None
-            else run.network._replace(scaling_layer=False),
+            *self.objective.without_scaling_layer(theta),
             run.backend,
             self.targets.kind,
             classes=self.targets.classes,
@@ -217,6 +214,11 @@ def take_moments(
     return found, standardized_targets(data.targets.source, data.weights, engine)
 
 
+def bounds_of(run: Run, data: Prepared) -> Standardization | None:
+    """The lowest and the highest Y, where predictions are kept within them."""
+    return target_range(data.targets.source) if run.asked.clamp_outputs else None
+
+
 def place_data(
     run: Run,
     data: Prepared,
@@ -241,8 +243,7 @@ def place_data(
     else:
         standardization = shared.standardization
         target_standardization = shared.target_standardization
-    bounds = target_range(data.targets.source) if run.asked.clamp_outputs else None
-    moments = standardization, target_standardization, bounds
+    moments = standardization, target_standardization, bounds_of(run, data)
     objective = objective_of(run, *moments).using(engine)
     if shared is None:
         examples, held_out = data.placed(run.backend, for_batches=run.batch_size is not None)
