@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 from namespaces import require, usable
+from objectives import assert_cost_and_gradient
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -16,11 +17,9 @@ pd = pytest.importorskip("pandas")
 
 import dnn_xp  # noqa: E402
 from dnn_xp.backends.choice import backend_named  # noqa: E402
-from dnn_xp.data.host import to_host  # noqa: E402
 from dnn_xp.data.sources.base import ArraySource  # noqa: E402
 from dnn_xp.execution.examples import Examples  # noqa: E402
 from dnn_xp.execution.objective import Objective  # noqa: E402
-from dnn_xp.execution.penalties import Penalties  # noqa: E402
 from dnn_xp.formulas import ACTIVATIONS, COSTS  # noqa: E402
 from dnn_xp.formulas.embeddings import Embedding  # noqa: E402
 from dnn_xp.formulas.network import Network  # noqa: E402
@@ -85,23 +84,7 @@ def by_hand():
 @pytest.mark.parametrize("library", ["numpy", "array_api_strict", "torch", "jax", "cupy"])
 @pytest.mark.parametrize("block", [90, 17])
 def test_cost_and_gradient_are_those_of_one_hot_columns(library, block):
-    if library != "numpy":
-        require(library, lambda: usable(library))
-    backend = backend_named(library)
-    source = [ArraySource(backend.from_host(array)) for array in (X, Y)]
-    objective = Objective(
-        EMBEDDED,
-        backend,
-        dtype="float64",
-        block_size=lambda m: block,
-        penalties=Penalties(0.3, 0.0, 90),
-    )
-    at = backend.from_host(THETA)
-    J, gradient = objective.cost_and_gradient(at, Examples(*source, None))
-    expected_J, expected = by_hand()
-    assert float(J) == pytest.approx(expected_J, rel=1e-13)
-    np.testing.assert_allclose(to_host(gradient), expected, rtol=1e-11, atol=1e-14)
-    assert float(objective.cost(at, Examples(*source, None))) == pytest.approx(expected_J)
+    assert_cost_and_gradient(EMBEDDED, library, block, (X, Y, THETA), by_hand(), rtol=1e-11)
 
 
 def test_codes_outlive_a_compute_dtype_that_is_too_narrow_for_them():

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from namespaces import require, usable
+from objectives import assert_cost_and_gradient
 from refusals import refused
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -17,13 +18,9 @@ from safetensors.numpy import save_file
 pd = pytest.importorskip("pandas")
 
 import dnn_xp  # noqa: E402
-from dnn_xp.backends.choice import backend_named  # noqa: E402
 from dnn_xp.data.host import to_host  # noqa: E402
 from dnn_xp.data.quantiles import Binned, bin_edges, quantiles, sample_of  # noqa: E402
 from dnn_xp.data.sources.base import ArraySource  # noqa: E402
-from dnn_xp.execution.examples import Examples  # noqa: E402
-from dnn_xp.execution.objective import Objective  # noqa: E402
-from dnn_xp.execution.penalties import Penalties  # noqa: E402
 from dnn_xp.formulas import ACTIVATIONS, COSTS, NumberEncoding  # noqa: E402
 from dnn_xp.formulas.embeddings import Embedding  # noqa: E402
 from dnn_xp.formulas.network import Network  # noqa: E402
@@ -89,23 +86,7 @@ def by_torch():
 @pytest.mark.parametrize("library", ["numpy", "array_api_strict", "torch", "jax", "cupy"])
 @pytest.mark.parametrize("block", [90, 17])
 def test_cost_and_gradient_are_those_of_automatic_differentiation(library, block):
-    if library != "numpy":
-        require(library, lambda: usable(library))
-    backend = backend_named(library)
-    source = [ArraySource(backend.from_host(array)) for array in (X, Y)]
-    objective = Objective(
-        BOTH,
-        backend,
-        dtype="float64",
-        block_size=lambda m: block,
-        penalties=Penalties(0.3, 0.0, 90),
-    )
-    at = backend.from_host(THETA)
-    J, gradient = objective.cost_and_gradient(at, Examples(*source, None))
-    expected_J, expected = by_torch()
-    assert float(J) == pytest.approx(expected_J, rel=1e-13)
-    np.testing.assert_allclose(to_host(gradient), expected, rtol=1e-10, atol=1e-14)
-    assert float(objective.cost(at, Examples(*source, None))) == pytest.approx(expected_J)
+    assert_cost_and_gradient(BOTH, library, block, (X, Y, THETA), by_torch(), rtol=1e-10)
 
 
 @pytest.mark.parametrize("library", ["array_api_strict", "torch", "jax"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dask.array
 import numpy as np
 import pytest
-from clusters import cluster, examples, same
+from clusters import examples, same
 from namespaces import require
 
 import dnn_xp
@@ -14,12 +14,6 @@ from dnn_xp.dask.cluster import ranges_of
 
 X, Y = examples()
 SMALL = {"hidden": [8, 4], "iterations": 6, "block_size": 512}
-
-
-@pytest.fixture(scope="module")
-def client():
-    with cluster(2) as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pickle
 import dask.array
 import numpy as np
 import pytest
-from clusters import cluster, examples
+from clusters import examples
 from distributed import Client, LocalCluster
 from namespaces import require
 from refusals import refused
@@ -28,12 +28,6 @@ X, Y = examples(3000)
 X = X.T.copy()
 LABELS = np.array(["no", "yes", "perhaps"])[Y + (X[:, 2] > 1)]
 COMMON = {"hidden_layer_sizes": (8, 4), "max_iter": 3, "random_state": 0, "block_size": 256}
-
-
-@pytest.fixture(scope="module")
-def client():
-    with cluster(2) as made:
-        yield made
 
 
 def same_fit(found, expected):

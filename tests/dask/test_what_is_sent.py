@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from clusters import cluster, examples, same
+from clusters import examples, same
 from distributed.comm.tcp import TCP
 from namespaces import require
 
@@ -16,12 +16,6 @@ import dnn_xp.dask
 from dnn_xp.dask.jobs import OF_THE_CLIENT, Job
 from dnn_xp.dask.objective import ClusterObjective
 from dnn_xp.execution.objective import Objective
-
-
-@pytest.fixture(scope="module")
-def client():
-    with cluster(2) as made:
-        yield made
 
 
 @pytest.fixture
