@@ -300,9 +300,8 @@ def test_what_has_no_mean_or_no_members_is_refused(X):
     with refused(ValueError, "ensemble | 0 | a whole number >= 1"):
         Specification(ensemble=0)
     model = dnn_xp.train(X, X[0] > 0, ensemble=K, **options("binary"))
-    for convert in (model.to_sklearn, model.to_torch):
-        with refused(ValueError, "model | an ensemble of 3 networks | a single network | ..."):
-            convert()
+    with refused(ValueError, "model | an ensemble of 3 networks | a single network | ..."):
+        model.to_sklearn()
 
 
 def test_where_a_divergence_began_is_found(X):

@@ -12,10 +12,11 @@ from refusals import refused
 import dnn_xp
 from dnn_xp import Model
 from dnn_xp.formulas import ACTIVATIONS
-from dnn_xp.interop.torch_modules import Clamp, Mixed
+from dnn_xp.interop.torch import torch_packages
 
 torch = require("torch", lambda: __import__("torch"))
 nn = torch.nn
+own = torch_packages()[1]
 M = 70
 TOLERANCE = {"float32": 2e-6, "float64": 1e-12}
 
@@ -128,7 +129,7 @@ def test_what_torch_lacks_comes_back(how, dtype, X):
 
 
 def test_a_layer_that_is_not_mixed_has_a_one():
-    mixed = Mixed(nn.Tanh(), torch.tensor([0.5, 2.0, 0.0]))
+    mixed = own.Mixed(nn.Tanh(), torch.tensor([0.5, 2.0, 0.0]))
     module = nn.Sequential(nn.Linear(4, 3), mixed, nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
     model = Model.from_torch(module)
     assert [np.asarray(a).ravel().tolist() for a in model.mixes] == [[0.5, 2.0, 0.0], [1.0, 1.0]]
@@ -211,23 +212,23 @@ REFUSED = {
         "... | a LeakyReLU with negative_slope=0.01, as 'leaky_relu' is defined here",
     ),
     "a mix of outputs": (
-        [nn.Linear(4, 3), Mixed(nn.ReLU(), torch.ones(3))],
+        [nn.Linear(4, 3), own.Mixed(nn.ReLU(), torch.ones(3))],
         "a Mixed behind the last Linear layer | a hidden one",
     ),
     "a mix of other units": (
-        [nn.Linear(4, 3), Mixed(nn.ReLU(), torch.ones(2)), nn.Linear(3, 1)],
+        [nn.Linear(4, 3), own.Mixed(nn.ReLU(), torch.ones(2)), nn.Linear(3, 1)],
         "a Mixed whose a has the shape (2,) behind 3 units | an a for each unit",
     ),
     "a clamp of classes": (
-        [nn.Linear(4, 1), nn.Sigmoid(), Clamp(torch.zeros(1), torch.ones(1))],
+        [nn.Linear(4, 1), nn.Sigmoid(), own.Clamp(torch.zeros(1), torch.ones(1))],
         "a Clamp behind sigmoid outputs of kind 'binary' | one behind the values of a regression",
     ),
     "a clamp of other outputs": (
-        [nn.Linear(4, 1), Clamp(torch.zeros(2), torch.ones(2))],
+        [nn.Linear(4, 1), own.Clamp(torch.zeros(2), torch.ones(2))],
         "a Clamp of 2 and 2 bounds behind 1 outputs | bounds for each output",
     ),
     "a clamp inside": (
-        [nn.Linear(4, 1), Clamp(torch.zeros(1), torch.ones(1)), nn.Linear(1, 1)],
+        [nn.Linear(4, 1), own.Clamp(torch.zeros(1), torch.ones(1)), nn.Linear(1, 1)],
         "Linear(...) behind a Clamp | a Clamp at the end",
     ),
     "widths": (
@@ -272,3 +273,9 @@ def test_torch_gets_no_tables_of_text(X):
         model.to_torch()
     with refused(TypeError, "logits | 1 | True or False"):
         model.to_torch(logits=1)
+
+
+def test_torch_gets_no_ensembles(X):
+    model = dnn_xp.train(X, X[0] > 0, hidden=[3], iterations=5, ensemble=3)
+    with refused(ValueError, "model | an ensemble of 3 networks | a single network | ..."):
+        model.to_torch()
