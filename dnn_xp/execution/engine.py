@@ -84,7 +84,12 @@ class Engine:
             self._reader.stop()
             raise
         finally:
-            _surely(self._one_blas_thread.release)
+            _surely(self._restore)
+
+    def _restore(self) -> None:
+        if parallel_for.get() == self._parallel_for:  # Ctrl-C came before `_alone` took it back
+            parallel_for.set(None)
+        self._one_blas_thread.release()
 
     def fold(
         self,

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import dnn_xp
 from dnn_xp.backends.choice import backend_named
+from dnn_xp.backends.parallel_for import parallel_for
 from dnn_xp.execution.engine import Engine
 
 # Python gives up an interruption of a finalizer, as of its own WeakSet, and says so.
@@ -109,6 +110,7 @@ def assert_nothing_is_left(before):
     # CPython goes on to list a thread whose start was interrupted before it began.
     assert [each for each in our_threads() if each.ident is not None] == []
     assert settings() == before
+    assert parallel_for.get() is None
 
 
 def fold_blocks(read_ahead):
