@@ -1,6 +1,8 @@
 """Runs the tests marked `bits` once under each of OpenBLAS's kernels that this CPU can execute.
 
-    python tests/each_kernel.py [arguments of pytest]
+    python tests/each_kernel.py [--others] [arguments of pytest]
+
+--others leaves out the kernel that this CPU takes by itself, which every other run of the tests has.
 
 OpenBLAS chooses its kernels by the CPU when it is loaded; OPENBLAS_CORETYPE chooses others. A build
 holds some of them only (NumPy's wheels: no Zen, no SapphireRapids) and quietly takes others for the
@@ -52,6 +54,8 @@ def kernels_taken(kernel: str) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 where every run passed, and its tests were found."""
+    others = "--others" in arguments
+    arguments = [each for each in arguments if each != "--others"]
     own = kernels_taken("")
     to_ask = {own or "a BLAS that is not OpenBLAS": ""}
     for kernel in KERNELS if own else ():
@@ -62,6 +66,8 @@ def main(arguments: list[str]) -> int:
             to_ask.setdefault(taken, kernel)
         else:
             print(f"{kernel}: not in this build of OpenBLAS, which takes {taken} in its place")
+    if others:
+        to_ask = {taken: kernel for taken, kernel in to_ask.items() if kernel}
     failed = []
     for taken, kernel in to_ask.items():
         print(f"\n{taken}{'' if kernel else ' (as chosen on this CPU)'}:", flush=True)
@@ -69,7 +75,7 @@ def main(arguments: list[str]) -> int:
         command = [sys.executable, "-P", "-m", "pytest", "-m", "bits", *arguments]
         if subprocess.run(command, env=environment(kernel), check=False).returncode:
             failed.append(taken)
-    print(f"\nkernels: {', '.join(to_ask)}; failed: {', '.join(failed) or 'none'}")
+    print(f"\nkernels: {', '.join(to_ask) or 'no others'}; failed: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
 
 
