@@ -66,7 +66,7 @@ def tests_kernels(session: nox.Session) -> None:
 @nox.session
 def tests_mkl(session: nox.Session) -> None:
     """Run the tests of products and of equal bits with Intel's MKL."""
-    session.install(".[mkl]", *group("test"))
+    session.install(".[mkl]", *group("test-mkl"))
     files = ["test_products.py", "test_same_bits.py", "test_blocks_and_threads.py"]
     env = {"DNN_XP_REQUIRE": "mkl"}
     session.run("pytest", *[f"tests/core/{each}" for each in files], *session.posargs, env=env)
