@@ -21,7 +21,7 @@ from dnn_xp.formulas.parameters import parameter_count
 # Temporary arrays of the widest layer, in the forward pass and in both passes: with relu and identity,
 # and at most with any other activation. And arrays of the outputs, Y included, with any cost.
 _FEW_TEMPORARIES = (1, 4)
-_MOST_TEMPORARIES = (5, 11)
+_MOST_TEMPORARIES = (6, 11)
 _OUTPUT_TEMPORARIES = 6
 # More arrays of the outputs of all members, of their mean.
 _MEAN_TEMPORARIES = 4

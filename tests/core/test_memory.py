@@ -14,6 +14,7 @@ import dnn_xp
 from dnn_xp.backends.numpy.layers import lowering
 from dnn_xp.execution.engine import Engine
 from dnn_xp.formulas.layers import Layers
+from dnn_xp.training.specification import HIDDEN_ACTIVATIONS
 
 N, M = 28, 20_000
 ALWAYS = {"hidden": [32, 32], "threads": 2, "standardize": False}
@@ -193,6 +194,18 @@ def test_the_plan_holds_what_a_training_takes_and_not_much_more(
     peak, plan = measured(given, Y, **how)
     assert peak <= plan.host_peak_bytes <= MUCH * peak
     assert dnn_xp.plan(given, outputs=classes, **ALWAYS | how) == plan
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, BATCHES, BATCHES | {"parametric_activation": True}, BATCHES | DROPOUT],
+    ids=["all at once", "batches", "parametric", "dropout"],
+)
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+def test_each_activation_is_planned(activation, how, features, labels, measured):
+    """On one thread, where the peak is the same in each run."""
+    peak, plan = measured(features, labels, activation=activation, threads=1, **how)
+    assert peak <= plan.host_peak_bytes <= MUCH * peak
 
 
 @pytest.mark.parametrize("outputs", [1, 40])
