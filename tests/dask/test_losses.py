@@ -80,9 +80,14 @@ def test_a_scheduler_that_is_gone(npy, tmp_path):
 
 
 def test_an_interrupt_leaves_no_tasks(threads, npy):
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    model = dnn_xp.dask.train(threads, npy, Y, **SMALL | {"iterations": 100_000})
+    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+
+    def started(iteration, cost, model):
+        if iteration == 5:  # before, a signal ends more than the training
+            interrupt.start()
+
+    how = SMALL | {"iterations": 100_000, "callbacks": [started]}
+    model = dnn_xp.dask.train(threads, npy, Y, **how)
     assert model.stopped is dnn_xp.StopReason.INTERRUPTED
     for _ in range(100):
         left = threads.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
