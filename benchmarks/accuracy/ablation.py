@@ -1,6 +1,6 @@
 """Each trick of `preset="tabular"` left out of it, and added alone to a plain network of its size.
 
-What the preset leaves out is added to it. All have three layers of 256 units, batches of 256, 32 to 64
+What the preset leaves out is added to it. All have three layers of 256 units, batches of 256, 32 to 40
 epochs as in the preset where nothing else is said, and the panel's validation part.
 """
 
@@ -39,7 +39,7 @@ class Trick(NamedTuple):
         return chosen if classes else {**chosen, **of_values}
 
 
-# Without NTK a rate of 0.04 would be 16 times too high: W of 256 inputs had 0.04 / sqrt(256).
+# Without NTK a rate of 0.02 would be 16 times too high: W of 256 inputs had 0.02 / sqrt(256).
 TRICKS = {
     "quantiles and clipping": Trick({"standardize_by": "quantiles"}, {"standardize_by": "moments"}),
     "scaling layer": Trick(
@@ -53,28 +53,33 @@ TRICKS = {
         {"label_smoothing": None},
     ),
     "beta2": Trick({"optimizer": adam(beta2=0.95)}, {"optimizer": adam()}),
-    "coslog4": Trick({"schedule": "coslog4"}, {"schedule": "constant"}),
     "NTK rates and start": Trick(
-        {"ntk": True, "initialization": "ntk", "learning_rate": 0.04},
-        {"ntk": False, "initialization": "he", "learning_rate": 0.0025},
-        {"learning_rate": 0.07},
-        {"learning_rate": 0.0044},
+        {"ntk": True, "initialization": "ntk", "learning_rate": 0.02},
+        {"ntk": False, "initialization": "he", "learning_rate": 0.00125},
+        {"learning_rate": 0.035},
+        {"learning_rate": 0.0022},
     ),
     "rate of biases": Trick({"bias_rate": 0.1}, {"bias_rate": 1.0}),
     "average of parameters": Trick({"ema_decay": 0.98}, {"ema_decay": None}),
     "best epoch": Trick({"keep_best": "score"}, {"keep_best": None}),
 }
-# Neither is in the preset: as many epochs as RealMLP has, and what RealMLP-TD adds to RealMLP-TD-S.
-MORE: dict[str, Options] = {
-    "256 epochs": {"epochs": 256},
-    "periodic encoding": {"number_encoding": "periodic"},
-    "piecewise encoding": {"number_encoding": "piecewise"},
-    "parametric activation": {"parametric_activation": True},
-    "dropout, flat cosine": {"dropout": 0.15, "dropout_schedule": "flat_cosine"},
-    "weight decay, flat cosine": {
-        "optimizer": adamw(beta2=0.95, weight_decay=0.02),
-        "weight_decay_schedule": "flat_cosine",
-    },
+# Neither is in the preset: the schedule and the epochs of RealMLP, and what RealMLP-TD adds to RealMLP-TD-S.
+MORE = {
+    "coslog4": Trick(
+        {"schedule": "coslog4", "learning_rate": 0.04}, NOTHING, {"learning_rate": 0.07}
+    ),
+    "256 epochs": Trick({"epochs": 256}, NOTHING),
+    "periodic encoding": Trick({"number_encoding": "periodic"}, NOTHING),
+    "piecewise encoding": Trick({"number_encoding": "piecewise"}, NOTHING),
+    "parametric activation": Trick({"parametric_activation": True}, NOTHING),
+    "dropout, flat cosine": Trick({"dropout": 0.15, "dropout_schedule": "flat_cosine"}, NOTHING),
+    "weight decay, flat cosine": Trick(
+        {
+            "optimizer": adamw(beta2=0.95, weight_decay=0.02),
+            "weight_decay_schedule": "flat_cosine",
+        },
+        NOTHING,
+    ),
 }
 PLAIN: Options = {
     "hidden": (256, 256, 256),
@@ -88,9 +93,9 @@ PLAIN: Options = {
 }
 
 
-def without(split: Split, trick: Trick) -> Fit:
-    """The preset without a trick."""
-    return selected(split, preset="tabular", **trick.of(split.classes, on=False))
+def preset(split: Split, trick: Trick, *, on: bool) -> Fit:
+    """The preset with a trick or without it."""
+    return selected(split, preset="tabular", **trick.of(split.classes, on=on))
 
 
 def alone(split: Split, trick: Trick) -> Fit:
@@ -103,10 +108,10 @@ def alone(split: Split, trick: Trick) -> Fit:
 
 METHODS: dict[str, Method] = {
     "tabular": partial(selected, preset="tabular"),
-    **{f"tabular - {name}": partial(without, trick=trick) for name, trick in TRICKS.items()},
     **{
-        f"tabular + {name}": partial(selected, preset="tabular", **options)
-        for name, options in MORE.items()
+        f"tabular {sign} {name}": partial(preset, trick=trick, on=on)
+        for sign, on, tricks in (("-", False, TRICKS), ("+", True, MORE))
+        for name, trick in tricks.items()
     },
     "plain": partial(alone, trick=Trick(NOTHING, NOTHING)),
     **{f"plain + {name}": partial(alone, trick=trick) for name, trick in TRICKS.items()},

@@ -127,6 +127,8 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
     X = np.clip(X, -50, 50)
     how = {
         "preset": "tabular",
+        "schedule": "coslog4",
+        "learning_rate": 0.04 if classes else 0.07,
         "hidden": [8, 8],
         "epochs": 6,
         "batch_size": 240,
@@ -152,7 +154,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
 def test_the_preset_sets_what_is_left_out_and_nothing_else():
     asked = Specification(preset="tabular", activation="relu", epochs=3, validation=None)
     assert (asked.activation, asked.epochs, asked.validation) == ("relu", 3, None)
-    assert (asked.hidden, asked.schedule, asked.batch_size) == ((256,) * 3, "coslog4", 256)
+    assert (asked.hidden, asked.ema_decay, asked.batch_size) == ((256,) * 3, 0.98, 256)
     assert asked.optimizer.hyperparameters == adam(beta2=0.95).hyperparameters
     assert Specification.from_toml(asked.to_toml()).hidden == asked.hidden
     assert Specification().scaling_layer is False
@@ -160,7 +162,7 @@ def test_the_preset_sets_what_is_left_out_and_nothing_else():
         Specification(preset="tabula")
 
 
-@pytest.mark.parametrize(("m", "epochs"), [(100, 64), (3840, 64), (6000, 42), (8192, 32)])
+@pytest.mark.parametrize(("m", "epochs"), [(100, 40), (6400, 40), (7000, 36), (8192, 32)])
 def test_the_preset_trains_for_a_thousand_updates_within_limits(m, epochs, rng):
     X = rng.standard_normal((2, m))
     model = dnn_xp.train(X, X[0], preset="tabular", hidden=[2], validation=None, keep_best=None)

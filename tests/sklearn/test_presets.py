@@ -66,11 +66,11 @@ def test_the_training_of_train(Estimator, target):
 
 
 def test_all_of_the_preset():
-    """Without any parameter of its own: three layers of 256, 64 epochs."""
+    """Without any parameter of its own: three layers of 256, 40 epochs."""
     made = DNNClassifier(preset="tabular", random_state=0).fit(X, y)
     same_training(made, dnn_xp.train(X, y, preset="tabular", seed=0, examples="rows"))
     assert made.score(X, y) > 0.9
-    assert made.n_iter_ == 64
+    assert made.n_iter_ == 40
 
 
 OPTIONS = {
