@@ -1,6 +1,6 @@
 """Ensembles: k networks trained at once on the mean of their costs, predicting by the mean of theirs.
 
-    first layer   V[1] = W[1] diag(s_j)                 s_j (n_0,) of each member j
+    first layer   V[1] = W[1] diag(s_j)                 s_j (n_0,) of each member j, at first random signs
     forward       Z[l] = W[l] A[l-1] + b[l]             shared layers: one product for the k B columns of all
     last layer    Z_j[L] = W_j[L] A_j[L-1] + b_j[L]     W_j, b_j of each member
     cost          J = (1/k) sum over members of J_j,    so that dZ_j[L] is (1/k) times that of one network

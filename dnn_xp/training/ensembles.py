@@ -76,9 +76,8 @@ def draw_members(
     """The layers and what is learned of X as theta holds them, and s, from those of the first member.
 
     Each further member draws what it does not share, the layers from the first of these on; where
-    nothing draws layers, it takes (W, b) as they are. s is 1, and where layers are shared 1 + 0.5 N(0, 1),
-    so that members begin with other features. TabM's random signs would make of one layer that of 16
-    mirrored problems: errors were higher on four of five sets (docs/accuracy.md).
+    nothing draws layers, it takes (W, b) as they are. s are random signs where layers are shared, so
+    that members begin with other features, else 1.
     """
     ensemble = network.ensemble
     assert ensemble is not None
@@ -99,5 +98,5 @@ def draw_members(
     below = [np.concatenate([own[j] for _, own in owned]) for j in range(len(learned))]
     s: Values = np.ones(network.scaled)
     if ensemble.shares_layers:
-        s += 0.5 * rng.standard_normal(network.scaled)
+        s = np.where(rng.random(network.scaled) < 0.5, -1.0, 1.0)
     return found, below, s

@@ -312,7 +312,7 @@ class Problem:
         optional(partial(check_int, at_least=1)),
         "int, optional",
         "networks that are trained at once, each its own random start, and predict by their mean",
-        "Each has its own factors of the features, 1 + 0.5 N(0, 1) at first, and its own last layer. They "
+        "Each has its own factors of the features, random signs at first, and its own last layer. They "
         "minimize the mean of their costs, and predict by the mean of their probabilities or values.",
         group="network",
         text="int",
