@@ -62,6 +62,8 @@ class Length(NamedTuple):
 
 
 PLAIN_LENGTH, TABULAR_LENGTH = Length(1500, 20, 300), Length(1000, 32, 40)
+# Layers that members share learn as many mirrored problems.
+ENSEMBLE_LENGTH = Length(1000, 64, 64)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"tabular": TABULAR})
 
 # Where these are left out: with classes, and with values.
@@ -70,6 +72,14 @@ ACTIVATIONS = ("selu", "mish")
 LABEL_SMOOTHING = 0.1
 # Two classes have one output here and two there, each of which moves by the rate.
 TWO_CLASSES_RATE = 2.0
+
+
+def length_of(asked: Any) -> Length:
+    """The length of a training in mini-batches with these options."""
+    if asked.preset != "tabular":
+        return PLAIN_LENGTH
+    shared = (asked.ensemble or 1) > 1 and asked.ensemble_sharing == "layers"
+    return ENSEMBLE_LENGTH if shared else TABULAR_LENGTH
 
 
 def apply_preset(options: Any, given: frozenset[str]) -> None:

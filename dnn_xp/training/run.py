@@ -432,8 +432,7 @@ def _iterations(asked: Specification) -> int | None:
 def _epochs(asked: Specification, m: int) -> int | None:
     if asked.batch_size is None or asked.epochs is not None:
         return asked.epochs if asked.batch_size else None
-    length = preset.TABULAR_LENGTH if asked.preset == "tabular" else preset.PLAIN_LENGTH
-    return length.epochs(m, asked.batch_size)
+    return preset.length_of(asked).epochs(m, asked.batch_size)
 
 
 def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:

@@ -162,6 +162,15 @@ def test_the_preset_sets_what_is_left_out_and_nothing_else():
         Specification(preset="tabula")
 
 
+def test_an_ensemble_that_shares_layers_trains_for_longer(X):
+    how = {"preset": "tabular", "hidden": [2], "validation": None, "keep_best": None}
+    epochs = [
+        dnn_xp.train(X, X[0], **how, ensemble=k, ensemble_sharing=sharing).settings["epochs"]
+        for k, sharing in [(1, "layers"), (2, "layers"), (2, "nothing")]
+    ]
+    assert epochs == [40, 64, 40]
+
+
 @pytest.mark.parametrize(("m", "epochs"), [(100, 40), (6400, 40), (7000, 36), (8192, 32)])
 def test_the_preset_trains_for_a_thousand_updates_within_limits(m, epochs, rng):
     X = rng.standard_normal((2, m))
