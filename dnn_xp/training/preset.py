@@ -54,7 +54,7 @@ class Length(NamedTuple):
     def epochs(self, m: int, batch_size: int) -> int:
         """Passes over m examples.
 
-        >>> Length(1000, 32, 40).epochs(6000, 256)
+        >>> Length(1000, 32, 64).epochs(6000, 256)
         42
         """
         batches = math.ceil(m / batch_size)
