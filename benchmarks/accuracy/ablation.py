@@ -63,7 +63,7 @@ TRICKS = {
     "average of parameters": Trick({"ema_decay": 0.98}, {"ema_decay": None}),
     "best epoch": Trick({"keep_best": "score"}, {"keep_best": None}),
 }
-# Neither is in the preset: the schedule and the epochs of RealMLP, and what RealMLP-TD adds to RealMLP-TD-S.
+# None of these is in the preset: the schedule and the epochs of RealMLP, and what RealMLP-TD adds to RealMLP-TD-S.
 MORE = {
     "coslog4": Trick(
         {"schedule": "coslog4", "learning_rate": 0.04}, NOTHING, {"learning_rate": 0.07}
