@@ -114,6 +114,20 @@ def ranked(errors: By, methods: Sequence[str]) -> str:
     return table(["method", "mean rank", "error / lowest error"], lines) + said
 
 
+def on_one_split(errors: By, fewest: float) -> list[str]:
+    """The methods that were measured on so many sets of one split, of the split with most of them.
+
+    >>> on_one_split({"a": {("x", 0): 1.0}, "b": {("x", 0): 1.0}, "c": {("x", 1): 1.0}}, 1)
+    ['a', 'b']
+    """
+    splits = sorted({split for found in errors.values() for _, split in found})
+    groups = [
+        [name for name, found in errors.items() if sum(of == split for _, of in found) >= fewest]
+        for split in splits
+    ]
+    return max(groups, key=len, default=[])
+
+
 def conditions(rows: dict[str, Rows]) -> str:
     """What it was measured on, and how many splits."""
     everything = [row for found in rows.values() for row in found]
@@ -144,13 +158,14 @@ def write(folder: Path, page: Path = PAGE) -> None:
     errors, quiet = statistics.errors(rows), statistics.seconds(still)
     sets = {method: len({of for of, _ in found}) for method, found in errors.items()}
     complete = [method for method in errors if sets[method] >= SHARE * max(sets.values())]
+    together = on_one_split(errors, SHARE * max(sets.values()))
     parts = [
         "### Errors\n",
         by_set(errors),
         f"### Beside {BASELINE}\n",
         ratios(errors, statistics.seconds(rows), quiet),
         "### Ranks\n",
-        ranked(errors, complete) if len(complete) > 2 else "Too few methods are complete.\n",
+        ranked(errors, together) if len(together) > 2 else "Too few methods are complete.\n",
         conditions(rows),
     ]
     ablated = measured(folder / "ablation", ablation.METHODS)
