@@ -28,7 +28,7 @@ class Trick(NamedTuple):
     """Options with the trick and without it; those for values, where they differ from classes'."""
 
     on: Options
-    off: Options
+    off: Options = NOTHING
     on_values: Options = NOTHING
     off_values: Options = NOTHING
 
@@ -66,19 +66,18 @@ TRICKS = {
 # None of these is in the preset: the schedule and the epochs of RealMLP, and what RealMLP-TD adds to RealMLP-TD-S.
 MORE = {
     "coslog4": Trick(
-        {"schedule": "coslog4", "learning_rate": 0.04}, NOTHING, {"learning_rate": 0.07}
+        {"schedule": "coslog4", "learning_rate": 0.04}, on_values={"learning_rate": 0.07}
     ),
-    "256 epochs": Trick({"epochs": 256}, NOTHING),
-    "periodic encoding": Trick({"number_encoding": "periodic"}, NOTHING),
-    "piecewise encoding": Trick({"number_encoding": "piecewise"}, NOTHING),
-    "parametric activation": Trick({"parametric_activation": True}, NOTHING),
-    "dropout, flat cosine": Trick({"dropout": 0.15, "dropout_schedule": "flat_cosine"}, NOTHING),
+    "256 epochs": Trick({"epochs": 256}),
+    "periodic encoding": Trick({"number_encoding": "periodic"}),
+    "piecewise encoding": Trick({"number_encoding": "piecewise"}),
+    "parametric activation": Trick({"parametric_activation": True}),
+    "dropout, flat cosine": Trick({"dropout": 0.15, "dropout_schedule": "flat_cosine"}),
     "weight decay, flat cosine": Trick(
         {
             "optimizer": adamw(beta2=0.95, weight_decay=0.02),
             "weight_decay_schedule": "flat_cosine",
         },
-        NOTHING,
     ),
 }
 PLAIN: Options = {
@@ -113,7 +112,7 @@ METHODS: dict[str, Method] = {
         for sign, on, tricks in (("-", False, TRICKS), ("+", True, MORE))
         for name, trick in tricks.items()
     },
-    "plain": partial(alone, trick=Trick(NOTHING, NOTHING)),
+    "plain": partial(alone, trick=Trick(NOTHING)),
     **{f"plain + {name}": partial(alone, trick=trick) for name, trick in TRICKS.items()},
 }
 

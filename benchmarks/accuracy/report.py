@@ -157,8 +157,9 @@ def write(folder: Path, page: Path = PAGE) -> None:
     rows, still = measured(folder), measured(folder / "quiet")
     errors, quiet = statistics.errors(rows), statistics.seconds(still)
     sets = {method: len({of for of, _ in found}) for method, found in errors.items()}
-    complete = [method for method in errors if sets[method] >= SHARE * max(sets.values())]
-    together = on_one_split(errors, SHARE * max(sets.values()))
+    fewest = SHARE * max(sets.values())
+    complete = [method for method in errors if sets[method] >= fewest]
+    together = on_one_split(errors, fewest)
     parts = [
         "### Errors\n",
         by_set(errors),
