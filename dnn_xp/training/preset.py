@@ -8,6 +8,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from dnn_xp.formulas.network import Network
 from dnn_xp.formulas.optimizers import adam
 
 # RealMLP-TD-S: Holzmueller, Grinsztajn and Steinwart 2024, "Better by Default", table A.1, but for its
@@ -74,12 +75,11 @@ LABEL_SMOOTHING = 0.1
 TWO_CLASSES_RATE = 2.0
 
 
-def length_of(asked: Any) -> Length:
-    """The length of a training in mini-batches with these options."""
-    if asked.preset != "tabular":
+def length_of(chosen: str | None, network: Network) -> Length:
+    """The length of a training in mini-batches with this preset."""
+    if chosen != "tabular":
         return PLAIN_LENGTH
-    shared = (asked.ensemble or 1) > 1 and asked.ensemble_sharing == "layers"
-    return ENSEMBLE_LENGTH if shared else TABULAR_LENGTH
+    return ENSEMBLE_LENGTH if network.at_once > 1 else TABULAR_LENGTH
 
 
 def apply_preset(options: Any, given: frozenset[str]) -> None:

@@ -236,7 +236,7 @@ def decide(asked: Specification, data: Prepared, *, model: Model | None = None) 
             f"at most {m}, the training examples",
             ("leave ", Argument("batch_size"), " out for full batch"),
         )
-    epochs = _epochs(asked, m)
+    epochs = _epochs(asked, network, m)
     updates = _updates(asked, epochs, batch_size, m)
     optimizer = _optimizer(asked, updates)
     name = "lbfgs" if optimizer is None else optimizer.name
@@ -429,10 +429,10 @@ def _iterations(asked: Specification) -> int | None:
     return default if given is None else given
 
 
-def _epochs(asked: Specification, m: int) -> int | None:
+def _epochs(asked: Specification, network: Network, m: int) -> int | None:
     if asked.batch_size is None or asked.epochs is not None:
         return asked.epochs if asked.batch_size else None
-    return preset.length_of(asked).epochs(m, asked.batch_size)
+    return preset.length_of(asked.preset, network).epochs(m, asked.batch_size)
 
 
 def _updates(asked: Specification, epochs: int | None, batch_size: int | None, m: int) -> int:
