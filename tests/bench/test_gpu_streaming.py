@@ -113,7 +113,8 @@ def test_examples_are_as_large_as_they_should_be():
 
 
 def test_the_part_to_its_end(fake, tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "ALLOWED", 4 * ALLOWED)
+    monkeypatch.setattr(streaming, "ALLOWED", 2 * ALLOWED)
+    monkeypatch.setattr(streaming, "ITERATIONS", 2)
     monkeypatch.setattr(streaming, "little_memory", fake.limit)
     monkeypatch.setattr(streaming, "pool_bytes", fake.held)
     sheet = Sheet("streaming", tmp_path, until=time.time() + 600, settings={})

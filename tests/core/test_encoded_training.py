@@ -111,13 +111,13 @@ def test_gradient_check_by_finite_differences(kind, how):
     how = how | {"keep_prob": 0.7, "l2": 0.5, "l1": 0.0, "activation": "tanh"}
     how |= {"missing": "indicator", "embedding": 3, "bins": 5}
     check = dnn_xp.gradient_check(
-        FRAME, DELAY, hidden=[5], number_encoding=kind, max_entries=400, **how
+        FRAME, DELAY, hidden=[5], number_encoding=kind, max_entries=100, **how
     )
     assert check.relative_difference < 1e-7
     names = [each.name for each in check.parameters]
     of_encoding = ["w", "b", "V", "c"] if kind == "periodic" else []
     assert names[4:-1] if "scaling_layer" in how else names[4:] == [*of_encoding, "E1"]
-    check = dnn_xp.gradient_check(NUMBERS, DELAY, number_encoding=kind, bins=5, max_entries=200)
+    check = dnn_xp.gradient_check(NUMBERS, DELAY, number_encoding=kind, bins=5, max_entries=100)
     assert check.relative_difference < 1e-7
 
 
