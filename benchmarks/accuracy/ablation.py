@@ -6,6 +6,7 @@ epochs as in the preset where nothing else is said, and the panel's validation p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -144,12 +145,14 @@ def beside(errors: By, method: str, base: str) -> Sequence[str]:
         return ["", "", ""]
     found = statistics.ratio(errors, method, base)
     keys = statistics.common(errors, [method, base])
-    splits = len({split for _, split in keys})
+    splits = Counter(name for name, _ in keys)
     means = [
         statistics.mean_of(errors, method, name, keys)
         / statistics.mean_of(errors, base, name, keys)
-        for name in dict.fromkeys(name for name, _ in keys)
+        for name in splits
     ]
     spread = f"{min(means):.3f}, {max(means):.3f}" if means else ""
     interval = f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
-    return [interval, spread, f"{found.sets}, {splits}"]
+    fewest, most = min(splits.values(), default=0), max(splits.values(), default=0)
+    count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return [interval, spread, f"{found.sets}, {count}"]
