@@ -113,7 +113,7 @@ def check_activation(name: str, value: Any) -> str | tuple[str, ...]:
     """The name of an elementwise activation, or several."""
     allowed = [each for each, found in ACTIVATIONS.items() if found.elementwise]
     if isinstance(value, str):
-        return str(check_choice(name, value, ("auto", *allowed)))
+        return str(check_choice(name, value, allowed))
     wanted = "one name for all hidden layers, or a list of one each"
     names = check_sequence(name, value, wanted=wanted)
     return tuple(check_choice(name, each, allowed) for each in names)

@@ -343,9 +343,6 @@ def build_network(asked: Specification, data: Prepared, model: Model | None) -> 
     check_fitting_cost(targets.output_activation, targets.cost)
     ensemble = ensemble_asked(asked, targets.output_activation)
     named = asked.activation
-    if named == "auto":
-        of_kind = preset.ACTIVATIONS[targets.kind == "regression"]
-        named = of_kind if asked.preset == "tabular" else "relu"
     names = (named,) * len(asked.sizes) if isinstance(named, str) else named
     embeddings = () if data.encoder is None else data.encoder.embeddings
     encoding = encoding_of(asked, data)

@@ -115,10 +115,9 @@ class Problem:
         check_activation,
         "str or sequence of str",
         "of the hidden layers, one for all or one each",
-        "relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity, exp, selu, mish; auto is "
-        "relu, or what the preset takes for Y.",
+        "relu, tanh, sigmoid, leaky_relu, elu, gelu, silu, softplus, identity, exp, selu, mish.",
         group="network",
-        choices=("auto", *HIDDEN_ACTIVATIONS),
+        choices=HIDDEN_ACTIVATIONS,
     )
     output_activation: str | None = option(
         None,

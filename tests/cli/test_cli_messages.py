@@ -209,7 +209,7 @@ train iris --xyzzy
 train iris --optimizer adan
     --optimizer must be one of 'gradient_descent', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw', 'lbfgs'; got 'adan'. Did you mean 'adam'?
 train iris --activation relu,tahn
-    --activation must be one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish'; got 'tahn'. Did you mean 'tanh'?
+    --activation must be one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', 'silu', 'softplus', 'exp', 'selu', 'mish'; got 'tahn'. Did you mean 'tanh'?
 train iris --cost squared
     --cost must be one of 'binary_cross_entropy', 'softmax_cross_entropy', 'squared_error', 'huber', 'poisson'; got 'squared'. Did you mean 'squared_error'?
 train iris --dtype float16

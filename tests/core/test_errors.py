@@ -62,7 +62,7 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'rleu' "
-            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
             "'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'relu'?"
         ),
@@ -72,7 +72,7 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'Tanh' "
-            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
             "'silu', 'softplus', 'exp', 'selu', 'mish' "
             "| did you mean 'tanh'?"
         ),
@@ -82,7 +82,7 @@ ARGUMENTS = [
         ValueError,
         (
             "activation | 'softmax' "
-            "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+            "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
             "'silu', 'softplus', 'exp', 'selu', 'mish'"
         ),
     ),
@@ -1288,7 +1288,7 @@ def test_a_rate_beyond_floats():
             ValueError,
             (
                 "activation | 'rleu' "
-                "| one of 'auto', 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
+                "| one of 'relu', 'sigmoid', 'tanh', 'identity', 'leaky_relu', 'elu', 'gelu', "
                 "'silu', 'softplus', 'exp', 'selu', 'mish' "
                 "| did you mean 'relu'?"
             ),

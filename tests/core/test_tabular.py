@@ -127,6 +127,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
     X = np.clip(X, -50, 50)
     how = {
         "preset": "tabular",
+        "activation": "selu" if classes else "mish",
         "schedule": "coslog4",
         "learning_rate": 0.04 if classes else 0.07,
         "hidden": [8, 8],
@@ -152,7 +153,7 @@ def test_the_preset_takes_the_steps_of_realmlp(X, rng, classes, parametric):
 
 
 def test_the_preset_sets_what_is_left_out_and_nothing_else():
-    asked = Specification(preset="tabular", activation="relu", epochs=3, validation=None)
+    asked = Specification(preset="tabular", epochs=3, validation=None)
     assert (asked.activation, asked.epochs, asked.validation) == ("relu", 3, None)
     assert (asked.hidden, asked.ema_decay, asked.batch_size) == ((256,) * 3, 0.98, 256)
     assert asked.optimizer.hyperparameters == adam(beta2=0.95).hyperparameters
