@@ -1,7 +1,8 @@
 """Each trick of `preset="tabular"` left out of it, and added alone to a plain network of its size.
 
 What the preset leaves out is added to it. All have three layers of 256 units, batches of 256, 32 to 40
-epochs as in the preset where nothing else is said, and the panel's validation part.
+epochs as in the preset where nothing else is said, and the panel's validation part. The preset is here
+with selu and mish; without them it is what it is elsewhere.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ PLAIN: Options = {
 
 
 def preset(split: Split, trick: Trick, *, on: bool) -> Fit:
-    """The preset with a trick or without it."""
-    return selected(split, preset="tabular", **trick.of(split.classes, on=on))
+    """The preset, with selu and mish, with a trick or without it."""
+    activation = TRICKS["selu, mish"].of(split.classes, on=True)
+    return selected(split, preset="tabular", **{**activation, **trick.of(split.classes, on=on)})
 
 
 def alone(split: Split, trick: Trick) -> Fit:
@@ -107,7 +109,7 @@ def alone(split: Split, trick: Trick) -> Fit:
 
 
 METHODS: dict[str, Method] = {
-    "tabular": partial(selected, preset="tabular"),
+    "tabular": partial(preset, trick=Trick(NOTHING), on=True),
     **{
         f"tabular {sign} {name}": partial(preset, trick=trick, on=on)
         for sign, on, tricks in (("-", False, TRICKS), ("+", True, MORE))
