@@ -96,6 +96,7 @@ def test_no_decay_is_theta_itself(examples):
 
 def test_threads_and_the_preset_go_with_it(examples):
     how = {"preset": "tabular", "hidden": [8], "epochs": 3, "batch_size": 32, "block_size": 16}
+    how["keep_best"] = None
     one, two = (
         dnn_xp.train(*examples, **how, ema_decay=0.9, threads=threads) for threads in (1, 2)
     )
